@@ -1,0 +1,34 @@
+"""Recipes for the tests of the data room: everything but the data section is the smallest possible."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zoo.recipe.spec import Recipe
+
+TASKS = {
+    "ctc": {"kind": "ctc"},
+    "causal-lm": {"kind": "causal-lm", "sequence_length": 8},
+    "sequence-classification": {"kind": "sequence-classification", "sequence_length": 8},
+    "image-classification": {"kind": "image-classification", "image_size": 8},
+}
+MakeRecipe = Callable[..., Recipe]
+
+
+@pytest.fixture
+def make_recipe(tmp_path: Path) -> MakeRecipe:
+    """make_recipe(task kind, seed=0, **data section) with a cache of this test's own."""
+
+    def make(kind: str, seed: int = 0, **data: Any) -> Recipe:
+        sections = {
+            "task": TASKS[kind],
+            "model": {},
+            "data": {"cache": str(tmp_path / "cache"), **data},
+            "optimizer": {"type": "AdamW"},
+            "run": {"steps": 1, "batch": 4, "micro_batch": 2, "seed": seed},
+        }
+        return Recipe.model_validate(sections)
+
+    return make

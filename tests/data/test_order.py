@@ -1,0 +1,80 @@
+"""The order of training rows."""
+
+import numpy as np
+import pytest
+
+from zoo.data.order import WINDOW, Order
+from zoo.errors import ConfigError
+
+
+def test_every_row_but_the_last_incomplete_batch_comes_once_an_epoch() -> None:
+    order = Order(count=103, batch=10, seed=3)
+    rows = np.concatenate([order.batch_of(step) for step in range(order.steps_per_epoch)])
+    assert order.steps_per_epoch == 10
+    assert len(set(rows.tolist())) == 100
+
+
+def test_epochs_and_seeds_differ() -> None:
+    order, other = Order(100, 10, seed=3), Order(100, 10, seed=4)
+    assert order.epoch_of(9) == 0
+    assert order.epoch_of(10) == 1
+    assert order.batch_of(0).tolist() != order.batch_of(10).tolist()
+    assert order.batch_of(0).tolist() != other.batch_of(0).tolist()
+
+
+def test_the_order_depends_on_the_step_alone_and_not_on_what_was_asked_before() -> None:
+    order = Order(100, 10, seed=3)
+    straight = [order.batch_of(step).tolist() for step in range(25)]
+    backwards = [Order(100, 10, seed=3).batch_of(step).tolist() for step in reversed(range(25))]
+    assert straight == backwards[::-1]
+
+
+def test_sequential_order_is_the_order_of_the_data_in_every_epoch() -> None:
+    order = Order(7, 3, seed=1, sampling="sequential")
+    steps = [order.batch_of(step).tolist() for step in range(4)]
+    assert steps == [[0, 1, 2], [3, 4, 5]] * 2
+
+
+def test_grouped_batches_hold_rows_of_like_length_and_lose_none() -> None:
+    lengths = np.random.default_rng(0).uniform(1, 100, 2003)
+    order = Order(2003, 4, 5, "group-by-length", lengths)
+    batches = [order.batch_of(step) for step in range(order.steps_per_epoch)]
+    spread = np.mean([np.ptp(lengths[batch]) for batch in batches])
+    mixed = Order(2003, 4, 5)
+    wild = np.mean([np.ptp(lengths[mixed.batch_of(step)]) for step in range(500)])
+    assert len(set(np.concatenate(batches).tolist())) == 2000
+    assert spread < wild / 10
+
+
+def test_grouping_stays_inside_its_window() -> None:
+    lengths = np.random.default_rng(0).uniform(1, 100, 2000)
+    grouped, plain = Order(2000, 4, 5, "group-by-length", lengths), Order(2000, 4, 5)
+    for start in range(0, 500, WINDOW):
+        window = range(start, start + WINDOW)
+        assert {row for step in window for row in grouped.batch_of(step).tolist()} == {
+            row for step in window for row in plain.batch_of(step).tolist()
+        }
+
+
+def test_grouped_batches_do_not_come_from_short_to_long() -> None:
+    lengths = np.arange(400, dtype=float)
+    order = Order(400, 8, 5, "group-by-length", lengths)
+    means = [lengths[order.batch_of(step)].mean() for step in range(50)]
+    assert means != sorted(means)
+
+
+def test_an_unknown_length_sorts_last_and_stays_in_the_set() -> None:
+    lengths = np.array([3.0, np.nan, 1.0, 2.0])
+    order = Order(4, 2, 0, "group-by-length", lengths)
+    batches = sorted(order.batch_of(step).tolist() for step in range(2))
+    assert batches == [[0, 1], [2, 3]]
+
+
+def test_a_batch_larger_than_the_data_is_refused_with_both_numbers() -> None:
+    with pytest.raises(ConfigError, match=r"run.batch: found a batch of 8 from 7"):
+        Order(7, 8, 0)
+
+
+def test_grouping_rows_of_unknown_length_is_refused() -> None:
+    with pytest.raises(ConfigError, match="data.sampling: found group-by-length"):
+        Order(8, 2, 0, "group-by-length", None)

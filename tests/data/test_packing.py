@@ -1,0 +1,113 @@
+"""Text packed into blocks of tokens."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zoo.data.corrupt import CorruptLimit
+from zoo.data.file_rows import TextFiles
+from zoo.data.rows import ListRows
+from zoo.data.text import PackedRows, pack, pieces
+from zoo.errors import ConfigError
+
+TEXTS = ["Grüße und ein wenig Text.\n" * 7, "another document\n" * 5, "z"]
+ROWS = ListRows([{"text": text} for text in TEXTS], "texts")
+EOS = 256
+
+
+def as_bytes(text: str) -> list[int]:
+    return list(text.encode())
+
+
+def packed(root: Path, length: int = 16, overlap: int = 1, eos: int | None = EOS) -> PackedRows:
+    return pack(ROWS, as_bytes, eos, 257, "bytes", length, overlap, root)
+
+
+def test_blocks_joined_give_the_text_back(tmp_path: Path) -> None:
+    rows = packed(tmp_path, overlap=0)
+    tokens = np.concatenate([rows[i]["input_ids"] for i in range(len(rows))])
+    whole = [token for text in TEXTS for token in [*as_bytes(text), EOS]]
+    assert tokens.dtype == np.int64
+    assert tokens.tolist() == whole[: len(whole) // 16 * 16]
+    assert rows.tokens.tolist() == whole
+
+
+def test_a_block_begins_where_the_last_one_ends_less_the_overlap(tmp_path: Path) -> None:
+    rows = packed(tmp_path, length=16, overlap=5)
+    for index in range(len(rows) - 1):
+        assert rows[index]["input_ids"][-5:].tolist() == rows[index + 1]["input_ids"][:5].tolist()
+    assert (len(rows) - 1) * 11 + 16 <= len(rows.tokens) < len(rows) * 11 + 16
+
+
+def test_the_bytes_of_all_new_tokens_add_up_to_the_bytes_of_the_text(tmp_path: Path) -> None:
+    rows = packed(tmp_path)
+    total = sum(len(text.encode()) for text in TEXTS)
+    assert rows.text_bytes == total
+    covered = len(rows) * 15 / len(rows.tokens)
+    assert sum(rows[i]["bytes"] for i in range(len(rows))) == pytest.approx(total * covered)
+
+
+def test_text_is_tokenized_once_for_all_lengths(tmp_path: Path) -> None:
+    first = packed(tmp_path, length=16)
+
+    def never(text: str) -> list[int]:
+        raise AssertionError("tokenized again")
+
+    again = pack(ROWS, never, EOS, 257, "bytes", 8, 0, tmp_path)
+    assert np.array_equal(first.tokens, again.tokens)
+    assert first.fingerprint != again.fingerprint
+
+
+def test_another_tokenizer_or_end_token_makes_another_cache(tmp_path: Path) -> None:
+    assert len(packed(tmp_path).tokens) == len(packed(tmp_path, eos=None).tokens) + len(TEXTS)
+    other = pack(ROWS, lambda text: [7] * len(text), EOS, 257, "sevens", 16, 1, tmp_path)
+    assert 7 in other.tokens
+
+
+def test_tokens_beyond_two_bytes_fit(tmp_path: Path) -> None:
+    rows = pack(ROWS, lambda text: [70_000] * len(text), None, 70_001, "big", 16, 0, tmp_path)
+    assert rows[0]["input_ids"].tolist() == [70_000] * 16
+
+
+def test_long_documents_are_encoded_in_pieces_cut_at_line_ends(tmp_path: Path) -> None:
+    text = "".join(f"line {number}\n" for number in range(200_000)) + "no line end"
+    sizes: list[int] = []
+
+    def encode(piece: str) -> list[int]:
+        sizes.append(len(piece))
+        return as_bytes(piece)
+
+    rows = pack(ListRows([{"text": text}], "long"), encode, None, 256, "b", 16, 0, tmp_path)
+    assert bytes(rows.tokens.astype(np.uint8)).decode() == text
+    assert len(sizes) == 3
+    assert max(sizes) < (1 << 20) + 20
+
+
+@pytest.mark.parametrize("text", ["", "\n", "a", "ab\ncd\n", "abcdefgh", "a\n\n\nb"])
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_pieces_joined_are_the_text(text: str, size: int) -> None:
+    cut = list(pieces(text, size))
+    assert "".join(cut) == text
+    assert all(piece.endswith("\n") for piece in cut[:-1])
+    assert all(cut)
+
+
+def test_a_text_shorter_than_a_block_is_a_fault_that_says_how_short(tmp_path: Path) -> None:
+    rows = ListRows([{"text": "abc"}], "short")
+    with pytest.raises(ConfigError, match="task.sequence_length: found 16 for a text of 3 tokens"):
+        pack(rows, as_bytes, None, 256, "bytes", 16, 1, tmp_path)
+
+
+def test_a_document_that_is_no_text_is_counted_and_named(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.txt", tmp_path / "bad.txt"
+    good.write_text("good text of some length")
+    bad.write_bytes(b"\xff\xfe\xff")
+    rows = TextFiles([bad, good])
+    with pytest.raises(ConfigError, match="bad.txt"):
+        pack(rows, as_bytes, None, 256, "bytes", 8, 0, tmp_path / "cache")
+    for _ in range(2):  # built, and from the cache
+        limit = CorruptLimit(1)
+        kept = pack(rows, as_bytes, None, 256, "bytes", 8, 0, tmp_path / "cache", limit)
+        assert bytes(kept.tokens.tolist()) == b"good text of some length"
+        assert list(limit.found) == [0]

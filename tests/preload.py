@@ -1,0 +1,7 @@
+"""Sets what every rank process needs before torch and deepspeed are imported; the fork server imports it."""
+
+import os
+
+os.environ["DS_ACCELERATOR"] = "cpu"
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["HF_HUB_OFFLINE"] = "1"

@@ -1,0 +1,40 @@
+"""The heart: the same recipe gives the same losses on every layout."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.ranks import run_ranks
+from tests.runs import TWINS, furthest, losses, run_twins, twin
+
+OFFLOAD = (
+    'parallel.zero={"stage":3,"offload_optimizer":{"device":"cpu"},"offload_param":{"device":"cpu"}}'
+)
+LAYOUTS = {
+    "zero-0": "parallel.zero.stage=0",
+    "zero-1": "parallel.zero.stage=1",
+    "zero-2": "parallel.zero.stage=2",
+    "zero-3": "parallel.zero.stage=3",
+    "zero-3-offload": OFFLOAD,
+}
+DROPOUT = {
+    "causal-lm": ["model.config.resid_pdrop=0.1", "model.config.embd_pdrop=0.1"],
+    "masked-lm": ["model.config.hidden_dropout_prob=0.1"],
+    "sequence-classification": ["model.config.hidden_dropout_prob=0.1"],
+    "image-classification": ["task.augment.mixup=0.2"],
+    "ctc": ["model.config.encoder_config.dropout=0.1"],
+}
+SHORT = ["run.steps=20", "run.log_every=1", "run.eval_every=0", "run.save_every=0", "data.workers=0",
+         "data.max_valid_examples=8", "run.report_to=[]"]
+
+
+@pytest.mark.ranks(2)
+@pytest.mark.parametrize("kind", TWINS)
+def test_every_layout_gives_the_losses_of_one_process(kind: str, tmp_path: Path) -> None:
+    common = [*SHORT, *DROPOUT[kind]]
+    one = tmp_path / "one"
+    run_ranks(1, run_twins, twin(kind), [[f"run.folder={one}", *common]])
+    many = [[f"run.folder={tmp_path / name}", change, *common] for name, change in LAYOUTS.items()]
+    run_ranks(2, run_twins, twin(kind), many, timeout=400)
+    found = {name: furthest(losses(tmp_path / name), losses(one)) for name in LAYOUTS}
+    assert max(found.values()) < 1e-4, found

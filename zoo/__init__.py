@@ -1,0 +1,1 @@
+"""The zoo: configuration-driven training of Hugging Face models on any layout."""

@@ -1,0 +1,67 @@
+"""The order of training rows: a pure function of (seed, epoch, position), blind to ranks."""
+
+import numpy as np
+
+from zoo.errors import ConfigError, Fault
+
+WINDOW = 50  # global batches inside which rows of like length may be brought together
+_ORDER, _GROUPS = 1, 2  # streams, so that no two draws share a generator
+
+
+class Order:
+    """The row indices of every global batch of an endless training, step by step.
+
+    `sampling` is `random`, `sequential` or `group-by-length`; the last needs `lengths`, float
+    (count,). The last incomplete batch of an epoch is dropped. Raises ConfigError if no batch is
+    complete.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        batch: int,
+        seed: int,
+        sampling: str = "random",
+        lengths: np.ndarray | None = None,
+    ) -> None:
+        if count < batch:
+            found = f"a batch of {batch} from {count} training examples"
+            raise ConfigError([Fault("recipe", "run.batch", found, f"at most {count}")])
+        if sampling == "group-by-length" and lengths is None:
+            allowed = "random, sequential (the length of these rows is not known beforehand)"
+            raise ConfigError([Fault("recipe", "data.sampling", sampling, allowed)])
+        self.count, self.batch, self.seed = count, batch, seed
+        self.sampling, self.lengths = sampling, lengths
+        self.steps_per_epoch = count // batch
+        self._epoch, self._rows = -1, np.empty(0, dtype=np.int64)
+
+    def epoch_of(self, step: int) -> int:
+        """The epoch that optimizer step `step` (0-based) belongs to."""
+        return step // self.steps_per_epoch
+
+    def batch_of(self, step: int) -> np.ndarray:
+        """Row indices of the global batch of optimizer step `step`, int64 (batch,)."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        if epoch != self._epoch:
+            self._epoch, self._rows = epoch, self._epoch_rows(epoch)
+        return self._rows[position * self.batch : (position + 1) * self.batch]
+
+    def _epoch_rows(self, epoch: int) -> np.ndarray:
+        kept = self.steps_per_epoch * self.batch
+        if self.sampling == "sequential":
+            return np.arange(kept, dtype=np.int64)
+        rows = np.random.default_rng([self.seed, _ORDER, epoch]).permutation(self.count)[:kept]
+        if self.lengths is not None and self.sampling == "group-by-length":
+            rows = self._grouped(rows, self.lengths, epoch)
+        return rows.astype(np.int64)
+
+    def _grouped(self, rows: np.ndarray, lengths: np.ndarray, epoch: int) -> np.ndarray:
+        """Inside each window: sort by length, cut into global batches, shuffle the batches."""
+        rng = np.random.default_rng([self.seed, _GROUPS, epoch])
+        size = WINDOW * self.batch
+        windows = []
+        for start in range(0, len(rows), size):
+            window = rows[start : start + size]
+            by_length = window[np.argsort(lengths[window], kind="stable")]
+            windows.append(rng.permutation(by_length.reshape(-1, self.batch)).reshape(-1))
+        return np.concatenate(windows)

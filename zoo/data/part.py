@@ -1,0 +1,65 @@
+"""One opened piece of a split, with what is known of its labels before they become class ids."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from zoo.data.faults import Faults
+from zoo.data.rows import ROLES, Row, Rows, digest
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows whose labels stand as in the data; `label_names` if the data set names its classes."""
+
+    rows: Rows
+    label_values: frozenset[Any] = field(default=frozenset())
+    label_names: tuple[str, ...] | None = None
+
+
+Columns = Mapping[Any, str]  # role to column
+
+
+class Reader(Protocol):
+    """Opens what a split key of the data section names."""
+
+    def read(self, key: str, entry: str) -> Part | None:
+        """The rows that `entry` names under `data.<key>`; None after noting what is wrong."""
+
+
+class RenamedRows:
+    """Rows whose columns carry other names than their roles."""
+
+    def __init__(self, rows: Rows, columns: Columns) -> None:
+        self.rows = rows
+        self.columns = roles_of(rows.roles, columns)
+        self.roles = frozenset(self.columns)
+        self.fingerprint = digest("renamed", rows.fingerprint, sorted(self.columns.items()))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Row:
+        row = self.rows[index]
+        chosen = {role: row[column] for role, column in self.columns.items()}
+        return {**{key: row[key] for key in row if key not in self.rows.roles}, **chosen}
+
+    def lengths(self) -> np.ndarray | None:
+        return self.rows.lengths()
+
+
+def roles_of(names: frozenset[str], columns: Columns) -> dict[str, str]:
+    """The column of each role: as `columns` says, else its namesake if that is still free."""
+    taken = set(columns.values())
+    own = {role: role for role in ROLES if role in names and role not in taken}
+    return {**own, **columns}
+
+
+def check_columns(names: frozenset[str], columns: Columns, faults: Faults) -> bool:
+    """Notes every column that the data does not have; true if all are there."""
+    missing = {role: column for role, column in columns.items() if column not in names}
+    for role, column in missing.items():
+        faults.add(f"columns.{role}", column, "one of", sorted(names))
+    return not missing

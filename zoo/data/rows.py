@@ -1,0 +1,154 @@
+"""What every source hands on: rows by index, and small wrappers that join, cut and label them."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+Row = dict[str, Any]
+
+ROLES = (
+    "text",
+    "text_pair",
+    "label",
+    "messages",
+    "prompt",
+    "completion",
+    "image",
+    "audio",
+    "transcript",
+)
+
+
+class CorruptExample(Exception):  # noqa: N818 - it is no error of ours
+    """One example that cannot be read or decoded; the message names its file."""
+
+
+class Rows(Protocol):
+    """A sequence of rows, each a dictionary by role, read and decoded only when asked for."""
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """Which roles every row holds."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the content may have changed; caches are named by it."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Row:
+        """The row at `index`; raises CorruptExample if it cannot be read."""
+
+    def lengths(self) -> np.ndarray | None:
+        """Seconds of audio (NaN if unreadable) or characters of text, float64 (rows,), or None."""
+
+
+def digest(*parts: object) -> str:
+    """A short hexadecimal name for the parts, the same in every process."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+class Concatenation:
+    """Several rows, one after the other; holds the roles that all of them hold."""
+
+    def __init__(self, parts: Sequence[Rows]) -> None:
+        self.parts = tuple(parts)
+        self.roles = frozenset.intersection(*(part.roles for part in parts))
+        self.fingerprint = digest("concatenation", *(part.fingerprint for part in parts))
+        self.ends = np.cumsum([len(part) for part in parts])
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def __getitem__(self, index: int) -> Row:
+        part = int(np.searchsorted(self.ends, index, side="right"))
+        start = int(self.ends[part - 1]) if part else 0
+        return self.parts[part][index - start]
+
+    def lengths(self) -> np.ndarray | None:
+        lengths = [part.lengths() for part in self.parts]
+        known = [length for length in lengths if length is not None]
+        return np.concatenate(known) if len(known) == len(lengths) else None
+
+
+class Subset:
+    """The rows at `indices`, in that order."""
+
+    def __init__(self, rows: Rows, indices: np.ndarray) -> None:
+        self.rows = rows
+        self.indices = np.asarray(indices, dtype=np.int64)
+        self.roles = rows.roles
+        content = hashlib.sha256(self.indices.tobytes()).hexdigest()
+        self.fingerprint = digest("subset", rows.fingerprint, content)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> Row:
+        return self.rows[int(self.indices[index])]
+
+    def lengths(self) -> np.ndarray | None:
+        lengths = self.rows.lengths()
+        return None if lengths is None else lengths[self.indices]
+
+
+class LabelIds:
+    """Rows whose label, as it stands in the data, is replaced by its class id."""
+
+    def __init__(self, rows: Rows, ids: Mapping[Any, int]) -> None:
+        self.rows = rows
+        self.ids = dict(ids)
+        self.roles = rows.roles
+        self.fingerprint = digest("labels", rows.fingerprint, sorted(map(repr, self.ids.items())))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Row:
+        row = self.rows[index]
+        return {**row, "label": self.ids[row["label"]]}
+
+    def lengths(self) -> np.ndarray | None:
+        return self.rows.lengths()
+
+
+class ListRows:
+    """Rows that already lie in memory."""
+
+    def __init__(self, rows: Sequence[Row], fingerprint: str) -> None:
+        self.rows = rows
+        self.roles = frozenset(rows[0]) if rows else frozenset()
+        self.fingerprint = fingerprint
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Row:
+        return dict(self.rows[index])
+
+    def lengths(self) -> np.ndarray | None:
+        if "text" not in self.roles:
+            return None
+        return np.array([len(row["text"]) for row in self.rows], dtype=np.float64)
+
+
+def concatenated(parts: Sequence[Rows]) -> Rows:
+    """The parts as one; a single part stays what it is."""
+    return parts[0] if len(parts) == 1 else Concatenation(parts)
+
+
+def drawn(rows: Rows, count: int | None, seed: int) -> Rows:
+    """At most `count` rows (None: all), drawn from the seed, in their own order."""
+    if count is None or len(rows) <= count:
+        return rows
+    chosen = np.random.default_rng([seed, len(rows)]).permutation(len(rows))[:count]
+    return Subset(rows, np.sort(chosen))
+
+
+def cut(rows: Rows, share: float, seed: int) -> tuple[Rows, Rows]:
+    """(train, valid): rows without a seeded share, and that share; either may be empty."""
+    shuffled = np.random.default_rng([seed, len(rows)]).permutation(len(rows))
+    held = round(share * len(rows))
+    return Subset(rows, np.sort(shuffled[held:])), Subset(rows, np.sort(shuffled[:held]))

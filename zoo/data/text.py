@@ -1,0 +1,129 @@
+"""Language-model text: tokenized once into one file on the disk, read as blocks of equal length."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from zoo.data.cache import cached
+from zoo.data.corrupt import CorruptLimit
+from zoo.data.rows import CorruptExample, Row, Rows, digest
+from zoo.errors import ConfigError, Fault
+
+_PIECE = 1 << 20  # characters tokenized at once
+_VERSION = 1
+
+
+class PackedRows:
+    """Blocks of `length` tokens of one stream; each begins `overlap` tokens before the last ends.
+
+    Row: input_ids int64 (length,), and bytes: UTF-8 bytes of text that length - overlap tokens
+    stand for on the average of this set. The last incomplete block is left out. `corrupt` names
+    unreadable documents.
+    """
+
+    roles = frozenset({"input_ids", "bytes"})
+
+    def __init__(self, folder: Path, length: int, overlap: int) -> None:
+        self.tokens: np.ndarray = np.load(folder / "tokens.npy", mmap_mode="r")
+        found = json.loads((folder / "found.json").read_text())
+        self.length, self.stride = length, length - overlap
+        self.text_bytes: int = found["bytes"]
+        self.corrupt: tuple[str, ...] = tuple(found["corrupt"])
+        self.bytes = self.text_bytes / max(1, len(self.tokens)) * self.stride
+        self.fingerprint = digest("packed", folder.name, length, overlap)
+
+    def __len__(self) -> int:
+        return max(0, (len(self.tokens) - self.length) // self.stride + 1)
+
+    def __getitem__(self, index: int) -> Row:
+        start = index * self.stride
+        block = self.tokens[start : start + self.length]
+        return {"input_ids": block.astype(np.int64), "bytes": self.bytes}
+
+    def lengths(self) -> None:
+        return None
+
+
+def pack(
+    rows: Rows,
+    encode: Callable[[str], list[int]],
+    eos: int | None,
+    vocab_size: int,
+    fingerprint: str,
+    length: int,
+    overlap: int,
+    root: Path,
+    corrupt: CorruptLimit | None = None,
+) -> PackedRows:
+    """The text of `rows` as blocks of tokens, tokenized once and kept under `root`.
+
+    Documents are encoded in pieces of about 1 MiB cut at line ends, and end with `eos` if there is
+    one. `fingerprint` stands for the tokenizer. Raises ConfigError if the text is shorter than one
+    block, or if more documents cannot be read than `corrupt` allows (none without it).
+    """
+    kind: np.dtype[Any] = np.dtype(np.uint16 if vocab_size <= 1 << 16 else np.uint32)
+    limit = corrupt or CorruptLimit()
+
+    def build(folder: Path) -> None:
+        _tokenize(rows, encode, eos, kind, folder, limit)
+
+    name = digest("tokens", _VERSION, rows.fingerprint, fingerprint, eos, kind.str)
+    packed = PackedRows(cached(root, f"tokens-{name}", build), length, overlap)
+    limit.add(enumerate(packed.corrupt))
+    if not len(packed):
+        found = f"{length} for a text of {len(packed.tokens)} tokens"
+        allowed = f"at most {len(packed.tokens)}"
+        raise ConfigError([Fault("recipe", "task.sequence_length", found, allowed)])
+    return packed
+
+
+def pieces(text: str, size: int = _PIECE) -> Iterator[str]:
+    """The text in pieces of `size` characters and what is left of the line; joined, the text."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start + size - 1) + 1 or len(text)
+        yield text[start:end]
+        start = end
+
+
+def _tokenize(
+    rows: Rows,
+    encode: Callable[[str], list[int]],
+    eos: int | None,
+    kind: np.dtype[Any],
+    folder: Path,
+    limit: CorruptLimit,
+) -> None:
+    """Writes tokens.npy, never holding more than one document, and found.json beside it."""
+    total = text_bytes = 0
+    corrupt: list[str] = []
+    with (folder / "tokens.npy").open("wb") as file:
+        _write_header(file, kind, 0)
+        start = file.tell()
+        for index in range(len(rows)):
+            try:
+                text = rows[index]["text"]
+            except CorruptExample as error:
+                limit.add([(len(corrupt), str(error))])
+                corrupt.append(str(error))
+                continue
+            for piece in pieces(text):
+                tokens = np.asarray(encode(piece), dtype=kind)
+                text_bytes += len(piece.encode())
+                total += len(tokens)
+                file.write(tokens.tobytes())
+            if eos is not None:
+                total += 1
+                file.write(kind.type(eos).tobytes())
+        file.seek(0)
+        _write_header(file, kind, total)
+        assert file.tell() == start  # numpy pads a header so that a longer number still fits
+    (folder / "found.json").write_text(json.dumps({"bytes": text_bytes, "corrupt": corrupt}))
+
+
+def _write_header(file: BinaryIO, kind: np.dtype[Any], count: int) -> None:
+    header = {"descr": kind.str, "fortran_order": False, "shape": (count,)}
+    np.lib.format.write_array_header_1_0(file, header)

@@ -1,0 +1,203 @@
+"""The one module that knows DeepSpeed's optimizers inside: views on masters and moments, and their refresh.
+
+Upstream: deepspeed/runtime/zero/stage_1_and_2.py, stage3.py, fp16/unfused_optimizer.py (0.19).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from zoo.engines.engine import Fragment
+from zoo.engines.optimizer import state_names
+
+
+@dataclass(frozen=True)
+class Owned:
+    """What this rank updates of one parameter: a flat range of the master and of each state."""
+
+    master: Tensor
+    states: dict[str, Tensor]
+    start: int
+    replicated: bool
+
+
+def torch_optimizer(engine: Any) -> Optimizer:
+    """The torch optimizer inside whatever DeepSpeed wrapped around it."""
+    inner: Optimizer = getattr(engine.optimizer, "optimizer", engine.optimizer)
+    return inner
+
+
+def ready(optimizer: Optimizer, master: Tensor) -> dict[str, Any]:
+    """The optimizer's state of one master; made as zeros where no step has made it yet."""
+    state = optimizer.state[master]
+    for name in state_names(optimizer):
+        if state.get(name) is None:
+            state[name] = torch.zeros_like(master, requires_grad=False)
+    if not isinstance(optimizer, torch.optim.SGD) and "step" not in state:
+        state["step"] = torch.tensor(0.0, device=step_device(optimizer, master))
+    return dict(state)
+
+
+def step_device(optimizer: Optimizer, master: Tensor) -> torch.device:
+    """Where the step counter lies: beside the master for torch's fused kernels, else on the CPU."""
+    fused = optimizer.defaults.get("fused") or optimizer.defaults.get("capturable")
+    return master.device if fused else torch.device("cpu")
+
+
+def cut(
+    optimizer: Optimizer, master: Tensor, begin: int, count: int
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The same flat range of a master and of each of its states."""
+    state = ready(optimizer, master)
+    states = {name: state[name].view(-1).narrow(0, begin, count) for name in state_names(optimizer)}
+    return master.data.view(-1).narrow(0, begin, count), states
+
+
+def owned_plain(engine: Any, parameter: nn.Parameter) -> Owned:
+    """ZeRO 0: every rank has all of it; low precision keeps fp32 masters beside the model's weights."""
+    master: Tensor = parameter
+    for low, high in zip(
+        *(getattr(engine.optimizer, g, []) for g in ("fp16_groups", "fp32_groups")), strict=True
+    ):
+        master = next((h for p, h in zip(low, high, strict=True) if p is parameter), master)
+    value, states = cut(torch_optimizer(engine), master, 0, parameter.numel())
+    return Owned(value, states, 0, replicated=True)
+
+
+def owned_partitioned(engine: Any, parameter: nn.Parameter) -> Owned | None:
+    """ZeRO 1 and 2: a range of the group's flat partition, or nothing."""
+    link = parameter._hp_mapping  # type: ignore[attr-defined]
+    if link is None:
+        return None
+    flat = engine.optimizer.single_partition_of_fp32_groups[link.param_group_index]
+    place = link.hp_fragment_address
+    value, states = cut(torch_optimizer(engine), flat, place.start, place.numel)
+    return Owned(value, states, link.lp_fragment_address.start, replicated=False)
+
+
+def owned_sharded(engine: Any, parameter: Any, rank: int) -> Owned | None:
+    """ZeRO 3: the rank's equal share of the flattened parameter, without the padding at its end."""
+    optimizer = engine.optimizer
+    group, begin, size = optimizer.grad_position[optimizer.get_param_id(parameter)]
+    count = min(size, parameter.ds_numel - rank * size)
+    if count <= 0:
+        return None
+    flat = optimizer.fp32_partitioned_groups_flat[group]
+    value, states = cut(torch_optimizer(engine), flat, begin, count)
+    return Owned(value, states, rank * size, replicated=False)
+
+
+def owned(engine: Any, parameter: nn.Parameter, rank: int) -> Owned | None:
+    """What data rank `rank` updates of a trained parameter, at any ZeRO stage."""
+    if engine.zero_optimization_stage() == 3:
+        return owned_sharded(engine, parameter, rank)
+    if engine.zero_optimization():
+        return owned_partitioned(engine, parameter)
+    return owned_plain(engine, parameter)
+
+
+def fragments(engine: Any, rank: int, ranks: int) -> Iterator[Fragment]:
+    """All fragments of this data rank; a replica is written by rank (index of the tensor) modulo `ranks`."""
+    for index, (name, parameter) in enumerate(engine.module.named_parameters()):
+        shape = tuple(getattr(parameter, "ds_shape", parameter.shape))
+        if not parameter.requires_grad:
+            yield from frozen(name, parameter, shape, rank, index % ranks == rank)
+            continue
+        part = owned(engine, parameter, rank)
+        if part is None:
+            continue
+        primary = not part.replicated or index % ranks == rank
+        for key, tensor in {"param": part.master, **part.states}.items():
+            yield Fragment(f"{key}/{name}", shape, part.start, tensor, primary)
+    for name, buffer in persistent_buffers(engine.module):
+        flat = buffer.data.view(-1)
+        yield Fragment(f"buffer/{name}", tuple(buffer.shape), 0, flat, rank == 0)
+
+
+def frozen(
+    name: str, parameter: Any, shape: tuple[int, ...], rank: int, primary: bool
+) -> Iterator[Fragment]:
+    """A parameter that is not trained: whole, or under ZeRO 3 the rank's share."""
+    if not hasattr(parameter, "ds_tensor"):
+        yield Fragment(f"param/{name}", shape, 0, parameter.data.view(-1), primary)
+        return
+    size = parameter.ds_tensor.numel()
+    count = min(size, parameter.ds_numel - rank * size)
+    if count > 0:
+        yield Fragment(
+            f"param/{name}", shape, rank * size, parameter.ds_tensor.data.narrow(0, 0, count)
+        )
+
+
+def persistent_buffers(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """The buffers that a checkpoint must keep (BatchNorm statistics, ...)."""
+    for name, part in module.named_modules():
+        for key, buffer in part._buffers.items():
+            if buffer is not None and key not in part._non_persistent_buffers_set:
+                yield f"{name}.{key}" if name else key, buffer
+
+
+def refresh(engine: Any) -> None:
+    """Masters to model weights, after fragments were written; all ranks must call it."""
+    optimizer = engine.optimizer
+    if engine.zero_optimization_stage() == 3:
+        refresh_sharded(optimizer)
+    elif engine.zero_optimization():
+        optimizer.update_lp_params()
+    else:
+        for low, high in zip(
+            *(getattr(optimizer, g, []) for g in ("fp16_groups", "fp32_groups")), strict=True
+        ):
+            for parameter, master in zip(low, high, strict=True):
+                parameter.data.copy_(master.data)
+
+
+def refresh_sharded(optimizer: Any) -> None:
+    """ZeRO 3: shares, views on them, then the small parameters that every rank keeps whole."""
+    for index, parameters in enumerate(optimizer.fp16_partitioned_groups):
+        flat = optimizer.fp16_partitioned_groups_flat[index]
+        flat.data.copy_(optimizer.fp32_partitioned_groups_flat[index].data)
+        for part, value in zip(parameters, optimizer.unflatten(flat, parameters), strict=True):
+            part.data = value
+    kept = optimizer.persistent_parameters
+    if kept:
+        kept[0].partition(kept)
+        kept[0].all_gather(kept)
+
+
+def set_steps(engine: Any, applied: int) -> None:
+    """Writes the number of applied updates into every state that counts them."""
+    optimizer = torch_optimizer(engine)
+    for group in optimizer.param_groups:
+        for master in group["params"]:
+            state = optimizer.state.get(master, {})
+            if "step" in state:
+                state["step"] = torch.full_like(torch.as_tensor(state["step"]), float(applied))
+
+
+SCALER_WORDS = ("cur_scale", "cur_iter", "last_overflow_iter", "cur_hysteresis")
+
+
+def scaler_of(engine: Any) -> Any:
+    """The fp16 loss scaler, or None."""
+    optimizer = engine.optimizer
+    found = getattr(optimizer, "loss_scaler", None) or getattr(optimizer, "loss_scale_config", None)
+    return found if hasattr(found, "cur_scale") else None
+
+
+def scaler_state(engine: Any) -> dict[str, float]:
+    """The loss scaler's numbers, empty without one."""
+    scaler = scaler_of(engine)
+    return {word: getattr(scaler, word) for word in SCALER_WORDS if hasattr(scaler, word)}
+
+
+def set_scaler(engine: Any, numbers: dict[str, float]) -> None:
+    """Takes up the loss scaler's numbers."""
+    scaler = scaler_of(engine)
+    for word, value in numbers.items():
+        if hasattr(scaler, word):
+            setattr(scaler, word, value)

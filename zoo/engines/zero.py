@@ -1,0 +1,212 @@
+"""The ordinary engine: one step on DeepSpeed's engine, ZeRO stages 0 to 3."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from zoo.engines import state
+from zoo.engines.engine import Batch, Fragment, NonFiniteLoss, Step, Totals
+from zoo.engines.schedule import restore_schedule
+from zoo.layout import Layout
+from zoo.models.build import batch_norms
+from zoo.tasks.task import Task
+
+MOST_SKIPPED = 50
+
+
+class ZeroEngine:
+    """Engine over `deepspeed.initialize`'s, for data parallelism at any ZeRO stage.
+
+    The loss of a step is the sum over the global batch divided by the global count of targets; before
+    each micro-batch the generators are seeded from (seed, step, its index in the global batch).
+    """
+
+    def __init__(
+        self, deepspeed_engine: Any, task: Task, layout: Layout, rank: int, seed: int
+    ) -> None:
+        self.inner, self.task, self.layout, self.rank, self.seed = (
+            deepspeed_engine,
+            task,
+            layout,
+            rank,
+            seed,
+        )
+        self.step, self.skipped_in_a_row = 0, 0
+        stage = deepspeed_engine.zero_optimization_stage()
+        self.layout_name = f"ZeRO {stage} on {layout.data} data ranks"
+        self.device: torch.device = deepspeed_engine.device
+        self.dtype: torch.dtype = deepspeed_engine.get_data_types()[0]
+        self.statistics_differ = False
+        self.clipping: float = deepspeed_engine.gradient_clipping()
+        self.plain = not deepspeed_engine.zero_optimization() and self.dtype == torch.float32
+        if self.plain:
+            # DeepSpeed computes this norm only to clip with it and drops it: `clip` does both.
+            deepspeed_engine.clip_fp32_gradients = lambda: None
+
+    def train_batch(self, micro_batches: Sequence[Batch], signal: int = 0) -> Step:
+        """See Engine; `micro_batches` are this data rank's, in their order."""
+        mine = [float(sum(float(batch["count"]) for batch in micro_batches)), signal]
+        corrupt = sum(batch["corrupt"] for batch in micro_batches)
+        targets, corrupt, stop = self.sum_and_max([mine[0], corrupt], signal)
+        factor = self.layout.data / max(targets, 1.0)
+        self.inner.train()
+        sums = torch.zeros((), dtype=torch.float64, device=self.device)
+        first = self.layout.data_rank(self.rank) * len(micro_batches)
+        for index, batch in enumerate(micro_batches):
+            self.seed_generators(first + index)
+            inputs, labels = self.moved(batch)
+            loss = self.task.loss(self.inner(**inputs).logits, labels)
+            sums += loss.detach().double()
+            self.inner.backward(loss * factor, scale_wrt_gas=False)
+            if index + 1 < len(micro_batches):
+                self.inner.step()
+        loss_sum, _, _ = self.sum_and_max([float(sums), 0.0], 0)
+        if not np.isfinite(loss_sum) and self.dtype != torch.float16:
+            self.stop_at(float(sums), micro_batches)
+        return self.update(loss_sum / max(targets, 1.0), int(targets), int(corrupt), int(stop))
+
+    def update(self, loss: float, targets: int, corrupt: int, signal: int) -> Step:
+        """Clips, steps and counts."""
+        lr = float(self.inner.basic_optimizer.param_groups[0]["lr"])
+        norm = self.clip() if self.plain else None
+        skipped_before = self.inner.skipped_steps
+        self.inner.step()
+        if norm is None:
+            norm = self.norm_of_wrapped()
+        skipped = self.inner.skipped_steps > skipped_before
+        self.skipped_in_a_row = self.skipped_in_a_row + 1 if skipped else 0
+        if self.skipped_in_a_row >= MOST_SKIPPED:
+            raise NonFiniteLoss(self.step, [(self.rank, loss, [])])
+        self.step += 1
+        self.statistics_differ = True
+        return Step(loss, norm, lr, targets, corrupt, skipped, signal)
+
+    def clip(self) -> float:
+        """ZeRO 0 in fp32: the norm of the averaged gradients, and clipping by it."""
+        trained = [p for p in self.inner.module.parameters() if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm([p.grad for p in trained if p.grad is not None])
+        if self.clipping:
+            torch.nn.utils.clip_grads_with_norm_(trained, self.clipping, norm)
+        return float(norm)
+
+    def norm_of_wrapped(self) -> float:
+        """The norm that a wrapped optimizer kept of the step just taken."""
+        norm = float(self.inner.get_global_grad_norm() or 0.0)
+        if not self.inner.zero_optimization() and self.dtype == torch.float16:
+            norm /= float(self.inner.optimizer.loss_scale)  # kept unscaled only under ZeRO
+        return norm
+
+    def eval_batch(self, batch: Batch, signal: int = 0) -> tuple[Totals, int]:
+        """See Engine."""
+        self.settle_statistics()
+        self.inner.eval()
+        with torch.no_grad():
+            inputs, labels = self.moved(batch)
+            totals = self.task.tally(self.inner(**inputs).logits, labels)
+        names = sorted(totals)
+        flat = torch.cat([totals[name].to(torch.float64).reshape(-1) for name in names])
+        stops = torch.zeros(
+            dist.get_world_size() if dist.is_initialized() else 1, dtype=torch.float64
+        )
+        stops[self.rank] = signal
+        joined = self.summed(torch.cat([flat, stops.to(flat.device)]))
+        parts = joined[: len(flat)].split([totals[name].numel() for name in names])
+        found = {n: part.view(totals[n].shape) for n, part in zip(names, parts, strict=True)}
+        return found, int(joined[len(flat) :].max())
+
+    def fragments(self) -> Iterator[Fragment]:
+        """See Engine."""
+        self.settle_statistics()
+        data_rank = self.layout.data_rank(self.rank)
+        return state.fragments(self.inner, data_rank, self.layout.data)
+
+    def counters(self) -> dict[str, Any]:
+        """See Engine."""
+        return {
+            "applied": self.step - self.inner.skipped_steps,
+            "skipped": self.inner.skipped_steps,
+            "skipped_in_a_row": self.skipped_in_a_row,
+            "schedule": self.inner.lr_scheduler.state_dict(),
+            "scaler": state.scaler_state(self.inner),
+        }
+
+    def restore(
+        self, step: int, counters: dict[str, Any], read: Callable[[Fragment], None]
+    ) -> None:
+        """See Engine."""
+        with torch.no_grad():
+            for fragment in self.fragments():
+                read(fragment)
+            state.refresh(self.inner)
+        state.set_steps(self.inner, counters["applied"])
+        state.set_scaler(self.inner, counters["scaler"])
+        restore_schedule(self.inner.lr_scheduler, counters["schedule"], self.inner.basic_optimizer)
+        self.inner.global_steps = self.step = step
+        self.inner.skipped_steps = counters["skipped"]
+        self.skipped_in_a_row = counters["skipped_in_a_row"]
+
+    def close(self) -> None:
+        """See Engine."""
+        self.inner.destroy()
+
+    def seed_generators(self, micro: int) -> None:
+        """Dropout and whatever a model draws: the same for micro-batch `micro` on every layout."""
+        sequence = np.random.SeedSequence([self.seed, self.step, micro])
+        torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))
+        np.random.seed(int(sequence.generate_state(1)[0]))
+
+    def moved(self, batch: Batch) -> tuple[dict[str, Tensor], Batch]:
+        """A batch on the device; floating inputs in the model's precision."""
+        device = self.device
+        inputs = {
+            key: value.to(device, self.dtype if value.is_floating_point() else None)
+            for key, value in batch["inputs"].items()
+        }
+        labels = {key: value.to(device) for key, value in batch["labels"].items()}
+        return inputs, batch | {
+            "inputs": inputs,
+            "labels": labels,
+            "count": batch["count"].to(device),
+        }
+
+    def summed(self, values: Tensor) -> Tensor:
+        """The sum over all ranks."""
+        if self.layout.world > 1:
+            dist.all_reduce(values)
+        return values
+
+    def sum_and_max(self, values: list[float], signal: int) -> tuple[float, float, int]:
+        """Sums of two numbers over the data ranks and the largest signal of any rank, in one message."""
+        if self.layout.world == 1:
+            return values[0], values[1], signal
+        message = torch.zeros(2 + self.layout.world, dtype=torch.float64, device=self.device)
+        message[:2] = torch.tensor(values, dtype=torch.float64)
+        message[2 + self.rank] = signal
+        found = self.summed(message).tolist()
+        return found[0], found[1], int(max(found[2:]))
+
+    def stop_at(self, loss: float, micro_batches: Sequence[Batch]) -> None:
+        """Raises NonFiniteLoss with what every rank knows; all ranks come here together."""
+        ids = [index for batch in micro_batches for index in batch["ids"]]
+        mine = (self.rank, loss, ids)
+        everyone: list[Any] = [None] * self.layout.world
+        if self.layout.world > 1:
+            dist.all_gather_object(everyone, mine)
+        else:
+            everyone = [mine]
+        raise NonFiniteLoss(self.step, [c for c in everyone if not np.isfinite(c[1])])
+
+    def settle_statistics(self) -> None:
+        """Averages BatchNorm's running statistics over the data ranks, once after training steps."""
+        if not self.statistics_differ or self.layout.data == 1:
+            return
+        for module in batch_norms(self.inner.module):
+            for buffer in (module.running_mean, module.running_var):
+                if buffer is not None:
+                    dist.all_reduce(buffer)
+                    buffer /= self.layout.data
+        self.statistics_differ = False

@@ -1,0 +1,41 @@
+"""What a user may see: every fault of a recipe, a launcher or a folder, said in one line each."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong: where it stands, what was found, what is allowed, nearest spelling."""
+
+    file: str
+    key: str
+    found: str
+    allowed: str
+    nearest: str = ""
+
+    def __str__(self) -> str:
+        hint = f"; did you mean {self.nearest}?" if self.nearest else ""
+        return f"{self.file}: {self.key}: found {self.found}; allowed: {self.allowed}{hint}"
+
+
+class ConfigError(Exception):
+    """All faults of one ring of checks; the command line prints them and exits with 2."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+@contextmanager
+def collected(faults: list[Fault]) -> Iterator[None]:
+    """Adds the faults of a ConfigError raised inside to the list, so that checking goes on."""
+    try:
+        yield
+    except ConfigError as error:
+        faults.extend(error.faults)
+
+
+class ResumeError(Exception):
+    """A run's folder that cannot be resumed as asked; exit code 2."""

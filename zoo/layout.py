@@ -1,0 +1,70 @@
+"""Where a process stands: pure arithmetic on ranks, without torch."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from zoo.errors import ConfigError, Fault
+
+
+@dataclass(frozen=True)
+class Place:
+    """This process among all: ranks count from 0; one process when no launcher says otherwise."""
+
+    rank: int = 0
+    world: int = 1
+    local_rank: int = 0
+    local_world: int = 1
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Place":
+        """Reads RANK, WORLD_SIZE, LOCAL_RANK and LOCAL_WORLD_SIZE as every launcher sets them."""
+        names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+        values = [environment.get(name) for name in names]
+        faults = [
+            Fault("environment", name, value, "a whole number")
+            for name, value in zip(names, values, strict=True)
+            if value is not None and not value.isdigit()
+        ]
+        if faults:
+            raise ConfigError(faults)
+        rank, world, local_rank, local_world = (int(value) if value else None for value in values)
+        world = world or 1
+        return cls(rank or 0, world, local_rank or 0, local_world or world)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How many ways the model is cut: pipeline stages, data ranks, tensor ranks (fastest axis last).
+
+    The order of axes is DeepSpeed's PipeModelDataParallelTopology: (pipe, data, tensor).
+    """
+
+    pipe: int
+    data: int
+    tensor: int
+
+    @classmethod
+    def fit(cls, world: int, pipe: int = 1, tensor: int = 1) -> "Layout":
+        """Data parallelism is what is left of `world`; a ConfigError names every number if none is."""
+        if world % (pipe * tensor):
+            found = f"{pipe} stages x {tensor} tensor ranks on {world} processes"
+            allowed = f"a number of processes that {pipe * tensor} divides"
+            raise ConfigError([Fault("launcher", "parallel", found, allowed)])
+        return cls(pipe, world // (pipe * tensor), tensor)
+
+    @property
+    def world(self) -> int:
+        return self.pipe * self.data * self.tensor
+
+    def stage(self, rank: int) -> int:
+        """The pipeline stage of a rank."""
+        return rank // (self.data * self.tensor)
+
+    def data_rank(self, rank: int) -> int:
+        """Which share of the micro-batches a rank takes."""
+        return rank // self.tensor % self.data
+
+    def tensor_rank(self, rank: int) -> int:
+        """Which slice of the split matrices a rank holds."""
+        return rank % self.tensor

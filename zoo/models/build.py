@@ -1,0 +1,64 @@
+"""Builds the module of a recipe on the meta device and applies what the recipe says of it from outside."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from types import MethodType
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from transformers import PreTrainedModel
+
+from zoo.errors import ConfigError, Fault
+
+
+def on_meta(model_class: Any, config: Any, attention: str, trust: bool = False) -> PreTrainedModel:
+    """The model on the meta device, fp32, in training mode; no memory is taken."""
+    with torch.device("meta"):
+        model: PreTrainedModel = model_class.from_config(
+            config, attn_implementation=attention, trust_remote_code=trust, dtype=torch.float32
+        )
+    model.train()
+    return model
+
+
+def matched(patterns: Sequence[str], names: Sequence[str], file: str, key: str) -> list[str]:
+    """The names that any pattern (shell glob, `*` crosses dots) matches; a ConfigError for one matching none."""
+    faults = [
+        Fault(file, key, repr(pattern), f"a pattern that matches a parameter such as {names[0]}")
+        for pattern in patterns
+        if not any(fnmatchcase(name, pattern) for name in names)
+    ]
+    if faults:
+        raise ConfigError(faults)
+    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def freeze(model: nn.Module, patterns: Sequence[str], file: str) -> None:
+    """Takes the gradient from the parameters that the patterns of `model.freeze` name."""
+    parameters = dict(model.named_parameters())
+    for name in matched(patterns, list(parameters), file, "model.freeze"):
+        parameters[name].requires_grad_(False)
+
+
+def batch_norms(model: nn.Module) -> list[_BatchNorm]:
+    """The modules that keep running statistics."""
+    return [module for module in model.modules() if isinstance(module, _BatchNorm)]
+
+
+def stay_frozen(module: nn.Module, mode: bool = True) -> nn.Module:
+    """Replaces `train` of a frozen BatchNorm: it never leaves evaluation."""
+    return module
+
+
+def apply_batch_norm(model: nn.Module, policy: str) -> nn.Module:
+    """`frozen`: statistics and weights stay; `synchronized`: statistics over all data ranks (GPUs only)."""
+    if policy == "synchronized":
+        synchronized: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        return synchronized
+    if policy == "frozen":
+        for module in batch_norms(model):
+            module.eval().requires_grad_(False)
+            module.train = MethodType(stay_frozen, module)  # type: ignore[method-assign]
+    return model

@@ -1,0 +1,134 @@
+"""The finished transformers configuration: the recipe's architecture plus what other keys rule."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
+
+from zoo.errors import ConfigError, Fault
+from zoo.recipe.load import origin
+from zoo.recipe.spec import Recipe
+
+Written = Mapping[str, tuple[Any, str]]
+
+
+def model_config(recipe: Recipe, written: Written) -> PreTrainedConfig:
+    """The configuration of `model.name` or `model.config`, with the keys that the task writes.
+
+    `written` maps a configuration key (dots for nesting) to its value and the recipe key that rules
+    it. A key that the class does not have is not written. Raises ConfigError with every key that
+    stands in `model.config` with another value; of `vocab_size` a larger one may stand (padding).
+    """
+    own = family_config(recipe)
+    values = _merged(own.to_dict() if recipe.model.name else {}, recipe.model.config)
+    faults = []
+    for key, (value, ruler) in written.items():
+        if not hasattr(own, key.split(".")[0]):
+            continue
+        stands, found = _at(recipe.model.config, key)
+        if stands and _contradicts(key, found, value):
+            faults.append(
+                Fault(
+                    origin(recipe, f"model.config.{key}"),
+                    f"model.config.{key}",
+                    repr(found),
+                    f"{_floor(key)}{value!r}, which {ruler} rules (leave the key out)",
+                )
+            )
+        elif key == "vocab_size":
+            _put(values, key, max(value, values.get(key, 0)))
+        else:
+            _put(values, key, value)
+    if faults:
+        raise ConfigError(faults)
+    return _built(recipe, own, values)
+
+
+def family_config(recipe: Recipe) -> PreTrainedConfig:
+    """The configuration before the recipe's changes: `model.name`'s, or the class's defaults."""
+    return named_config(recipe) if recipe.model.name else _plain(recipe)
+
+
+def named_config(recipe: Recipe) -> PreTrainedConfig:
+    """The configuration that `model.name` brings, unchanged; a ConfigError when it is not found."""
+    name = located(str(recipe.model.name))
+    try:
+        return AutoConfig.from_pretrained(
+            name, revision=recipe.model.revision, trust_remote_code=recipe.model.trust_remote_code
+        )
+    except (OSError, ValueError, KeyError) as error:
+        allowed = "a folder with a config.json, or a Hugging Face id in the cache or in reach"
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        fault = Fault(origin(recipe, "model.name"), "model.name", f"{name} ({why})", allowed)
+        raise ConfigError([fault]) from error
+
+
+def located(name: str) -> str:
+    """A hub id as it is; a folder below `~` with the home folder in its place."""
+    return str(Path(name).expanduser()) if name.startswith("~") else name
+
+
+def _plain(recipe: Recipe) -> PreTrainedConfig:
+    """The class's own defaults: only asked which keys it has."""
+    model_type = recipe.model.config.get("model_type")
+    if model_type not in CONFIG_MAPPING:
+        found = repr(model_type) if model_type else "nothing"
+        key = "model.config.model_type"
+        where = origin(recipe, key if model_type else "model")
+        raise ConfigError([Fault(where, key, found, "a model type of transformers, or model.name")])
+    return AutoConfig.for_model(model_type)
+
+
+def _built(recipe: Recipe, own: PreTrainedConfig, values: dict[str, Any]) -> PreTrainedConfig:
+    if "id2label" in values:
+        values.pop("num_labels", None)  # follows from id2label; both together are an error
+    try:
+        if recipe.model.name:
+            return type(own).from_dict(values)
+        values.pop("model_type")
+        return AutoConfig.for_model(own.model_type, **values)
+    except (ValueError, TypeError) as error:  # transformers' strict dataclasses raise both
+        why = " ".join(str(error).split())
+        where = origin(recipe, "model.config")
+        fault = Fault(where, "model.config", why, f"what {type(own).__name__} takes")
+        raise ConfigError([fault]) from error
+
+
+def _contradicts(key: str, found: Any, value: Any) -> bool:
+    if key == "vocab_size":
+        return not isinstance(found, int) or found < value
+    if isinstance(found, dict) and isinstance(value, dict):  # JSON has no whole numbers as keys
+        return {str(k): v for k, v in found.items()} != {str(k): v for k, v in value.items()}
+    return bool(found != value)
+
+
+def _floor(key: str) -> str:
+    return "at least " if key == "vocab_size" else ""
+
+
+def _merged(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Objects merge key by key, everything else replaces, as in recipes."""
+    result = deepcopy(below)
+    for key, value in above.items():
+        inner = result.get(key)
+        both = isinstance(inner, dict) and isinstance(value, dict)
+        result[key] = _merged(inner, value) if both and inner else deepcopy(value)
+    return result
+
+
+def _at(values: Mapping[str, Any], key: str) -> tuple[bool, Any]:
+    node: Any = values
+    for part in key.split("."):
+        if not isinstance(node, Mapping) or part not in node:
+            return False, None
+        node = node[part]
+    return True, node
+
+
+def _put(values: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    for part in parents:
+        values = values.setdefault(part, {})
+    values[last] = value

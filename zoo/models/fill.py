@@ -1,0 +1,154 @@
+"""Gives a model built on the meta device its values, unit by unit, so that nobody need hold it whole.
+
+Initial weights are a pure function of (seed, module name): the same on every layout, stage and partition.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+from transformers import PreTrainedModel
+
+
+class Weights(Protocol):
+    """Tensors under module names: a pretrained checkpoint or an earlier run."""
+
+    def names(self) -> frozenset[str]: ...
+
+    def shape(self, name: str) -> tuple[int, ...]: ...
+
+    def tensor(self, name: str) -> Tensor: ...
+
+
+class NoWeights:
+    """Random weights: nothing is given."""
+
+    def names(self) -> frozenset[str]:
+        return frozenset()
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        raise KeyError(name)
+
+    def tensor(self, name: str) -> Tensor:
+        raise KeyError(name)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Modules that are filled together, children first, each with the model whose `_init_weights` is its own."""
+
+    root: nn.Module
+    members: list[tuple[str, nn.Module, PreTrainedModel]]
+
+
+def leave(root: nn.Module) -> None:
+    """What happens to a filled unit of a model that is not partitioned: nothing."""
+
+
+def fill(
+    model: PreTrainedModel,
+    seed: int,
+    weights: Weights,
+    device: torch.device,
+    settle: Callable[[nn.Module], None] = leave,
+) -> None:
+    """Fills a meta model on `device`: initial values under (seed, name), then the tensors of `weights`.
+
+    Every rank must call it with the same arguments. Each unit is filled and then handed to `settle`,
+    which may partition it: no rank holds more than its share and one unit. Tied tensors take the
+    values of the module that they are tied to.
+    """
+    given = weights.names()
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        for unit in units(model):
+            for _, module, _ in unit.members:
+                module.to_empty(device=device, recurse=False)
+                spoil(module)
+            for name, module, owner in unit.members:
+                torch.manual_seed(zlib.crc32(f"{seed}:{name}".encode()))
+                initialise(module, owner)
+            for name, tensor in own_tensors(unit):
+                if name in given:
+                    tensor.copy_(weights.tensor(name))
+            settle(unit.root)
+    model.tie_weights()
+
+
+def units(model: PreTrainedModel) -> list[Unit]:
+    """Single modules, except where initialising a parent writes into its children (gpt2 re-scales
+    `c_proj`; weight norm): there the parent and all below it. `model` must be on meta."""
+    parents = {n: part for n, part in model.named_modules() if isinstance(part, PreTrainedModel)}
+    found: list[tuple[str, Unit]] = []
+    with torch.no_grad():
+        for name, module in children_first(model):
+            members = [(name, module, nearest(parents, name))]
+            if reaches_down(module, members[0][2]):
+                inside = f"{name}." if name else ""
+                below = [unit for other, unit in found if other.startswith(inside)]
+                found = [(other, unit) for other, unit in found if not other.startswith(inside)]
+                members = [member for unit in below for member in unit.members] + members
+            found.append((name, Unit(module, members)))
+    return [unit for _, unit in found]
+
+
+def reaches_down(module: nn.Module, owner: PreTrainedModel) -> bool:
+    """Whether initialising `module` writes parameters of its children; seen from a dry run on meta."""
+    if any(parametrize.is_parametrized(child) for child in module.children()):
+        return True
+    below = [p for child in module.children() for p in child.parameters()]
+    before = [parameter._version for parameter in below]
+    owner._init_weights(module)
+    return any(p._version != version for p, version in zip(below, before, strict=True))
+
+
+def children_first(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """All modules with their names, every child before its parent."""
+    for key, child in module.named_children():
+        yield from children_first(child, f"{name}.{key}" if name else key)
+    yield name, module
+
+
+def nearest(parents: dict[str, PreTrainedModel], name: str) -> PreTrainedModel:
+    """The PreTrainedModel at or above a module."""
+    while name not in parents:
+        name = name.rpartition(".")[0]
+    return parents[name]
+
+
+def own_tensors(unit: Unit) -> Iterator[tuple[str, Tensor]]:
+    """The parameters and buffers of a unit's members, by full name."""
+    for name, module, _ in unit.members:
+        for key, tensor in [*module._parameters.items(), *module._buffers.items()]:
+            if tensor is not None:
+                yield f"{name}.{key}" if name else key, tensor
+
+
+def spoil(module: nn.Module) -> None:
+    """Writes NaN where a value must come, so that a forgotten one is seen."""
+    for tensor in [*module._parameters.values(), *module._buffers.values()]:
+        if tensor is not None and tensor.is_floating_point():
+            tensor.fill_(float("nan"))
+
+
+def initialise(module: nn.Module, owner: PreTrainedModel) -> None:
+    """Runs the model's own `_init_weights` on one module.
+
+    A child's parametrized weight (weight norm) is written through its parametrization; what a
+    family's `_init_weights` forgets gets a small normal, so that no NaN survives.
+    """
+    wrapped = [child for child in module.children() if parametrize.is_parametrized(child)]
+    for child in wrapped:
+        for parameter in child.parameters():
+            parameter.fill_(1.0)
+    with parametrize.cached():
+        values = [(c, key, getattr(c, key)) for c in wrapped for key in c.parametrizations]
+        owner._init_weights(module)
+    for child, key, value in values:
+        setattr(child, key, value)
+    for tensor in module._parameters.values():
+        if tensor is not None and tensor.numel() and bool(tensor.flatten()[0].isnan()):
+            tensor.normal_(0.0, 0.02)

@@ -1,0 +1,75 @@
+"""Pretrained weights: finds a checkpoint's safetensors files and reads single tensors under module names."""
+
+import json
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+from transformers import PreTrainedModel
+from transformers.utils.hub import cached_file
+
+from zoo.models.names import module_names
+
+SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+
+
+def weight_files(name: str, revision: str | None) -> list[Path]:
+    """The safetensors files of a folder or hub id, downloaded into the hub's cache where needed.
+
+    Raises FileNotFoundError where there are none (pickled weights are never read).
+    """
+    index = cached_file(name, INDEX, revision=revision, _raise_exceptions_for_missing_entries=False)
+    if index is not None:
+        shards = sorted(set(json.loads(Path(index).read_text())["weight_map"].values()))
+        return [Path(str(cached_file(name, shard, revision=revision))) for shard in shards]
+    single = cached_file(
+        name, SINGLE, revision=revision, _raise_exceptions_for_missing_entries=False
+    )
+    if single is None:
+        raise FileNotFoundError(f"{name} holds neither {SINGLE} nor {INDEX}")
+    return [Path(single)]
+
+
+class FileWeights:
+    """The tensors of safetensors files under the module names of one model."""
+
+    def __init__(self, model: PreTrainedModel, files: list[Path]) -> None:
+        self.files = files
+        self.places: dict[str, Path] = {}
+        for path in files:
+            with safe_open(path, framework="pt") as file:
+                self.places |= dict.fromkeys(file.keys(), path)
+        self.keys, merged = module_names(model, sorted(self.places))
+        self.whole = type(model) if merged else None
+        self.config = model.config
+
+    @cached_property
+    def loaded(self) -> dict[str, Tensor]:
+        """All tensors, for families whose files merge or split tensors on loading."""
+        assert self.whole is not None
+        folder = self.files[0].parent
+        model = self.whole.from_pretrained(folder, config=self.config, dtype=torch.float32)
+        return dict(model.state_dict())
+
+    def names(self) -> frozenset[str]:
+        """The module names of the tensors that the files hold."""
+        return frozenset(self.loaded if self.whole else self.keys)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of one tensor, without reading it."""
+        if self.whole:
+            return tuple(self.loaded[name].shape)
+        key = self.keys[name]
+        with safe_open(self.places[key], framework="pt") as file:
+            return tuple(file.get_slice(key).get_shape())
+
+    def tensor(self, name: str) -> Tensor:
+        """Reads one tensor."""
+        if self.whole:
+            return self.loaded[name]
+        key = self.keys[name]
+        with safe_open(self.places[key], framework="pt") as file:
+            value: Tensor = file.get_tensor(key)
+        return value

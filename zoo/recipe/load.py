@@ -1,0 +1,207 @@
+"""From a file and words of the command line to a Recipe, or to every fault at once."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import ConfigError, Fault
+from zoo.recipe.catalog import FOLDERS, catalogs, find_recipe, fragment, fragments, shown
+from zoo.recipe.compose import Composition, Path_, absolute, lay_section
+from zoo.recipe.keys import key_faults, without_unknown
+from zoo.recipe.maps import map_faults
+from zoo.recipe.optimizers import canonical
+from zoo.recipe.read import brief, parse, read_object
+from zoo.recipe.rules import rule_faults
+from zoo.recipe.spec import Provenance, Recipe
+
+SECTIONS = (*FOLDERS, "run")
+WORD = "section.key=value"
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A recipe before it is checked: the object, where its values are from, what is broken."""
+
+    name: str
+    composition: Composition
+    faults: list[Fault]
+
+
+def load_recipe(path: str | Path, changes: Sequence[str] = (), tiny: bool = False) -> Recipe:
+    """Read a recipe, expand, change and check it: ring 1.
+
+    `path` is a file, a run's folder or the name of a recipe of the shipped catalog; `changes` are
+    `section.key=value` words, applied left to right; `tiny` lays the twin over it before them.
+    Raises ConfigError with every fault.
+    """
+    composed = compose(path, changes, tiny)
+    composition = composed.composition
+    faults = list(composed.faults)
+    broken = {fault.key.split(".")[0] for fault in faults}
+    data = composition.data
+    recipe, wrong = key_faults(data, composition.origin)
+    maps = map_faults(data, composition.origin)
+    said = {(fault.file, fault.key) for fault in maps}
+    faults += [one for one in maps if one.key.split(".")[0] not in broken]
+    faults += [
+        one
+        for one in wrong
+        if one.key.split(".")[0] not in broken and (one.file, one.key) not in said
+    ]
+    checked = recipe or key_faults(without_unknown(data), composition.origin)[0]
+    if checked is not None:
+        blamed = {fault.key for fault in faults}
+        faults += [one for one in rule_faults(checked, composition.origin) if one.key not in blamed]
+    if faults or recipe is None:
+        raise ConfigError(faults)
+    recipe._provenance = Provenance(
+        composed.name,
+        composition.origins,
+        tuple(composition.drops),
+        composition.fragments,
+    )
+    return recipe
+
+
+def expanded(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as JSON-ready object: no fragments, no relative paths; loads to an equal recipe."""
+    return _spoken(recipe.model_dump(mode="json", by_alias=True), ())
+
+
+def _spoken(value: dict[str, Any], path: Path_) -> dict[str, Any]:
+    """Without the keys that are absent; null in `model.config` and `model.processor` is a value."""
+    open_map = path in (("model", "config"), ("model", "processor"))
+    return {
+        name: _spoken(part, (*path, name)) if isinstance(part, dict) and not open_map else part
+        for name, part in value.items()
+        if part is not None or open_map
+    }
+
+
+def origin(recipe: Recipe, key: str) -> str:
+    """The file, or `command line: word`, that a value (or the object around it) came from."""
+    return origin_of(recipe, split_key(key))
+
+
+def origin_of(recipe: Recipe, path: Path_) -> str:
+    """The same for a path of names, which may hold dots."""
+    origins = recipe.provenance.origins
+    while path and path not in origins:
+        path = path[:-1]
+    return origins.get(path, "recipe")
+
+
+def compose(path: str | Path, changes: Sequence[str] = (), tiny: bool = False) -> Composed:
+    """Everything before the checks; only a file that cannot be read at all raises ConfigError."""
+    file = find_recipe(str(path))
+    content = read_object(file)
+    roots = catalogs(file.parent)
+    composition = Composition(shown(file))
+    faults: list[Fault] = []
+    for section, value in content.items():
+        with _collected(faults):
+            lay_section(composition, section, value, (shown(file), file.parent), roots)
+            composition.origins[(section,)] = shown(file)
+    if tiny and not faults:
+        with _collected(faults):
+            _lay_tiny_model(composition, roots)
+            _lay_tiny_kind(composition, roots)
+    composition.remove(("model", "tiny"))
+    for word in changes:
+        with _collected(faults):
+            _lay_word(composition, word, roots, tiny)
+    _settle(composition.data)
+    stem = file.parent.name if file.name == "recipe.json" else file.stem
+    return Composed(f"{stem}-tiny" if tiny else stem, composition, faults)
+
+
+@contextmanager
+def _collected(faults: list[Fault]) -> Iterator[None]:
+    try:
+        yield
+    except ConfigError as error:
+        faults.extend(error.faults)
+
+
+def _lay_tiny_model(composition: Composition, roots: tuple[Path, ...]) -> None:
+    path = ("model", "tiny")
+    tiny, origin = composition.get(path), composition.origin(path)
+    if not isinstance(tiny, dict):
+        found = "a model without `tiny`" if tiny is None else brief(tiny)
+        named = ", ".join(fragments("model", roots)) or "there is none"
+        allowed = f"with --tiny, a model fragment that has a `tiny` object: {named}"
+        raise ConfigError([Fault(composition.origin(("model",)), "model.tiny", found, allowed)])
+    composition.remove(path)
+    for name in ("name", "revision", "weights", "parameters"):
+        composition.drop(("model", name), "--tiny starts from random weights")
+    composition.lay(("model",), tiny, f"{origin} (tiny)")
+
+
+def _lay_tiny_kind(composition: Composition, roots: tuple[Path, ...]) -> None:
+    kind = composition.get(("task", "kind"))
+    file = fragment("tiny", kind, roots) if isinstance(kind, str) else None
+    if file is None:
+        allowed = f"with --tiny, one of {', '.join(fragments('tiny', roots))}"
+        origin = composition.origin(("task", "kind"))
+        raise ConfigError([Fault(origin, "task.kind", brief(kind), allowed)])
+    for section, value in read_object(file).items():
+        if section not in ("$schema", "description"):
+            lay_section(composition, section, value, (shown(file), file.parent), roots)
+
+
+def _lay_word(
+    composition: Composition, word: str, roots: tuple[Path, ...], tiny: bool
+) -> None:
+    key, equals, text = word.partition("=")
+    names = split_key(key)
+    origin = f"command line: {word}"
+    if not equals or not all(names):
+        raise ConfigError([Fault("command line", "change", brief(word), WORD)])
+    value = _word_value(text, origin)
+    section, here = names[0], Path.cwd()
+    if len(names) == 1 and section in SECTIONS:
+        composition.remove((section,))
+        composition.fragments.pop(section, None)
+        lay_section(composition, section, value, (origin, here), roots)
+        if section == "model" and tiny:
+            _lay_tiny_model(composition, roots)
+        composition.remove(("model", "tiny"))
+        composition.origins[(section,)] = origin
+        return
+    if names[1:] == ("base",):
+        raise ConfigError([Fault(origin, key, brief(value), f"{section}=NAME takes a fragment")])
+    if len(names) == 2:
+        value = absolute(section, {names[1]: value}, here)[names[1]]
+    composition.lay(names[:-1], {names[-1]: value}, origin)
+
+
+def _word_value(text: str, origin: str) -> Any:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return parse(text, origin)
+
+
+def split_key(key: str) -> Path_:
+    """The names in a dotted key; a pattern of `optimizer.groups` keeps its dots."""
+    start = "optimizer.groups."
+    if key.startswith(start):
+        pattern, _, last = key.removeprefix(start).rpartition(".")
+        return ("optimizer", "groups", pattern, last) if pattern else ("optimizer", "groups", last)
+    return tuple(key.split("."))
+
+
+def _settle(data: dict[str, Any]) -> None:
+    """One spelling for what may be written in several ways."""
+    optimizer, parallel = data.get("optimizer"), data.get("parallel")
+    if isinstance(optimizer, dict):
+        if isinstance(optimizer.get("type"), str):
+            optimizer["type"] = canonical(optimizer["type"])
+        if optimizer.get("scheduler") is False:
+            del optimizer["scheduler"]
+    if isinstance(parallel, dict) and isinstance(parallel.get("zero"), dict):
+        parallel["zero"] = {"stage": 0, **parallel["zero"]}

@@ -1,0 +1,208 @@
+"""Names and parameters of optimizers and schedules as plain data: DeepSpeed's and torch's words."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.recipe.nodes import Node
+from zoo.recipe.spec import OptimizerSpec
+
+AMOUNT: Node = {"type": "number", "minimum": 0}
+POSITIVE: Node = {"type": "number", "exclusiveMinimum": 0}
+MOMENTUM: Node = {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
+BETAS: Node = {"type": "array", "items": MOMENTUM, "minItems": 2, "maxItems": 2}
+SWITCH: Node = {"type": "boolean"}
+STEPS: Node = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1},
+        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+    ]
+}
+RATIO: Node = {"type": "number", "minimum": 0, "maximum": 1}
+WARMUP_TYPE: Node = {"enum": ["log", "linear"]}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What a parameter may be, and what it is when the recipe is silent (None: its own rule)."""
+
+    node: Node
+    default: Any = None
+    per_group: bool = True
+
+
+def _whole(node: Node, default: Any = None) -> Parameter:
+    return Parameter(node, default, per_group=False)
+
+
+def _adam() -> dict[str, Parameter]:
+    return {
+        "lr": Parameter(AMOUNT, 1e-3),
+        "betas": Parameter(BETAS, [0.9, 0.999]),
+        "eps": Parameter(AMOUNT, 1e-8),
+        "weight_decay": Parameter(AMOUNT, 0.0),
+        "amsgrad": Parameter(SWITCH, False),
+        # Adam in DeepSpeed is AdamW unless adam_w_mode is false.
+        "adam_w_mode": _whole(SWITCH, True),
+        # Which implementation DeepSpeed would take; the mathematics is the same.
+        "torch_adam": _whole(SWITCH, False),
+        "fused": _whole(SWITCH),
+        "foreach": _whole(SWITCH),
+    }
+
+
+OPTIMIZERS: dict[str, dict[str, Parameter]] = {
+    "AdamW": _adam(),
+    "Adam": _adam(),
+    "SGD": {
+        "lr": Parameter(AMOUNT, 1e-3),
+        "momentum": Parameter(MOMENTUM, 0.0),
+        "dampening": Parameter(AMOUNT, 0.0),
+        "weight_decay": Parameter(AMOUNT, 0.0),
+        "nesterov": Parameter(SWITCH, False),
+    },
+    "Lamb": {
+        "lr": Parameter(AMOUNT, 1e-3),
+        "bias_correction": _whole(SWITCH, True),
+        "betas": Parameter(BETAS, [0.9, 0.999]),
+        "eps": Parameter(AMOUNT, 1e-8),
+        "eps_inside_sqrt": _whole(SWITCH, False),
+        "weight_decay": Parameter(AMOUNT, 0.0),
+        "max_coeff": Parameter(POSITIVE, 10.0),
+        "min_coeff": Parameter(AMOUNT, 0.01),
+    },
+    "Lion": {
+        "lr": Parameter(AMOUNT, 1e-3),
+        "betas": Parameter(BETAS, [0.9, 0.999]),
+        "weight_decay": Parameter(AMOUNT, 0.0),
+    },
+    "Adagrad": {
+        "lr": Parameter(AMOUNT, 1e-2),
+        "lr_decay": Parameter(AMOUNT, 0.0),
+        "weight_decay": Parameter(AMOUNT, 0.0),
+        "initial_accumulator_value": _whole(AMOUNT, 0.0),
+        "eps": Parameter(AMOUNT, 1e-10),
+    },
+    "Muon": {
+        "lr": Parameter(AMOUNT, 0.02),
+        # DeepSpeed: muon_lr and adam_lr override lr for its matrices and for all the rest.
+        "muon_lr": _whole(AMOUNT),
+        "adam_lr": _whole(AMOUNT),
+        "momentum": Parameter(MOMENTUM, 0.95),
+        "betas": Parameter(BETAS, [0.9, 0.95]),
+        "eps": Parameter(AMOUNT, 1e-10),
+        "weight_decay": Parameter(AMOUNT, 0.0),
+        "ns_method": _whole({"enum": ["gram", "standard"]}, "gram"),
+        "adam_w_mode": _whole(SWITCH, True),
+        "torch_adam": _whole(SWITCH, False),
+    },
+    "Adafactor": {
+        "lr": Parameter(AMOUNT, 1e-2),
+        "beta2_decay": Parameter({"type": "number", "maximum": 0}, -0.8),
+        "eps": Parameter(
+            {
+                "type": "array",
+                "items": {"anyOf": [AMOUNT, {"type": "null"}]},
+                "minItems": 2,
+                "maxItems": 2,
+            },
+            [None, 1e-3],
+        ),
+        "d": Parameter({"type": "number", "minimum": 1}, 1.0),
+        "weight_decay": Parameter(AMOUNT, 0.0),
+    },
+}
+
+# Optimizers that a reader of DeepSpeed's documents may ask for, and what to take meanwhile.
+ELSEWHERE = {
+    "OneBitAdam": ("comes with compression", "AdamW"),
+    "ZeroOneAdam": ("comes with compression", "AdamW"),
+    "OneBitLamb": ("comes with compression", "Lamb"),
+    "FusedAdam": ("DeepSpeed's name of it is AdamW", "AdamW"),
+    "CPUAdam": ("DeepSpeed's name of it is AdamW; with optimizer offload it is taken", "AdamW"),
+}
+
+
+def _warmup(**more: Parameter) -> dict[str, Parameter]:
+    return {
+        "warmup_min_ratio": _whole(RATIO, 0.0),
+        "warmup_num_steps": _whole(STEPS, 1000),
+        "warmup_type": _whole(WARMUP_TYPE, "log"),
+        **more,
+    }
+
+
+def _deepspeed_warmup() -> dict[str, Parameter]:
+    return {
+        "warmup_min_lr": _whole(AMOUNT, 0.0),
+        "warmup_num_steps": _whole(STEPS, 1000),
+        "warmup_type": _whole(WARMUP_TYPE, "log"),
+    }
+
+
+MIN_RATIO = _whole(RATIO, 0.0)
+MILESTONES = _whole({"type": "array", "items": STEPS, "minItems": 1})
+
+# `total_num_steps` and `warmup_max_lr` follow from the run and from each group's lr.
+SCHEDULERS: dict[str, dict[str, Parameter]] = {
+    "LRRangeTest": {
+        "lr_range_test_min_lr": _whole(AMOUNT, 1e-3),
+        "lr_range_test_step_size": _whole(STEPS, 2000),
+        "lr_range_test_step_rate": _whole(AMOUNT, 1.0),
+        "lr_range_test_staircase": _whole(SWITCH, False),
+    },
+    "OneCycle": {
+        "cycle_min_lr": _whole(AMOUNT),
+        "cycle_max_lr": _whole(AMOUNT),
+        "decay_lr_rate": _whole(AMOUNT, 0.0),
+        "cycle_first_step_size": _whole(STEPS, 2000),
+        "cycle_second_step_size": _whole(STEPS),
+        "cycle_first_stair_count": _whole({"type": "integer", "minimum": 0}, 0),
+        "cycle_second_stair_count": _whole({"type": "integer", "minimum": 0}),
+        "decay_step_size": _whole({"type": "integer", "minimum": 0}, 0),
+        "cycle_momentum": _whole(SWITCH, True),
+        "cycle_min_mom": _whole(MOMENTUM, 0.8),
+        "cycle_max_mom": _whole(MOMENTUM, 0.9),
+        "decay_mom_rate": _whole(AMOUNT, 0.0),
+    },
+    "WarmupLR": _deepspeed_warmup(),
+    "WarmupDecayLR": _deepspeed_warmup(),
+    "WarmupCosineLR": _warmup(cos_min_ratio=_whole(RATIO, 1e-4)),
+    "WarmupMultiStepLR": _warmup(
+        milestones=MILESTONES, gamma=_whole(AMOUNT, 0.1), min_ratio=MIN_RATIO
+    ),
+    "WarmupStepLR": _warmup(
+        step_size=_whole(STEPS), gamma=_whole(AMOUNT, 0.1), min_ratio=MIN_RATIO
+    ),
+    "WarmupInverseSqrtLR": _warmup(min_ratio=MIN_RATIO),
+    "WarmupPolynomialLR": _warmup(power=_whole(POSITIVE, 1.0), min_ratio=MIN_RATIO),
+    "WarmupStableDecayLR": _warmup(decay_num_steps=_whole(STEPS), min_ratio=MIN_RATIO),
+}
+
+REQUIRED = {
+    "OneCycle": ("cycle_min_lr", "cycle_max_lr"),
+    "WarmupMultiStepLR": ("milestones",),
+    "WarmupStepLR": ("step_size",),
+    "WarmupStableDecayLR": ("decay_num_steps",),
+}
+NEEDS_TOTAL = ("WarmupDecayLR", "WarmupCosineLR", "WarmupPolynomialLR", "WarmupStableDecayLR")
+
+
+def canonical(name: str) -> str:
+    """The spelling of an optimizer's name that the tables use; unknown names come back as they are."""
+    return next((known for known in OPTIMIZERS if known.casefold() == name.casefold()), name)
+
+
+def algorithm(optimizer: OptimizerSpec) -> str:
+    """The optimizer that really runs: DeepSpeed's Adam is AdamW unless adam_w_mode is false."""
+    if optimizer.type == "Adam" and optimizer.params.get("adam_w_mode", True):
+        return "AdamW"
+    return optimizer.type
+
+
+def hyper_parameters(optimizer: OptimizerSpec, changes: dict[str, Any]) -> dict[str, Any]:
+    """All parameters of the optimizer with DeepSpeed's defaults filled in, then `changes` on top."""
+    table = OPTIMIZERS[optimizer.type]
+    values = {name: entry.default for name, entry in table.items() if entry.default is not None}
+    if algorithm(optimizer) == "AdamW" and optimizer.params.get("torch_adam"):
+        values["weight_decay"] = 0.01  # torch.optim.AdamW's default, which DeepSpeed takes then
+    return {**values, **optimizer.params, **changes}

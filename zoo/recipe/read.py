@@ -1,0 +1,59 @@
+"""JSON as recipes need it: a key stands once, numbers are finite, a mistake is found with its line."""
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+from zoo.errors import ConfigError, Fault
+from zoo.recipe.catalog import shown
+
+
+def parse(text: str, file: str) -> Any:
+    """The value of a JSON text; ConfigError says line and column, or which keys stand twice."""
+    doubled: list[str] = []
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        doubled.extend(sorted({name for name in names if names.count(name) > 1}))
+        return dict(pairs)
+
+    try:
+        value = json.loads(text, object_pairs_hook=once, parse_constant=_not_finite)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno} column {error.colno}"
+        raise ConfigError([Fault(file, where, error.msg, "JSON")]) from None
+    except _NotFinite as error:
+        raise ConfigError([Fault(file, "JSON", str(error), "finite numbers")]) from None
+    except RecursionError:
+        raise ConfigError([Fault(file, "JSON", "objects nested too deep", "a recipe")]) from None
+    if doubled:
+        allowed = "a key once in an object"
+        raise ConfigError([Fault(file, name, "the key twice", allowed) for name in doubled])
+    return value
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; ConfigError if it cannot be read or holds something else."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        found = getattr(error, "strerror", None) or "bytes that are not UTF-8"
+        raise ConfigError([Fault(shown(path), "file", found, "a JSON file in UTF-8")]) from None
+    value = parse(text, shown(path))
+    if not isinstance(value, dict):
+        raise ConfigError([Fault(shown(path), "file", brief(value), "an object")])
+    return value
+
+
+def brief(value: Any, width: int = 72) -> str:
+    """A value as a message shows it: JSON, cut at `width` characters."""
+    text = json.dumps(value)
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+class _NotFinite(Exception):
+    pass
+
+
+def _not_finite(text: str) -> NoReturn:
+    raise _NotFinite(text)

@@ -1,0 +1,112 @@
+"""JSON Schema of a recipe file, for editors: keys, hover text, names of fragments offered."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+from zoo.recipe.catalog import FOLDERS, fragments, shipped_catalog
+from zoo.recipe.keys import recipe_schema
+from zoo.recipe.maps import table
+from zoo.recipe.nodes import Node, resolve
+from zoo.recipe.optimizers import OPTIMIZERS, SCHEDULERS
+
+
+def file_schema(roots: tuple[Path, ...] = ()) -> Node:
+    """Schema of recipe files; fragments of these catalogs (else the shipped one) are offered."""
+    roots = roots or (shipped_catalog(),)
+    schema: Node = _without_null(copy.deepcopy(recipe_schema()))
+    names = schema["$defs"]
+    _offer(names)
+    for section in FOLDERS:
+        node = schema["properties"][section]
+        partial = _partial(node, names)
+        partial["properties"]["base"] = {
+            "description": "A fragment of this section, whose keys are changed here.",
+            "anyOf": _names(section, roots),
+        }
+        if section == "model":
+            inner = {key: one for key, one in partial["properties"].items() if key != "base"}
+            tiny = {"type": "object", "properties": inner, "additionalProperties": False}
+            tiny["description"] = "The twin for --tiny: drops `name` and `weights`."
+            partial["properties"]["tiny"] = tiny
+        description = node.get("description", "")
+        kinds = [*_names(section, roots), partial]
+        schema["properties"][section] = {"description": description, "anyOf": kinds}
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "A recipe of the zoo"
+    schema["$defs"] = {"RunSpec": names["RunSpec"]}
+    return schema
+
+
+def _names(section: str, roots: tuple[Path, ...]) -> list[Node]:
+    known = fragments(section, roots)
+    free = {"type": "string", "description": "Name of a fragment of your own catalog."}
+    return [{"enum": known}, free] if known else [free]
+
+
+def _offer(names: Node) -> None:
+    """Put the tables' words where the specs only know open maps."""
+    zero = {"type": "object", "additionalProperties": False, "properties": table("zero")}
+    names["ParallelSpec"]["properties"]["zero"] |= zero
+    names["OptimizerSpec"]["properties"]["type"]["examples"] = list(OPTIMIZERS)
+    names["Scheduler"]["properties"]["type"]["examples"] = list(SCHEDULERS)
+    scheduler = names["OptimizerSpec"]["properties"]["scheduler"]
+    inner = {key: scheduler.pop(key) for key in ("$ref", "anyOf") if key in scheduler}
+    scheduler["anyOf"] = [inner, {"const": False}]
+
+
+def _without_null(node: Any) -> Any:
+    """Absent keys are None in the specs; in a file there is no null."""
+    if isinstance(node, list):
+        return [_without_null(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: _without_null(one) for key, one in node.items()}
+    if node.get("default", 0) is None:
+        del node["default"]
+    if "anyOf" in node:
+        parts = [one for one in node["anyOf"] if one.get("type") != "null"]
+        if len(parts) == 1:
+            del node["anyOf"]
+            return {**parts[0], **node}
+        node["anyOf"] = parts
+    return node
+
+
+def _partial(node: Node, names: Node) -> Node:
+    """A section's object without what it must hold: with a base, any key may be left out."""
+    node = resolve(node, names)
+    variants = [resolve(one, names) for one in node.get("oneOf", [node])]
+    properties: dict[str, list[Node]] = {}
+    for variant in variants:
+        for key, one in variant["properties"].items():
+            found = properties.setdefault(key, [])
+            inner = _open(one, names)
+            if inner not in found:
+                found.append(inner)
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {key: _joined(found) for key, found in properties.items()},
+    }
+
+
+def _joined(found: list[Node]) -> Node:
+    if len(found) == 1:
+        return found[0]
+    if all("const" in one for one in found):
+        kinds = [one["const"] for one in found]
+        return {"description": found[0].get("description", ""), "enum": kinds}
+    return {"anyOf": found}
+
+
+def _open(node: Any, names: Node) -> Any:
+    """A node with every $ref written out and nothing required."""
+    if isinstance(node, list):
+        return [_open(one, names) for one in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        rest = {key: one for key, one in node.items() if key != "$ref"}
+        return {**_open(resolve(node, names), names), **rest}
+    return {key: _open(one, names) for key, one in node.items() if key not in ("required", "title")}

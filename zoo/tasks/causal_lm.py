@@ -1,0 +1,145 @@
+"""Predict the next token: of packed text, of completions, of what the assistant says in chats."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM
+
+from zoo.data.cache import cache_root
+from zoo.data.corrupt import CorruptLimit
+from zoo.data.rows import CorruptExample, Row, Rows
+from zoo.data.source import Source
+from zoo.data.text import pack
+from zoo.errors import ConfigError, Fault
+from zoo.models.config import model_config
+from zoo.recipe.spec import CausalLMSpec, Recipe
+from zoo.tasks.conversations import marked_ids
+from zoo.tasks.roles import chosen_roles, fault, role_faults
+from zoo.tasks.scores import bits, perplexity, ratio
+from zoo.tasks.task import IGNORE, Batch, Example, Task
+from zoo.tasks.text import (
+    attention_mask,
+    padded,
+    position_faults,
+    special_ids,
+    target_count,
+    texts,
+    token_loss,
+    token_tally,
+)
+from zoo.tasks.tokenizer import build_tokenizer, encoder, tokenizer_fingerprint
+from zoo.tasks.vocabulary import CAUSAL
+
+_SHAPES = (("text",), ("prompt", "completion"), ("messages",))
+
+
+class CausalLM(Task):
+    """logits (batch, length, vocabulary) against labels (batch, length), shifted already."""
+
+    headline: ClassVar[str] = "perplexity"
+    maximize: ClassVar[bool] = False
+    model_class: ClassVar[type] = AutoModelForCausalLM
+
+    def __init__(self, recipe: Recipe, source: Source) -> None:
+        """Raises ConfigError with every fault of columns, tokenizer, configuration and length."""
+        assert isinstance(recipe.task, CausalLMSpec)
+        self.recipe, self.spec = recipe, recipe.task
+        faults = role_faults(recipe, source, *_SHAPES)
+        if faults:
+            raise ConfigError(faults)
+        roles = chosen_roles(source, *_SHAPES)
+        self.packed = roles == ("text",)
+        whole_text = self.packed and recipe.model.tokenizer == "bytes"
+        self.tokenizer = build_tokenizer(
+            recipe,
+            lambda: texts(source.train, roles),
+            source.train.fingerprint,
+            {} if whole_text else CAUSAL,  # 256 bytes are enough when no row has to end
+        )
+        faults += _template_faults(recipe, roles, bool(self.tokenizer.chat_template))
+        self.config = model_config(recipe, special_ids(self.tokenizer))
+        faults += position_faults(recipe, self.config, self.spec.sequence_length)
+        if faults:
+            raise ConfigError(faults)
+        self.encode = encoder(self.tokenizer)
+
+    def rows(self, rows: Rows) -> Rows:
+        """Text becomes packed blocks of sequence_length + 1 tokens, the last one shared."""
+        if not self.packed:
+            return rows
+        eos = self.tokenizer.eos_token_id
+        return pack(
+            rows,
+            self.encode,
+            eos,
+            len(self.tokenizer),
+            tokenizer_fingerprint(self.tokenizer),
+            self.spec.sequence_length + 1,
+            1,
+            cache_root(self.recipe.data),
+            CorruptLimit.of(self.recipe, rows),
+        )
+
+    def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
+        """Token ids, labels of the same length (not shifted), and the targets' UTF-8 bytes."""
+        if "input_ids" in row:
+            return {"ids": row["input_ids"], "labels": row["input_ids"], "bytes": row["bytes"]}
+        ids, marks = marked_ids(self.tokenizer, self.encode, row)
+        length = self.spec.sequence_length + 1
+        ids, marks = ids[:length], marks[:length]
+        if len(ids) < 2:
+            raise CorruptExample("an example without two tokens")
+        if self.spec.loss_on == "all":
+            marks = [True] * len(ids)
+        targets = [token for token, mark in zip(ids[1:], marks[1:], strict=True) if mark]
+        labels = [token if mark else IGNORE for token, mark in zip(ids, marks, strict=True)]
+        text = self.tokenizer.decode(targets, skip_special_tokens=True)
+        return {"ids": ids, "labels": labels, "bytes": float(len(str(text).encode()))}
+
+    def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
+        """Shifts: inputs lose their last token, labels their first."""
+        fill = self.tokenizer.pad_token_id or self.tokenizer.eos_token_id or 0
+        ids = [example["ids"][:-1] for example in examples]
+        inputs = {"input_ids": padded(ids, fill)}
+        if not self.packed:
+            inputs["attention_mask"] = attention_mask(ids)
+        labels = padded([example["labels"][1:] for example in examples], IGNORE)
+        weight = torch.tensor([example["weight"] for example in examples], dtype=torch.float64)
+        labels[weight == 0] = IGNORE
+        size = torch.tensor([example["bytes"] for example in examples], dtype=torch.float64)
+        return {
+            "inputs": inputs,
+            "labels": {"labels": labels, "bytes": size * weight},
+            "count": target_count(labels),
+        }
+
+    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Cross entropy in nats, summed over the target tokens."""
+        return token_loss(logits, batch["labels"]["labels"])
+
+    def tally(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Nats, target tokens, and the bytes that they stand for."""
+        return {**token_tally(logits, batch), "bytes": batch["labels"]["bytes"].sum()}
+
+    def score(self, totals: dict[str, Tensor]) -> dict[str, float]:
+        """Mean loss in nats a token, its exponential, and bits a UTF-8 byte of text."""
+        loss = ratio(totals["loss"], totals["count"])
+        return {
+            "loss": loss,
+            "perplexity": perplexity(loss),
+            "bits_per_byte": bits(totals["loss"], totals["bytes"]),
+        }
+
+    def save(self, folder: Path) -> None:
+        """The tokenizer's files."""
+        self.tokenizer.save_pretrained(folder)
+
+
+def _template_faults(recipe: Recipe, roles: tuple[str, ...], template: bool) -> list[Fault]:
+    if roles != ("messages",) or template:
+        return []
+    key = "model.tokenizer" if recipe.model.tokenizer else "model.name"
+    return [fault(recipe, key, "a tokenizer without chat template", "one with a chat template")]

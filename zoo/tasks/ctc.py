@@ -1,0 +1,240 @@
+"""Transcribe speech with connectionist temporal classification (Graves et al. 2006)."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import AutoModelForCTC
+
+from zoo.data.rows import CorruptExample, Row, Rows, Subset, digest
+from zoo.data.source import Source
+from zoo.errors import ConfigError, Fault
+from zoo.models.config import family_config, model_config
+from zoo.recipe.spec import CTCSpec, Recipe
+from zoo.tasks.roles import fault, role_faults
+from zoo.tasks.scores import ratio, text_edits
+from zoo.tasks.speech_augment import augmented, masked, resampled
+from zoo.tasks.speech_features import (
+    SPECTROGRAM,
+    build_extractor,
+    features_of,
+    least_samples,
+    mel_bins,
+    mel_faults,
+    output_lengths,
+    stacked,
+)
+from zoo.tasks.task import Batch, Example, Task
+from zoo.tasks.text import padded, texts
+from zoo.tasks.tokenizer import build_tokenizer, encoder
+from zoo.tasks.vocabulary import CTC as SPECIALS
+
+
+class CTC(Task):
+    """logits (batch, frames, vocabulary); a target is one token of a transcript.
+
+    The loss is the negative log likelihood of the transcripts in nats, so its mean is nats a token
+    (a character where the vocabulary is characters). A clip that has fewer frames than its
+    transcript needs, or an empty transcript, is no target: it counts in WER and CER only.
+    """
+
+    headline: ClassVar[str] = "wer"
+    maximize: ClassVar[bool] = False
+    model_class: ClassVar[Any] = AutoModelForCTC
+
+    dropped: int = 0
+    """Training clips left out because they are shorter or longer than the task allows."""
+
+    def __init__(self, recipe: Recipe, source: Source) -> None:
+        """Raises ConfigError with every fault of columns, extractor, tokenizer and config."""
+        assert isinstance(recipe.task, CTCSpec)
+        self.spec = recipe.task
+        faults = role_faults(recipe, source, ("audio", "transcript"))
+        if faults:
+            raise ConfigError(faults)
+        self.recipe, self.train = recipe, source.train.fingerprint
+        self.transform = str.maketrans("", "", self.spec.remove_characters)
+        family = family_config(recipe)
+        self.extractor = build_extractor(recipe, family)
+        settings = (self.train, self.spec.lowercase, self.spec.remove_characters)
+        self.tokenizer = build_tokenizer(
+            recipe, lambda: self._transcripts(source.train), digest(*settings), SPECIALS
+        )
+        faults += _tokenizer_faults(recipe, self.tokenizer)
+        if faults:
+            raise ConfigError(faults)
+        self.blank = int(self.tokenizer.pad_token_id)
+        written = {
+            "vocab_size": (len(self.tokenizer), "model.tokenizer"),
+            "pad_token_id": (self.blank, "model.tokenizer"),
+            **mel_bins(self.extractor, family.model_type),
+        }
+        self.config = model_config(recipe, written)
+        faults += mel_faults(recipe, self.config) + _augment_faults(recipe, self.config)
+        if faults:
+            raise ConfigError(faults)
+        self.encode = encoder(self.tokenizer)
+        self.shortest = least_samples(self.extractor, self.config)
+
+    def rows(self, rows: Rows) -> Rows:
+        """Of the train rows those between `min_seconds` and `max_seconds`; of others all."""
+        low, high = self.spec.min_seconds, self.spec.max_seconds or np.inf
+        seconds = rows.lengths() if rows.fingerprint == self.train else None
+        if seconds is None or (low == 0 and high == np.inf):
+            return rows
+        kept = np.flatnonzero(~((seconds < low) | (seconds > high)))  # unreadable clips stay: NaN
+        self.dropped = len(rows) - len(kept)
+        if not len(kept):
+            key = "task.max_seconds" if (seconds > high).any() else "task.min_seconds"
+            found = f"{low} to {high} seconds, and clips of {seconds.min()} to {seconds.max()}"
+            raise ConfigError([fault(self.recipe, key, found, "a range that keeps some clips")])
+        return Subset(rows, kept)
+
+    def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
+        """Features (frames, bins) or (samples,), target ids, and the transcript to score with."""
+        rate = int(self.extractor.sampling_rate)
+        audio = resampled(row["audio"], row["sampling_rate"], rate)
+        augment = self.spec.augment
+        if training:
+            audio = augmented(audio, rate, augment, rng)
+        if len(audio) < self.shortest:
+            raise CorruptExample(f"a clip of {len(audio)} samples; {self.shortest} are needed")
+        features = features_of(self.extractor, audio)
+        if training and augment.spec_augment:
+            features = masked(features, augment.spec_augment, rng)
+        text = self.normal(row["transcript"])
+        unknown = self.tokenizer.unk_token_id
+        targets = [token for token in self.encode(text) if token != unknown]
+        return {"features": features, "targets": targets, "text": text}
+
+    def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
+        """Inputs padded with their mask; targets, lengths, and transcripts as UTF-8 bytes."""
+        features, lengths = stacked([example["features"] for example in examples])
+        frames = output_lengths(self.config, lengths)
+        weight = torch.tensor([example["weight"] for example in examples], dtype=torch.float32)
+        needed = torch.tensor([_frames_needed(example["targets"]) for example in examples])
+        sizes = torch.tensor([len(example["targets"]) for example in examples])
+        aligned = weight * ((sizes > 0) & (needed <= frames))
+        inputs = {self.extractor.model_input_names[0]: features}
+        if self.config.model_type in SPECTROGRAM or self.extractor.return_attention_mask:
+            inputs["attention_mask"] = torch.arange(features.shape[1]) < lengths[:, None]
+        labels = {
+            "targets": padded([example["targets"] for example in examples], 0),
+            "target_lengths": sizes,
+            "frames": frames,
+            "aligned": aligned,
+            "weight": weight,
+            "text": padded([list(example["text"].encode()) for example in examples], 0).byte(),
+        }
+        return {"inputs": inputs, "labels": labels, "count": (aligned * sizes).double().sum()}
+
+    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Negative log likelihood in nats, summed over the clips that can be aligned."""
+        labels = batch["labels"]
+        each = F.ctc_loss(
+            logits.float().log_softmax(-1).transpose(0, 1),
+            labels["targets"],
+            labels["frames"],
+            labels["target_lengths"],
+            self.blank,
+            reduction="none",
+            zero_infinity=True,
+        )
+        return (each * labels["aligned"]).sum()
+
+    def tally(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Nats, tokens, clips, and the edits of greedy decoding in words and in characters."""
+        labels = batch["labels"]
+        logits = logits.detach()
+        sums = dict.fromkeys(("word_edits", "words", "character_edits", "characters", "clips"), 0.0)
+        exact = 0.0
+        wanted = labels["text"].cpu().numpy()
+        for found, line, weight in zip(
+            self.transcribe(logits, labels["frames"]),
+            wanted,
+            labels["weight"].tolist(),
+            strict=True,
+        ):
+            text = bytes(line[line > 0]).decode()
+            for key, number in text_edits(found, text).items():
+                sums[key] += weight * number
+            sums["clips"] += weight
+            exact += weight * (found == text)
+        values = {
+            **sums,
+            "exact": exact,
+            "count": float((labels["aligned"] * labels["target_lengths"]).sum()),
+        }
+        tensors = {
+            key: torch.tensor(value, dtype=torch.float64, device=logits.device)
+            for key, value in values.items()
+        }
+        return {"loss": self.loss(logits, batch).double(), **tensors}
+
+    def score(self, totals: dict[str, Tensor]) -> dict[str, float]:
+        """Mean loss in nats a token, word and character error rates, share of perfect clips."""
+        return {
+            "loss": ratio(totals["loss"], totals["count"]),
+            "wer": ratio(totals["word_edits"], totals["words"]),
+            "cer": ratio(totals["character_edits"], totals["characters"]),
+            "exact": ratio(totals["exact"], totals["clips"]),
+        }
+
+    def save(self, folder: Path) -> None:
+        """Extractor and tokenizer, each in its own file: Parakeet's processor takes 16 kHz only."""
+        self.extractor.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+    def transcribe(self, logits: Tensor, frames: Tensor) -> list[str]:
+        """The best token of each frame, repeats and blanks dropped, as text."""
+        best = logits.argmax(-1).cpu()
+        if self.tokenizer.unk_token_id is not None:
+            best[best == self.tokenizer.unk_token_id] = self.blank
+        lines = zip(best.tolist(), frames.tolist(), strict=True)
+        return [" ".join(self.tokenizer.decode(ids[:length]).split()) for ids, length in lines]
+
+    def normal(self, transcript: str) -> str:
+        """A transcript as it is learned and scored: single spaces, what the task says removed."""
+        text = " ".join(transcript.translate(self.transform).split())
+        return text.lower() if self.spec.lowercase else text
+
+    def _transcripts(self, rows: Rows) -> Iterator[str]:
+        return (self.normal(text) for text in texts(rows, ["transcript"]))
+
+
+def _frames_needed(targets: list[int]) -> int:
+    """CTC needs a blank between equal neighbours (its least number of frames)."""
+    return len(targets) + sum(a == b for a, b in pairwise(targets))
+
+
+def _tokenizer_faults(recipe: Recipe, tokenizer: Any) -> list[Fault]:
+    """The pad token is the blank, and decoding must drop it and collapse repeats."""
+    key = "model.tokenizer" if recipe.model.tokenizer else "model.name"
+    blank = tokenizer.pad_token_id
+    if blank is None:
+        return [fault(recipe, key, "a tokenizer without pad token", "one whose pad is the blank")]
+    special = set(tokenizer.all_special_ids)
+    ordinary = next(token for token in range(len(tokenizer) - 1, -1, -1) if token not in special)
+    once, frames = tokenizer.decode([ordinary]), tokenizer.decode([ordinary, ordinary, blank])
+    if once.strip() == frames.strip():
+        return []
+    allowed = "characters, bytes, a trained one, or one of a CTC model"
+    return [fault(recipe, key, f"{type(tokenizer).__name__}, which decodes no CTC", allowed)]
+
+
+def _augment_faults(recipe: Recipe, config: Any) -> list[Fault]:
+    """spec_augment masks spectrograms, and never beside the model's own masks."""
+    if not recipe.task.augment.spec_augment:  # type: ignore[union-attr]  # a CTCSpec here
+        return []
+    key = "task.augment.spec_augment"
+    if config.model_type not in SPECTROGRAM:
+        allowed = (
+            f"off: {config.model_type} reads waveforms and masks by model.config.mask_time_prob"
+        )
+        return [fault(recipe, key, "on", allowed)]
+    return []

@@ -1,0 +1,136 @@
+"""Name the class of an image."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import AutoModelForImageClassification
+
+from zoo.data.rows import Row, Rows
+from zoo.data.source import Source
+from zoo.errors import ConfigError, Fault
+from zoo.models.config import model_config
+from zoo.recipe.spec import ImageClassificationSpec, Recipe
+from zoo.tasks.image_augment import augmented, mixed, resized_crop
+from zoo.tasks.image_processor import build_pixels, centred
+from zoo.tasks.roles import fault, label_faults, label_names, role_faults
+from zoo.tasks.scores import ratio
+from zoo.tasks.task import Batch, Example, Task
+
+_ANY_SIZE = {"convnext", "convnextv2", "efficientnet", "mobilenet_v1", "mobilenet_v2", "poolformer"}
+
+
+class ImageClassification(Task):
+    """logits (batch, classes) against labels (batch,)."""
+
+    headline: ClassVar[str] = "top_1"
+    maximize: ClassVar[bool] = True
+    model_class: ClassVar[Any] = AutoModelForImageClassification
+
+    def __init__(self, recipe: Recipe, source: Source) -> None:
+        """Raises ConfigError with every fault of columns, labels, sizes and processor."""
+        assert isinstance(recipe.task, ImageClassificationSpec)
+        self.spec = recipe.task
+        faults = role_faults(recipe, source, ("image", "label")) + label_faults(recipe, source)
+        written = {"image_size": (self.spec.image_size, "task.image_size"), **label_names(source)}
+        self.config = model_config(recipe, written)
+        channels = getattr(self.config, "num_channels", 3)
+        faults += _size_faults(recipe, self.spec, self.config)
+        self.pixels, more = build_pixels(recipe, self.config.model_type, channels)
+        if faults + more:
+            raise ConfigError(faults + more)
+        self.fill = tuple(round(min(1.0, max(0.0, value)) * 255) for value in self.pixels.mean)
+        self.mixing = self.spec.augment.mixup > 0 or self.spec.augment.cutmix > 0
+
+    def rows(self, rows: Rows) -> Rows:
+        """All of them, as they are."""
+        return rows
+
+    def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
+        """The framed image as uint8 (height, width, channels) and its label.
+
+        Without `augment.crop` training frames images as evaluation does, at the training size.
+        """
+        image = row["image"].convert(self.pixels.mode)
+        augment = self.spec.augment
+        if training and augment.crop:
+            image = resized_crop(image, self.spec.image_size, augment.crop, rng)
+        else:
+            size = self.spec.image_size if training else self.spec.eval_image_size
+            image = centred(image, size, self.spec.crop_ratio, self.pixels.resample)
+        if training:
+            image = augmented(image, augment, self.fill, rng)
+        values = np.asarray(image)
+        return {"image": values if values.ndim == 3 else values[..., None], "label": row["label"]}
+
+    def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
+        """pixel_values float32 (batch, channels, height, width), mixed in training if asked for."""
+        pixels = self.pixels.tensor([example["image"] for example in examples])
+        weight = torch.tensor([example["weight"] for example in examples], dtype=torch.float32)
+        targets = torch.tensor([example["label"] for example in examples], dtype=torch.int64)
+        labels = {"labels": targets, "weight": weight}
+        if training and self.mixing:
+            pixels, partner, share = mixed(pixels, self.spec.augment, rng)
+            labels.update(partner=targets[partner], share=torch.full_like(weight, share))
+        return {
+            "inputs": {"pixel_values": pixels},
+            "labels": labels,
+            "count": weight.double().sum(),
+        }
+
+    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Smoothed cross entropy in nats, summed over the images; mixed ones have two labels."""
+        labels = batch["labels"]
+        smoothing = self.spec.label_smoothing
+        each = F.cross_entropy(
+            logits.float(), labels["labels"], reduction="none", label_smoothing=smoothing
+        )
+        if "partner" in labels:
+            other = F.cross_entropy(
+                logits.float(), labels["partner"], reduction="none", label_smoothing=smoothing
+            )
+            each = labels["share"] * each + (1 - labels["share"]) * other
+        return (each * labels["weight"]).sum()
+
+    def tally(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Plain nats, images, and how many have their label first or among the first five."""
+        labels, weight = batch["labels"]["labels"], batch["labels"]["weight"].double()
+        logits = logits.detach().float()
+        loss = F.cross_entropy(logits, labels, reduction="none").double()
+        best = logits.topk(min(5, logits.shape[-1])).indices
+        hits = (best == labels[:, None]).double() * weight[:, None]  # (batch, 5)
+        return {
+            "loss": (loss * weight).sum(),
+            "count": weight.sum(),
+            "top_1": hits[:, 0].sum(),
+            "top_5": hits.sum(),
+        }
+
+    def score(self, totals: dict[str, Tensor]) -> dict[str, float]:
+        """Mean loss in nats an image, and shares of right answers."""
+        return {name: ratio(totals[name], totals["count"]) for name in ("loss", "top_1", "top_5")}
+
+    def save(self, folder: Path) -> None:
+        """An image processor that gives the pixel values of evaluation."""
+        processor = self.pixels.processor(self.spec.eval_image_size, self.spec.crop_ratio)
+        processor.save_pretrained(folder)
+
+
+def _size_faults(recipe: Recipe, spec: ImageClassificationSpec, config: Any) -> list[Fault]:
+    """Models with positions for one size take no other one; patches must fill the image."""
+    faults = []
+    fixed = hasattr(config, "image_size") and config.model_type not in _ANY_SIZE
+    if fixed and spec.eval_image_size != spec.image_size:
+        allowed = (
+            f"task.image_size ({spec.image_size}): {config.model_type} has positions for one size"
+        )
+        found = str(spec.eval_image_size)
+        faults.append(fault(recipe, "task.eval_image_size", found, allowed))
+    patch = getattr(config, "patch_size", None)
+    if isinstance(patch, int) and spec.image_size % patch:
+        allowed = f"a multiple of the model's patch_size, {patch}"
+        faults.append(fault(recipe, "task.image_size", str(spec.image_size), allowed))
+    return faults

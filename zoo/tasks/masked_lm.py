@@ -1,0 +1,122 @@
+"""Predict hidden tokens of packed text (BERT)."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import AutoModelForMaskedLM
+
+from zoo.data.cache import cache_root
+from zoo.data.corrupt import CorruptLimit
+from zoo.data.rows import Row, Rows
+from zoo.data.source import Source
+from zoo.data.text import pack
+from zoo.errors import ConfigError
+from zoo.models.config import model_config
+from zoo.recipe.spec import MaskedLMSpec, Recipe
+from zoo.tasks.masking import Hiding
+from zoo.tasks.roles import fault, role_faults
+from zoo.tasks.scores import bits, perplexity, ratio
+from zoo.tasks.task import IGNORE, Batch, Example, Task
+from zoo.tasks.text import (
+    position_faults,
+    special_ids,
+    target_count,
+    texts,
+    token_loss,
+    token_tally,
+)
+from zoo.tasks.tokenizer import build_tokenizer, encoder, tokenizer_fingerprint
+from zoo.tasks.vocabulary import ENCODER
+
+
+class MaskedLM(Task):
+    """logits (batch, length, vocabulary) against labels (batch, length)."""
+
+    headline: ClassVar[str] = "perplexity"
+    maximize: ClassVar[bool] = False
+    model_class: ClassVar[Any] = AutoModelForMaskedLM
+
+    def __init__(self, recipe: Recipe, source: Source) -> None:
+        """Raises ConfigError with every fault of columns, tokenizer, configuration and length."""
+        assert isinstance(recipe.task, MaskedLMSpec)
+        self.recipe, self.spec = recipe, recipe.task
+        faults = role_faults(recipe, source, ("text",))
+        if faults:
+            raise ConfigError(faults)
+        self.tokenizer = build_tokenizer(
+            recipe, lambda: texts(source.train, ["text"]), source.train.fingerprint, ENCODER
+        )
+        if self.tokenizer.mask_token_id is None:
+            key = "model.tokenizer" if recipe.model.tokenizer else "model.name"
+            faults.append(fault(recipe, key, "a tokenizer without mask token", "one that has one"))
+        self.config = model_config(recipe, special_ids(self.tokenizer))
+        faults += position_faults(recipe, self.config, self.spec.sequence_length)
+        if faults:
+            raise ConfigError(faults)
+        self.hiding = Hiding(self.tokenizer)
+        self.tokenizer.model_max_length = self.spec.sequence_length
+        self.encode = encoder(self.tokenizer)
+        frame = (self.tokenizer.cls_token_id, self.tokenizer.sep_token_id)
+        self.frame = None if None in frame else frame
+
+    def rows(self, rows: Rows) -> Rows:
+        """Packed blocks; framed by [CLS] and [SEP] they have sequence_length tokens."""
+        tokenizer = self.tokenizer
+        end = tokenizer.eos_token_id if tokenizer.sep_token_id is None else tokenizer.sep_token_id
+        return pack(
+            rows,
+            self.encode,
+            end,
+            len(tokenizer),
+            tokenizer_fingerprint(tokenizer),
+            self.spec.sequence_length - (2 if self.frame else 0),
+            0,
+            cache_root(self.recipe.data),
+            CorruptLimit.of(self.recipe, rows),
+        )
+
+    def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
+        """One block of token ids, int64 (sequence_length,)."""
+        ids = row["input_ids"]
+        if self.frame:
+            ids = np.concatenate([self.frame[:1], ids, self.frame[1:]])
+        return {"ids": ids}
+
+    def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
+        """Draws what is hidden, in evaluation too: there the generator is the same every time."""
+        tokens = torch.from_numpy(np.stack([example["ids"] for example in examples]))
+        probability, whole_word = self.spec.mask_probability, self.spec.whole_word
+        shown, labels = self.hiding.targets(tokens, probability, whole_word, rng)
+        labels[torch.tensor([example["weight"] == 0 for example in examples])] = IGNORE
+        return {
+            "inputs": {"input_ids": shown},
+            "labels": {"labels": labels},
+            "count": target_count(labels),
+        }
+
+    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Cross entropy in nats, summed over the hidden tokens."""
+        return token_loss(logits, batch["labels"]["labels"])
+
+    def tally(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Nats, hidden tokens, and how many of them come first."""
+        labels = batch["labels"]["labels"]
+        right = (logits.argmax(-1) == labels).sum().double()
+        return {**token_tally(logits, batch), "right": right}
+
+    def score(self, totals: dict[str, Tensor]) -> dict[str, float]:
+        """Mean loss in nats a hidden token, its exponential, bits, and the share of right ones."""
+        loss = ratio(totals["loss"], totals["count"])
+        return {
+            "loss": loss,
+            "perplexity": perplexity(loss),
+            "accuracy": ratio(totals["right"], totals["count"]),
+            "bits_per_token": bits(totals["loss"], totals["count"]),
+        }
+
+    def save(self, folder: Path) -> None:
+        """The tokenizer's files."""
+        self.tokenizer.save_pretrained(folder)

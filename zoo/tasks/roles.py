@@ -1,0 +1,61 @@
+"""Ring 2 faults about a source: roles and labels that a task needs and the data lacks."""
+
+from difflib import get_close_matches
+from typing import Any
+
+from zoo.data.rows import Rows
+from zoo.data.source import Source
+from zoo.errors import Fault
+from zoo.recipe.load import origin
+from zoo.recipe.spec import Recipe
+
+
+def fault(recipe: Recipe, key: str, found: str, allowed: str, nearest: str = "") -> Fault:
+    """A fault of one recipe key, with the file or command-line word that the key came from."""
+    return Fault(origin(recipe, key), key, found, allowed, nearest)
+
+
+def sets(source: Source) -> dict[str, Rows]:
+    """Every set of the source under the name that a message should use."""
+    parts = {f"valid {name}": rows for name, rows in source.valid.items()}
+    return {"train": source.train, **parts, **{f"test {n}": r for n, r in source.test.items()}}
+
+
+def role_faults(recipe: Recipe, source: Source, *choices: tuple[str, ...]) -> list[Fault]:
+    """One fault a set and missing role; with several `choices`, one of them must be there whole."""
+    faults = []
+    for name, rows in sets(source).items():
+        if any(set(choice) <= rows.roles for choice in choices):
+            continue
+        wanted = next((c for c in choices if rows.roles & set(c)), choices[0])
+        missing = next(role for role in wanted if role not in rows.roles)
+        near = get_close_matches(missing, sorted(rows.roles), 1, 0.5)
+        allowed = " or ".join(" and ".join(choice) for choice in choices)
+        found = f"columns {', '.join(sorted(rows.roles))} in the {name} set"
+        hint = f'"{missing}": "{near[0]}"' if near else ""
+        faults.append(fault(recipe, f"data.columns.{missing}", found, allowed, hint))
+    return faults
+
+
+def chosen_roles(source: Source, *choices: tuple[str, ...]) -> tuple[str, ...]:
+    """The first choice that the train rows have whole; the first of all if they have none."""
+    return next((c for c in choices if set(c) <= source.train.roles), choices[0])
+
+
+def label_faults(recipe: Recipe, source: Source) -> list[Fault]:
+    """A fault when the source knows no class names, or fewer than two."""
+    if source.labels is None or len(source.labels) < 2:
+        found = f"labels {list(source.labels or ())}"
+        return [fault(recipe, "data.labels", found, "at least two class names")]
+    return []
+
+
+def label_names(source: Source) -> dict[str, tuple[Any, str]]:
+    """The class names as a configuration writes them."""
+    names = [str(label) for label in source.labels or ()]
+    values = {
+        "num_labels": len(names),
+        "id2label": dict(enumerate(names)),
+        "label2id": {name: index for index, name in enumerate(names)},
+    }
+    return {key: (value, "data.labels") for key, value in values.items()}

@@ -1,0 +1,119 @@
+"""Name the class of a text or of a pair of texts."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import AutoModelForSequenceClassification
+
+from zoo.data.rows import Row, Rows
+from zoo.data.source import Source
+from zoo.errors import ConfigError, Fault
+from zoo.models.config import model_config
+from zoo.recipe.spec import Recipe, SequenceClassificationSpec
+from zoo.tasks.masking import Hiding
+from zoo.tasks.roles import chosen_roles, fault, label_faults, label_names, role_faults
+from zoo.tasks.scores import accuracy, confusion, macro_f1, matthews, ratio
+from zoo.tasks.task import Batch, Example, Task
+from zoo.tasks.text import attention_mask, padded, position_faults, special_ids, texts
+from zoo.tasks.tokenizer import build_tokenizer, framer
+from zoo.tasks.vocabulary import ENCODER
+
+
+class SequenceClassification(Task):
+    """logits (batch, classes) against labels (batch,)."""
+
+    headline: ClassVar[str] = "accuracy"
+    maximize: ClassVar[bool] = True
+    model_class: ClassVar[Any] = AutoModelForSequenceClassification
+
+    def __init__(self, recipe: Recipe, source: Source) -> None:
+        """Raises ConfigError with every fault of columns, labels, tokenizer and length."""
+        assert isinstance(recipe.task, SequenceClassificationSpec)
+        self.spec = recipe.task
+        roles = chosen_roles(source, ("text", "text_pair"), ("text",))
+        faults = role_faults(recipe, source, (*roles, "label")) + label_faults(recipe, source)
+        if faults:
+            raise ConfigError(faults)
+        self.tokenizer = build_tokenizer(
+            recipe, lambda: texts(source.train, roles), source.train.fingerprint, ENCODER
+        )
+        faults += _token_faults(recipe, self.tokenizer, self.spec.mask_probability)
+        self.config = model_config(recipe, {**special_ids(self.tokenizer), **label_names(source)})
+        faults += position_faults(recipe, self.config, self.spec.sequence_length)
+        if faults:
+            raise ConfigError(faults)
+        self.tokenizer.model_max_length = self.spec.sequence_length
+        self.framed = framer(self.tokenizer, self.spec.sequence_length)
+        self.hiding = Hiding(self.tokenizer)
+        self.pair = "text_pair" in roles
+        self.segments = "token_type_ids" in self.tokenizer.model_input_names
+
+    def rows(self, rows: Rows) -> Rows:
+        """All of them, as they are."""
+        return rows
+
+    def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
+        """Token ids framed by the tokenizer's special tokens, segments, and the label."""
+        ids, segments = self.framed(row["text"], row["text_pair"] if self.pair else None)
+        return {"ids": ids, "segments": segments, "label": row["label"]}
+
+    def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
+        """input_ids and attention_mask (batch, longest); in training some tokens are hidden."""
+        ids = [example["ids"] for example in examples]
+        tokens = padded(ids, self.tokenizer.pad_token_id)
+        if training and self.spec.mask_probability:
+            tokens = self.hiding.hidden(tokens, self.spec.mask_probability, rng)
+        inputs = {"input_ids": tokens, "attention_mask": attention_mask(ids)}
+        if self.segments:
+            inputs["token_type_ids"] = padded([example["segments"] for example in examples], 0)
+        weight = torch.tensor([example["weight"] for example in examples], dtype=torch.float32)
+        labels = torch.tensor([example["label"] for example in examples], dtype=torch.int64)
+        return {
+            "inputs": inputs,
+            "labels": {"labels": labels, "weight": weight},
+            "count": weight.double().sum(),
+        }
+
+    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Smoothed cross entropy in nats, summed over the examples."""
+        labels, weight = batch["labels"]["labels"], batch["labels"]["weight"]
+        smoothing = self.spec.label_smoothing
+        each = F.cross_entropy(logits.float(), labels, reduction="none", label_smoothing=smoothing)
+        return (each * weight).sum()
+
+    def tally(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Plain nats, examples, and a confusion matrix (label, prediction)."""
+        labels, weight = batch["labels"]["labels"], batch["labels"]["weight"].double()
+        logits = logits.detach().float()
+        loss = F.cross_entropy(logits, labels, reduction="none").double()
+        matrix = confusion(logits.argmax(-1), labels, weight, logits.shape[-1])
+        return {"loss": (loss * weight).sum(), "count": weight.sum(), "confusion": matrix}
+
+    def score(self, totals: dict[str, Tensor]) -> dict[str, float]:
+        """Mean loss in nats an example, accuracy, macro F1 and Matthews' correlation."""
+        matrix = totals["confusion"]
+        return {
+            "loss": ratio(totals["loss"], totals["count"]),
+            "accuracy": accuracy(matrix),
+            "macro_f1": macro_f1(matrix),
+            "matthews": matthews(matrix),
+        }
+
+    def save(self, folder: Path) -> None:
+        """The tokenizer's files."""
+        self.tokenizer.save_pretrained(folder)
+
+
+def _token_faults(recipe: Recipe, tokenizer: Any, mask_probability: float) -> list[Fault]:
+    key = "model.tokenizer" if recipe.model.tokenizer else "model.name"
+    faults = []
+    if tokenizer.pad_token_id is None:
+        faults.append(fault(recipe, key, "a tokenizer without pad token", "one that has one"))
+    if mask_probability and tokenizer.mask_token_id is None:
+        allowed = "a tokenizer with a mask token, or task.mask_probability 0"
+        faults.append(fault(recipe, key, "a tokenizer without mask token", allowed))
+    return faults

@@ -1,0 +1,140 @@
+"""Tokenizers that the product makes itself: bytes, characters, and those trained on texts."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tokenizers import (
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
+from transformers import PreTrainedTokenizerFast
+
+Specials = Mapping[str, str]
+"""transformers' names (`eos_token`, ...) and the spelling of each, in the order of their ids."""
+
+CAUSAL: Specials = {"eos_token": "<|endoftext|>"}
+ENCODER: Specials = {
+    "pad_token": "[PAD]",
+    "unk_token": "[UNK]",
+    "cls_token": "[CLS]",
+    "sep_token": "[SEP]",
+    "mask_token": "[MASK]",
+}
+CTC: Specials = {"pad_token": "<pad>"}  # the blank; always the last id
+UNKNOWN = "<unk>"
+
+
+def byte_tokenizer(specials: Specials) -> PreTrainedTokenizerFast:
+    """One id a UTF-8 byte, 0..255, then the special tokens."""
+    tokenizer = Tokenizer(models.BPE(vocab=_byte_spellings(), merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return wrapped(tokenizer, {k: v for k, v in specials.items() if k != "unk_token"})
+
+
+def character_tokenizer(texts: Iterable[str], specials: Specials) -> PreTrainedTokenizerFast:
+    """One id a character of `texts`, in code point order, then the special tokens.
+
+    Characters never seen become the unknown token; for CTC, which has none, they are left out.
+    """
+    vocabulary = {letter: i for i, letter in enumerate(sorted(set().union(*texts)))}
+    unknown = None if specials == CTC else specials.get("unk_token", UNKNOWN)
+    if unknown:
+        vocabulary[unknown] = len(vocabulary)
+        specials = {**specials, "unk_token": unknown}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], unk_token=unknown))
+    tokenizer.decoder = decoders.Fuse()
+    return wrapped(tokenizer, specials)
+
+
+def trained_tokenizer(
+    kind: str, texts: Iterable[str], size: int, lowercase: bool, specials: Specials
+) -> PreTrainedTokenizerFast:
+    """A "bpe", "wordpiece" or "unigram" vocabulary of at most `size` ids, special tokens included.
+
+    BPE works on bytes, so that nothing is unknown; for CTC it works on characters, with a mark for
+    the start of a word, as SentencePiece does: 256 bytes would be too many outputs.
+    """
+    for_ctc = specials == CTC
+    bytewise = kind == "bpe" and not for_ctc
+    first = {} if for_ctc else dict(specials)  # the blank comes last
+    if not bytewise:
+        first.setdefault("unk_token", UNKNOWN)
+    tokenizer = _untrained(kind, bytewise, lowercase, first.get("unk_token"))
+    trainer = _trainer(kind, size - for_ctc, list(first.values()), bytewise, first.get("unk_token"))
+    tokenizer.train_from_iterator(texts, trainer)
+    return wrapped(tokenizer, {**first, **specials})
+
+
+def wrapped(tokenizer: Tokenizer, specials: Specials) -> PreTrainedTokenizerFast:
+    """The tokenizer in transformers' clothes; special tokens that it lacks get the next ids.
+
+    With [CLS] and [SEP] it frames what it encodes, with a blank its decoding collapses frames.
+    """
+    tokenizer.add_special_tokens(list(specials.values()))
+    if "cls_token" in specials:
+        cls, sep = specials["cls_token"], specials["sep_token"]
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{cls} $A {sep}",
+            pair=f"{cls} $A {sep} $B:1 {sep}:1",
+            special_tokens=[(name, tokenizer.token_to_id(name)) for name in (cls, sep)],
+        )
+    if specials.get("pad_token") == CTC["pad_token"]:
+        collapse = decoders.CTC(CTC["pad_token"], CTC["pad_token"], cleanup=False)
+        tokenizer.decoder = decoders.Sequence([collapse, tokenizer.decoder])
+    names = ["input_ids", "attention_mask"]
+    if "cls_token" in specials:
+        names.insert(1, "token_type_ids")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        model_input_names=names,
+        clean_up_tokenization_spaces=False,
+        **specials,
+    )
+
+
+def _untrained(kind: str, bytewise: bool, lowercase: bool, unknown: str | None) -> Tokenizer:
+    if kind == "wordpiece":
+        tokenizer = Tokenizer(models.WordPiece(unk_token=str(unknown)))
+        tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        tokenizer.decoder = decoders.WordPiece()
+        return tokenizer
+    tokenizer = Tokenizer(models.BPE(unk_token=unknown) if kind == "bpe" else models.Unigram())
+    if lowercase:
+        tokenizer.normalizer = normalizers.Lowercase()
+    if bytewise:
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+    else:
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+        tokenizer.decoder = decoders.Metaspace()
+    return tokenizer
+
+
+def _trainer(
+    kind: str, size: int, specials: list[str], bytewise: bool, unknown: str | None
+) -> trainers.Trainer:
+    shared: dict[str, Any] = {
+        "vocab_size": size,
+        "special_tokens": specials,
+        "show_progress": False,
+    }
+    if kind == "wordpiece":
+        return trainers.WordPieceTrainer(**shared)
+    if kind == "unigram":
+        return trainers.UnigramTrainer(unk_token=unknown, **shared)
+    alphabet = pre_tokenizers.ByteLevel.alphabet() if bytewise else []
+    return trainers.BpeTrainer(initial_alphabet=alphabet, **shared)
+
+
+def _byte_spellings() -> dict[str, int]:
+    """GPT-2's visible spelling of every byte, as ByteLevel writes them, with the byte as its id."""
+    visible = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    others = iter(range(256, 512))
+    return {chr(byte if byte in visible else next(others)): byte for byte in range(256)}

@@ -1,0 +1,98 @@
+"""The second ring of checks: files, the model's config, the device and the number of processes."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+import torch
+from transformers import PreTrainedModel
+
+from zoo.data.source import Source, open_source
+from zoo.engines.build import meta_model
+from zoo.engines.optimizer import parameter_groups
+from zoo.errors import ConfigError, Fault, collected
+from zoo.launching.conflicts import launcher_conflicts
+from zoo.layout import Layout
+from zoo.models.fill import NoWeights, Weights
+from zoo.recipe.deepspeed import deepspeed_config
+from zoo.recipe.load import origin
+from zoo.recipe.spec import Recipe
+from zoo.tasks.build import build_task
+from zoo.tasks.task import Task
+from zoo.training.starting import starting_weights
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the second ring opened on its way; `model` is on meta."""
+
+    layout: Layout
+    source: Source
+    task: Task
+    model: PreTrainedModel
+    weights: Weights
+    notes: list[str]
+
+
+def ring_two(
+    recipe: Recipe, processes: int, device: str = "cpu", environment: Mapping[str, str] = os.environ
+) -> Checked:
+    """Opens data, task and model without a process group; raises a ConfigError with every fault."""
+    faults: list[Fault] = []
+    layout = Layout.fit(processes)
+    with collected(faults):
+        faults += launcher_conflicts(recipe, deepspeed_config(recipe, layout), environment)
+    faults += device_faults(recipe, device)
+    task: Task | None = None
+    with collected(faults):
+        source = open_source(recipe)
+        task = build_task(recipe, source)
+    if task is None:
+        raise ConfigError(faults)
+    weights: Weights = NoWeights()
+    notes: list[str] = []
+    with collected(faults):
+        model = build_meta(recipe, task)
+        with collected(faults):
+            parameter_groups(recipe, model)
+        weights, notes = starting_weights(recipe, model)
+    if faults:
+        raise ConfigError(faults)
+    return Checked(layout, source, task, model, weights, notes)
+
+
+def build_meta(recipe: Recipe, task: Task) -> PreTrainedModel:
+    """The meta model; what transformers refuses of it becomes a fault of the key that asked for it."""
+    try:
+        return meta_model(recipe, task)
+    except (ValueError, ImportError) as error:
+        key = "parallel.gradient_checkpointing" if "checkpointing" in str(error) else "model"
+        if "attn_implementation" in str(error) or "attention" in str(error).lower():
+            key = "model.attention"
+        found = str(error).splitlines()[0]
+        allowed = "eager" if key == "model.attention" else "what the architecture supports"
+        raise ConfigError([Fault(origin(recipe, key), key, found, allowed)]) from None
+
+
+def device_faults(recipe: Recipe, device: str) -> list[Fault]:
+    """What the recipe asks of a device that this one has not."""
+    faults: list[Fault] = []
+
+    def refuse(key: str, found: str, allowed: str) -> None:
+        faults.append(Fault(origin(recipe, key), key, found, allowed))
+
+    if device == "cpu":
+        if recipe.run.precision == "fp16" and not torch.ops.mkldnn._is_mkldnn_fp16_supported():
+            refuse("run.precision", "fp16 on a CPU without fp16", "fp32, bf16")
+        if recipe.model.batch_norm == "synchronized":
+            refuse("model.batch_norm", "synchronized on a CPU", "local, frozen")
+    if recipe.model.attention == "flash_attention_2" and not (
+        device == "cuda" and find_spec("flash_attn")
+    ):
+        refuse(
+            "model.attention",
+            "flash_attention_2, which is not installed for this device",
+            "sdpa, eager",
+        )
+    return faults

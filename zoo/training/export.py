@@ -1,0 +1,107 @@
+"""Turns a checkpoint of any layout into a folder that plain transformers loads, and proves it."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from zoo.data.loader import eval_batches
+from zoo.data.rows import Rows
+from zoo.data.source import Source
+from zoo.engines.build import DTYPES, meta_model
+from zoo.errors import ResumeError
+from zoo.models.fill import fill
+from zoo.recipe.load import expanded
+from zoo.recipe.spec import Recipe
+from zoo.tasks.task import Task
+from zoo.training.card import card
+from zoo.training.checkpoint import Reader, fault_of, folders
+from zoo.training.folder import METRICS, RECIPE, RunFolder
+
+SOURCE = "checkpoint.txt"
+
+
+def export(
+    folder: RunFolder, recipe: Recipe, task: Task, source: Source, out: Path | None = None
+) -> Path:
+    """Writes the run's `run.export` checkpoint as a Hugging Face folder (default: `model` in the run).
+
+    The folder holds safetensors, config, tokenizer or processor, recipe.json and a model card; it is
+    written beside, reloaded, compared on one batch (equal logits, else ResumeError), and renamed. An
+    older folder at its place is kept as `.1`, `.2`. One process; no process group.
+    """
+    found = chosen(folder, recipe.run.export)
+    out = out or folder.root / "model"
+    if (out / SOURCE).exists() and (out / SOURCE).read_text().strip() == found.name:
+        return out
+    model = load(recipe, task, Reader(found))
+    part = out.with_name(f".{out.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    model.save_pretrained(part)
+    task.save(part)
+    (part / RECIPE).write_text(json.dumps(expanded(recipe), indent=1), encoding="utf-8")
+    (part / SOURCE).write_text(found.name + "\n", encoding="utf-8")
+    (part / "README.md").write_text(card(recipe, scores_at(folder, found)), encoding="utf-8")
+    rows = task.rows(next(iter(source.valid.values()), source.train))
+    compare(recipe, task, rows, model, part)
+    if out.exists():
+        RunFolder(out).set_aside()
+    part.rename(out)
+    return out
+
+
+def chosen(folder: RunFolder, which: str) -> Path:
+    """The newest whole checkpoint, or with `best` the one that `best` names; ResumeError without any."""
+    whole = [path for path in folders(folder.root) if fault_of(path) is None]
+    if which == "best" and (folder.root / "best").exists():
+        name = (folder.root / "best").read_text().strip()
+        whole = [path for path in whole if path.name == name] or whole
+    if not whole:
+        raise ResumeError(f"{folder.root} holds no whole checkpoint to export")
+    return whole[0]
+
+
+def load(recipe: Recipe, task: Task, reader: Reader) -> PreTrainedModel:
+    """The checkpoint's model on the CPU in the run's precision, in evaluation mode."""
+    model = meta_model(recipe, task)
+    wanted = set(model.state_dict()) - set(model.all_tied_weights_keys)
+    missing = sorted(wanted - reader.names())
+    if missing:
+        raise ResumeError(f"{reader.folder} lacks {', '.join(missing[:5])}")
+    fill(model, recipe.run.seed, reader, torch.device("cpu"))
+    return model.to(DTYPES[recipe.run.precision]).eval()
+
+
+def scores_at(folder: RunFolder, found: Path) -> dict[str, Any]:
+    """The evaluation row of a checkpoint's step, empty if there is none."""
+    step = int(found.name.removeprefix("step-"))
+    path = folder.root / METRICS
+    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    scored = [row for row in rows if row["step"] == step and any("/" in key for key in row)]
+    return scored[-1] if scored else {}
+
+
+def compare(recipe: Recipe, task: Task, rows: Rows, model: PreTrainedModel, part: Path) -> None:
+    """Reloads the folder with plain transformers and compares one batch's logits, bit for bit."""
+    run = recipe.run
+    batches = eval_batches(
+        rows, task.example, task.collate, min(4, run.eval_micro_batch, len(rows)), 0, 1, run.seed, 0
+    )
+    inputs = next(iter(batches))["inputs"]
+    again = task.model_class.from_pretrained(
+        part, attn_implementation=recipe.model.attention, dtype=DTYPES[run.precision]
+    ).eval()
+    if not torch.equal(logits(model, inputs), logits(again, inputs)):
+        raise ResumeError(f"{part}: the reloaded model gives other logits; nothing was replaced")
+
+
+def logits(model: PreTrainedModel, inputs: dict[str, Tensor]) -> Tensor:
+    """One batch through a model, floating inputs in its precision."""
+    own = {k: v.to(model.dtype) if v.is_floating_point() else v for k, v in inputs.items()}
+    with torch.no_grad():
+        found: Tensor = model(**own).logits
+    return found

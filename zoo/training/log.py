@@ -1,0 +1,93 @@
+"""What a run tells: rows of metrics.jsonl, TensorBoard, and a line for people."""
+
+import json
+import resource
+import sys
+from contextlib import suppress
+from typing import Any, TextIO
+
+import torch
+
+from zoo.training.folder import METRICS, RunFolder
+from zoo.training.world import Here
+
+UNITS = {"masked-lm": "tokens", "causal-lm": "tokens", "ctc": "characters"}
+
+
+class Log:
+    """Writes rows on rank 0; other ranks hold one that writes nothing."""
+
+    def __init__(
+        self, folder: RunFolder, report_to: tuple[str, ...], step: int, first: bool
+    ) -> None:
+        self.first, self.board = first, None
+        self.file: TextIO | None = None
+        self.terminal = first and sys.stderr.isatty()
+        self.scores: dict[str, float] = {}
+        if first:
+            self.file = (folder.root / METRICS).open("a", encoding="utf-8")
+            if "tensorboard" in report_to:
+                self.board = open_board(folder, step)
+
+    def row(self, values: dict[str, Any]) -> None:
+        """One row of metrics.jsonl, on the disk at once, and its numbers to TensorBoard."""
+        if self.file is None:
+            return
+        self.file.write(json.dumps(values) + "\n")
+        self.file.flush()
+        if self.board is not None:
+            for key, value in values.items():
+                if key != "step" and isinstance(value, int | float):
+                    self.board.add_scalar(key, value, values["step"])
+
+    def line(self, text: str, passing: bool = False) -> None:
+        """A line on stderr; on a terminal a passing one is overwritten by the next."""
+        if not self.first:
+            return
+        if self.terminal:
+            print(f"\r\033[K{text}", end="" if passing else "\n", file=sys.stderr, flush=True)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Writes out what is buffered."""
+        if self.file is not None:
+            self.file.close()
+        if self.board is not None:
+            self.board.close()
+
+
+def open_board(folder: RunFolder, step: int) -> Any:
+    """TensorBoard's writer, without what an earlier attempt wrote beyond `step`; None if not installed."""
+    with suppress(ImportError):
+        from torch.utils.tensorboard import SummaryWriter
+
+        return SummaryWriter(str(folder.root / "tensorboard"), purge_step=step + 1)
+    print("tensorboard is not installed: metrics.jsonl only", file=sys.stderr)
+    return None
+
+
+def memory_gib(here: Here) -> float:
+    """The largest rank's peak memory: the device's where there is one, else the process's; all ranks call it."""
+    if here.device.type == "cuda":
+        used = torch.cuda.max_memory_allocated(here.device)
+    else:
+        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return round(float(max(here.gather(used))) / 2**30, 3)
+
+
+def people_line(row: dict[str, Any], steps: int, unit: str, scores: dict[str, float]) -> str:
+    """Step, loss, scores, rate, throughput, memory and the time that is left."""
+    left = (steps - row["step"]) * row["step_seconds"]
+    hours, minutes, seconds = int(left // 3600), int(left % 3600 // 60), int(left % 60)
+    parts = [
+        f"step {row['step']}/{steps}",
+        f"loss {row['loss']:.4f}",
+        *(f"{name} {value:.4g}" for name, value in scores.items()),
+        f"lr {row['lr']:.3g}",
+        f"{row['examples_per_second']:.0f} examples/s",
+        f"{row['targets_per_second']:.0f} {unit}/s",
+        f"{row['memory_gib']:.2f} GiB",
+        f"{hours}:{minutes:02}:{seconds:02} left",
+    ]
+    return " | ".join(parts)

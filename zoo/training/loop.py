@@ -1,0 +1,161 @@
+"""The loop: one step after the other, and three plain ifs: log, evaluate, save."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from zoo.engines.engine import Batch, Engine, Step, Totals
+from zoo.recipe.spec import Recipe
+from zoo.tasks.task import Task
+from zoo.training import checkpoint
+from zoo.training.folder import RunFolder
+from zoo.training.log import UNITS, Log, memory_gib, people_line
+from zoo.training.progress import Progress, due
+from zoo.training.world import Here
+
+Sets = Mapping[str, Callable[[], Iterable[Batch]]]
+
+
+class Stopped(Exception):
+    """A stop signal was heeded: the step is finished and saved."""
+
+    def __init__(self, signal: int) -> None:
+        self.signal = signal
+        super().__init__(f"stopped by signal {signal}")
+
+
+@dataclass
+class Fit:
+    """All that the loop holds in its hands; `steps_per_epoch` only serves rhythms and the epoch shown."""
+
+    recipe: Recipe
+    engine: Engine
+    task: Task
+    batches: Iterator[list[Batch]]
+    sets: Sets
+    folder: RunFolder
+    progress: Progress
+    steps: int
+    steps_per_epoch: int
+    here: Here
+    log: Log
+    saved: int = -1
+    window: list[tuple[float, int, bool]] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Trains to the last step; raises Stopped after a stop signal, NonFiniteLoss on a bad loss."""
+        run = self.recipe.run
+        if (
+            self.progress.step
+            and self.evaluation_due()
+            and self.progress.evaluated < self.progress.step
+        ):
+            self.evaluate()
+        while self.progress.step < self.steps:
+            started = time.perf_counter()
+            step = self.engine.train_batch(next(self.batches), self.here.signals.number)
+            self.advance(step, time.perf_counter() - started)
+            if due(run.log_every, self.progress.step, self.steps, self.steps_per_epoch):
+                self.write_row(step)
+            if self.evaluation_due() and not step.signal:
+                self.evaluate()
+            if step.signal or due(
+                run.save_every, self.progress.step, self.steps, self.steps_per_epoch
+            ):
+                self.save()
+            if step.signal:
+                raise Stopped(step.signal)
+
+    def advance(self, step: Step, seconds: float) -> None:
+        """Counts a finished step."""
+        self.progress.step += 1
+        self.progress.samples += self.recipe.run.batch
+        self.progress.seconds += seconds
+        self.progress.corrupt += step.corrupt
+        self.window.append((seconds, step.targets, step.skipped))
+
+    def write_row(self, step: Step) -> None:
+        """A training row: the step's own loss and norm, throughput since the last row."""
+        progress = self.progress
+        seconds = sum(s for s, _, _ in self.window)
+        row = {
+            "step": progress.step,
+            "loss": step.loss,
+            "grad_norm": step.grad_norm,
+            "lr": step.lr,
+            "examples": progress.samples,
+            "examples_per_second": round(len(self.window) * self.recipe.run.batch / seconds, 2),
+            "targets_per_second": round(sum(t for _, t, _ in self.window) / seconds, 1),
+            "step_seconds": round(seconds / len(self.window), 5),
+            "seconds": round(progress.seconds, 3),
+            "memory_gib": memory_gib(self.here),
+            "epoch": round(progress.step / self.steps_per_epoch, 4),
+            "skipped": sum(s for _, _, s in self.window),
+            "corrupt": progress.corrupt,
+        }
+        self.window = []
+        self.log.row(row)
+        unit = UNITS.get(self.recipe.task.kind, "targets")
+        passing = progress.step < self.steps
+        self.log.line(people_line(row, self.steps, unit, self.log.scores), passing)
+
+    def evaluation_due(self) -> bool:
+        """Whether the sets are scored after this step."""
+        rhythm = self.recipe.run.eval_every
+        return bool(self.sets) and due(rhythm, self.progress.step, self.steps, self.steps_per_epoch)
+
+    def evaluate(self) -> None:
+        """Scores every set; a better headline is saved and pointed at by `best`."""
+        row: dict[str, float] = {}
+        for name, batches in self.sets.items():
+            scores = self.score(batches())
+            prefix = "valid" if name == "valid" else f"valid/{name}"
+            row |= {f"{prefix}/{key}": value for key, value in scores.items()}
+        self.progress.evaluated = self.progress.step
+        self.log.row({"step": self.progress.step} | row)
+        self.log.line(
+            f"step {self.progress.step}: " + ", ".join(f"{k} {v:.4f}" for k, v in row.items())
+        )
+        metric = best_metric(self.recipe, self.task, row)
+        self.log.scores = {metric.rpartition("/")[2]: row[metric]}
+        if self.better(row[metric]):
+            self.progress.best, self.progress.best_step = row[metric], self.progress.step
+            folder = self.save()
+            if self.here.first:
+                checkpoint.point(self.folder.root / "best", folder.name)
+
+    def score(self, batches: Iterable[Batch]) -> dict[str, float]:
+        """The scores of one set; saves and raises Stopped if a stop signal comes in between."""
+        totals: Totals = {}
+        for batch in batches:
+            found, signal = self.engine.eval_batch(batch, self.here.signals.number)
+            if signal:
+                self.save()
+                raise Stopped(signal)
+            totals = {key: totals[key] + value if totals else value for key, value in found.items()}
+        return self.task.score(totals)
+
+    def better(self, value: float) -> bool:
+        """Whether a headline beats the best so far; BatchNorm and seeds aside, ties keep the older."""
+        best = self.progress.best
+        if best is None or best != best:
+            return True
+        return value > best if self.task.maximize else value < best
+
+    def save(self) -> Path:
+        """A checkpoint of this step, once; older ones beyond `run.keep` go."""
+        progress, root = self.progress, self.folder.root
+        if self.saved == progress.step:
+            return root / "checkpoints" / f"step-{progress.step:08d}"
+        folder = checkpoint.save(root, self.engine, progress, self.here)
+        self.saved = progress.step
+        if self.here.first:
+            checkpoint.prune(root, self.recipe.run.keep)
+        return folder
+
+
+def best_metric(recipe: Recipe, task: Task, row: Mapping[str, float]) -> str:
+    """The row's key that decides which checkpoint is best: `run.best_metric`, else the first headline."""
+    chosen = recipe.run.best_metric
+    return chosen or next(key for key in row if key.endswith(f"/{task.headline}"))

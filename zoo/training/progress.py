@@ -1,0 +1,38 @@
+"""How far a run is: the only state besides the engine's."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass
+class Progress:
+    """Counts of a run; JSON-ready in both directions.
+
+    `samples` are examples seen, `seconds` those of training (resumes added up), `evaluated` the last
+    step that was scored, `best` the best headline so far and `best_step` where it was.
+    """
+
+    step: int = 0
+    samples: int = 0
+    seconds: float = 0.0
+    corrupt: int = 0
+    evaluated: int = 0
+    best: float | None = None
+    best_step: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary for progress.json."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Progress":
+        """The inverse of `to_json`."""
+        return cls(**{key: values[key] for key in cls.__dataclass_fields__})
+
+
+def due(rhythm: int | str, step: int, steps: int, steps_per_epoch: int) -> bool:
+    """Whether something with this rhythm happens after `step`; it does at the end in any case."""
+    if step == steps:
+        return True
+    every = steps_per_epoch if rhythm == "epoch" else int(rhythm)
+    return every > 0 and step % every == 0

@@ -1,0 +1,191 @@
+"""A run from recipe to exported folder, straight down."""
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.data.corrupt import CorruptLimit
+from zoo.data.loader import eval_batches, train_batches
+from zoo.data.order import Order
+from zoo.data.rows import Rows
+from zoo.engines.build import build_engine
+from zoo.engines.engine import Engine, NonFiniteLoss
+from zoo.layout import Layout, Place
+from zoo.recipe.deepspeed import batching
+from zoo.recipe.spec import Recipe
+from zoo.tasks.task import Task
+from zoo.training import checkpoint
+from zoo.training.checks import Checked, ring_two
+from zoo.training.export import export
+from zoo.training.folder import RunFolder
+from zoo.training.log import Log
+from zoo.training.loop import Fit, Sets, Stopped
+from zoo.training.progress import Progress
+from zoo.training.world import Here, device_of, say, world
+
+NOT_FINITE = 3
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The rows that are trained and scored on, prepared once per host before any process group."""
+
+    train: Rows
+    valid: dict[str, Rows]
+    order: Order
+    steps: int
+
+
+def prepare(recipe: Recipe, checked: Checked) -> Prepared:
+    """Packs, filters and orders the rows; LM text is tokenized here and cached."""
+    train = checked.task.rows(checked.source.train)
+    valid = {name: checked.task.rows(rows) for name, rows in checked.source.valid.items()}
+    run, sampling = recipe.run, recipe.data.sampling
+    lengths = train.lengths() if sampling == "group-by-length" else None
+    order = Order(len(train), run.batch, run.seed, sampling, lengths)
+    steps = run.steps or math.ceil((run.epochs or 0) * order.steps_per_epoch)
+    return Prepared(train, valid, order, steps)
+
+
+def run(recipe: Recipe, fresh: bool = False) -> int:
+    """Trains, evaluates, saves, resumes and exports one recipe; returns the exit code.
+
+    Every process of a launch calls it. Raises ConfigError and ResumeError before any process group.
+    """
+    started = time.time()
+    place = Place.from_environment()
+    folder = RunFolder.of(recipe)
+    checked = ring_two(recipe, place.world, device_of(place).type)
+    notes = [] if fresh else folder.compare(recipe)
+    prepared = prepare(recipe, checked)
+    with world(place) as here:
+        for note in [*checked.notes, *notes]:
+            say(here, note)
+        if here.first:
+            aside = folder.set_aside() if fresh else None
+            say(here, f"the old run is now {aside}" if aside else f"run folder {folder.root}")
+            folder.write_recipe(recipe)
+            folder.write_status("running", None, started)
+        here.gather(None)
+        code, step = train(recipe, checked, prepared, folder, here)
+    if here.first:
+        if code == 0:
+            finish(recipe, folder, checked)
+        state = {0: "done", NOT_FINITE: "failed"}.get(code, "stopped")
+        folder.write_status(state, code, started, step=step)
+    return code
+
+
+def train(
+    recipe: Recipe, checked: Checked, prepared: Prepared, folder: RunFolder, here: Here
+) -> tuple[int, int]:
+    """The part inside the process group; returns the exit code and the last finished step."""
+    layout, task = checked.layout, checked.task
+    engine = build_engine(
+        recipe,
+        layout,
+        here.place,
+        task,
+        checked.model,
+        checked.weights,
+        here.device,
+        prepared.steps,
+    )
+    progress = resume(engine, folder, here)
+    if progress.step >= prepared.steps:
+        say(here, f"the run has all its {prepared.steps} steps")
+    log = Log(folder, recipe.run.report_to, progress.step, here.first)
+    fit = Fit(
+        recipe=recipe,
+        engine=engine,
+        task=task,
+        batches=training_batches(recipe, checked, prepared, progress, here),
+        sets=valid_sets(recipe, layout, task, prepared.valid, here),
+        folder=folder,
+        progress=progress,
+        steps=prepared.steps,
+        steps_per_epoch=prepared.order.steps_per_epoch,
+        here=here,
+        log=log,
+    )
+    code = 0
+    try:
+        fit.run()
+    except Stopped as stop:
+        log.line(f"{stop}, saved at step {progress.step}")
+        code = 128 + stop.signal
+    except NonFiniteLoss as error:
+        log.line(str(error))
+        code = NOT_FINITE
+    finally:
+        log.close()
+    engine.close()
+    return code, progress.step
+
+
+def resume(engine: Engine, folder: RunFolder, here: Here) -> Progress:
+    """Takes up the newest checkpoint that is whole, or starts at step 0; every rank must call it."""
+    found, messages = checkpoint.newest_whole(folder.root, here)
+    for message in messages:
+        say(here, message)
+    progress = Progress()
+    if found is not None:
+        reader = checkpoint.Reader(found)
+        counters = reader.counters()
+        progress = Progress.from_json(counters["progress"])
+        engine.restore(progress.step, counters["engine"], reader.read)
+        say(here, f"resumed from {found.name}, written by {counters['layout']}")
+    if here.first:
+        folder.cut_metrics(progress.step)
+        best = f"step-{progress.best_step or 0:08d}"
+        if (folder.root / "checkpoints" / best).is_dir():
+            checkpoint.point(folder.root / "best", best)
+    here.gather(None)
+    return progress
+
+
+def training_batches(
+    recipe: Recipe, checked: Checked, prepared: Prepared, progress: Progress, here: Here
+):  # type: ignore[no-untyped-def]
+    """This rank's micro-batches from the next step on."""
+    return train_batches(
+        prepared.train,
+        prepared.order,
+        checked.task.example,
+        checked.task.collate,
+        batching(recipe, checked.layout),
+        checked.layout.data_rank(here.place.rank),
+        recipe.run.seed,
+        recipe.data.workers,
+        progress.step,
+        CorruptLimit.of(recipe, prepared.train),
+    )
+
+
+def valid_sets(
+    recipe: Recipe, layout: Layout, task: Task, sets: dict[str, Rows], here: Here
+) -> Sets:
+    """For each set a way to go through it once, sharing it out to the data ranks."""
+
+    def batches_of(rows: Rows):  # type: ignore[no-untyped-def]
+        return lambda: eval_batches(
+            rows,
+            task.example,
+            task.collate,
+            recipe.run.eval_micro_batch,
+            layout.data_rank(here.place.rank),
+            layout.data,
+            recipe.run.seed,
+            recipe.data.workers,
+            CorruptLimit.of(recipe, rows),
+        )
+
+    return {name: batches_of(rows) for name, rows in sets.items()}
+
+
+def finish(recipe: Recipe, folder: RunFolder, checked: Checked) -> Path:
+    """Exports what the run made, unless the same checkpoint was exported before."""
+    out = export(folder, recipe, checked.task, checked.source)
+    print(f"the model lies in {out}", flush=True)
+    return out

@@ -1,0 +1,97 @@
+"""The weights that a run starts from: random, a pretrained folder or hub id, or an earlier run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub.errors import HFValidationError
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from zoo.errors import ConfigError, Fault
+from zoo.models.fill import NoWeights, Weights
+from zoo.models.weights import FileWeights, weight_files
+from zoo.recipe.load import origin
+from zoo.recipe.spec import Recipe
+from zoo.training.checkpoint import Reader, fault_of, folders
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """Weights less the tensors that do not fit the model (new heads); says what is left to be filled."""
+
+    inner: Weights
+    fits: frozenset[str]
+
+    def names(self) -> frozenset[str]:
+        return self.fits
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        return self.inner.shape(name)
+
+    def tensor(self, name: str) -> Tensor:
+        return self.inner.tensor(name)
+
+
+def run_weights(root: Path) -> Reader:
+    """The weights of a run's newest whole checkpoint; FileNotFoundError if it has none."""
+    for folder in folders(root):
+        if fault_of(folder) is None:
+            return Reader(folder)
+    raise FileNotFoundError(f"{root} holds no whole checkpoint")
+
+
+def open_weights(model: PreTrainedModel, place: str, revision: str | None) -> Weights:
+    """The weights of a run folder, a Hugging Face folder or a hub id."""
+    if (Path(place) / "checkpoints").is_dir():
+        return run_weights(Path(place))
+    return FileWeights(model, weight_files(place, revision))
+
+
+def starting_weights(recipe: Recipe, model: PreTrainedModel) -> tuple[Weights, list[str]]:
+    """What `model.weights` (else `model.name`) says, and lines on what does not come from there.
+
+    `model` is on meta. Raises ConfigError where nothing can be read or a tensor that is no head or
+    embedding has another shape.
+    """
+    section = recipe.model
+    place = section.weights or section.name
+    if place is None or place == "random":
+        return NoWeights(), []
+    key = "model.weights" if section.weights else "model.name"
+    revision = section.revision if key == "model.name" or place == section.name else None
+    try:
+        weights = open_weights(model, place, revision)
+    except (OSError, HFValidationError) as error:
+        found = f"{place} ({str(error).splitlines()[0]})"
+        allowed = "a hub id, a folder with safetensors, or a run's folder"
+        raise ConfigError([Fault(origin(recipe, key), key, found, allowed)]) from None
+    return fitting(model, weights, origin(recipe, key), key)
+
+
+def fitting(
+    model: PreTrainedModel, weights: Weights, file: str, key: str
+) -> tuple[Weights, list[str]]:
+    """The tensors that fit; heads and embeddings may differ in the number of labels or of tokens."""
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    found = {name: weights.shape(name) for name in weights.names() if name in wanted}
+    other = {name for name, shape in found.items() if shape != wanted[name]}
+    strange = [n for n in sorted(other) if found[n][1:] != wanted[n][1:] or not outer(model, n)]
+    if strange or not found:
+        shapes = [f"{name} of shape {list(found[name])}" for name in strange[:5]]
+        allowed = [f"{list(wanted[name])}" for name in strange[:5]] or ["tensors of this model"]
+        message = ", ".join(shapes) or "no tensor of this model"
+        raise ConfigError([Fault(file, key, message, ", ".join(allowed))])
+    tied = set(model.all_tied_weights_keys)
+    missing = sorted(set(wanted) - set(found) - tied)
+    lines = [
+        f"{n}: {list(found[n])} does not fit {list(wanted[n])}, filled anew" for n in sorted(other)
+    ]
+    lines += [f"{name}: not in the checkpoint, filled anew" for name in missing]
+    return Fitting(weights, frozenset(found) - other), lines
+
+
+def outer(model: PreTrainedModel, name: str) -> bool:
+    """Whether a tensor's first dimension is the number of labels or of tokens."""
+    size = model.get_parameter(name).shape[0]
+    config = model.config
+    return size in (getattr(config, "num_labels", None), getattr(config, "vocab_size", None))

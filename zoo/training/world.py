@@ -1,0 +1,107 @@
+"""The process group of a run and the stop signals: opened once, always torn down."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import FrameType
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from zoo.layout import Place
+
+SAME_REQUEST = 5.0  # seconds: launchers send several signals for one wish to stop
+
+
+class StopSignals:
+    """Remembers the first SIGTERM or SIGINT; a later one, after five seconds, ends the process at once."""
+
+    def __init__(self) -> None:
+        self.number, self.since = 0, 0.0
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self.number and time.monotonic() - self.since > SAME_REQUEST:
+            os._exit(128 + number)
+        if not self.number:
+            self.number, self.since = number, time.monotonic()
+
+
+@dataclass(frozen=True)
+class Here:
+    """This process inside the group: its place, its device, and the few things all ranks do together."""
+
+    place: Place
+    device: torch.device
+    signals: StopSignals = field(default_factory=StopSignals)
+
+    @property
+    def first(self) -> bool:
+        """Whether this is rank 0, which writes and speaks."""
+        return self.place.rank == 0
+
+    def gather(self, value: Any) -> list[Any]:
+        """Every rank's value, on every rank; also a barrier."""
+        if self.place.world == 1:
+            return [value]
+        values: list[Any] = [None] * self.place.world
+        dist.all_gather_object(values, value)
+        return values
+
+
+def device_of(place: Place) -> torch.device:
+    """The GPU of this rank where there is one (DS_ACCELERATOR=cpu says no), else the CPU."""
+    if os.environ.get("DS_ACCELERATOR", "cuda") == "cuda" and torch.cuda.is_available():
+        return torch.device("cuda", place.local_rank)
+    return torch.device("cpu")
+
+
+@contextmanager
+def world(place: Place) -> Iterator[Here]:
+    """Joins the process group (NCCL on GPUs, gloo on CPUs) and takes over the stop signals.
+
+    One process alone needs no rendezvous and no port.
+    """
+    device = device_of(place)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    else:
+        os.environ["DS_ACCELERATOR"] = "cpu"
+    for name, value in (
+        ("RANK", place.rank),
+        ("WORLD_SIZE", place.world),
+        ("LOCAL_RANK", place.local_rank),
+    ):
+        os.environ.setdefault(name, str(value))
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    store = dist.HashStore() if place.world == 1 else None
+    minutes = float(os.environ.get("DEEPSPEED_TIMEOUT", "30"))
+    dist.init_process_group(
+        backend,
+        store=store,
+        rank=place.rank,
+        world_size=place.world,
+        timeout=timedelta(minutes=minutes),
+    )
+    here = Here(place, device)
+    before = {
+        number: signal.signal(number, here.signals) for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield here
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def say(here: Here, text: str) -> None:
+    """One line on stderr, from rank 0."""
+    if here.first:
+        print(text, file=sys.stderr, flush=True)
