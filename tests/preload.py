@@ -1,4 +1,6 @@
-"""Sets what every rank process needs before torch and deepspeed are imported; the fork server imports it."""
+"""Sets what every rank process needs before torch and deepspeed are imported; the fork server
+imports it.
+"""
 
 import os
 

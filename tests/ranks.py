@@ -1,4 +1,6 @@
-"""Rank processes for tests: forked from one server that has imported torch, transformers and deepspeed."""
+"""Rank processes for tests: forked from one server that has imported torch, transformers and
+deepspeed.
+"""
 
 import multiprocessing
 import os
@@ -20,7 +22,9 @@ def free_port() -> int:
     return port
 
 
-def run_ranks(world: int, function: Callable[..., Any], *args: Any, timeout: float = 240) -> list[Any]:
+def run_ranks(
+    world: int, function: Callable[..., Any], *args: Any, timeout: float = 240
+) -> list[Any]:
     """Calls `function(*args)` in `world` processes with a launcher's environment; results by rank.
 
     The first rank that fails ends the others, and its traceback is the error.
@@ -30,7 +34,12 @@ def run_ranks(world: int, function: Callable[..., Any], *args: Any, timeout: flo
     port, ranks, results = free_port(), [], {}
     for rank in range(world):
         mine, theirs = context.Pipe()
-        environment = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world, "LOCAL_WORLD_SIZE": world}
+        environment = {
+            "RANK": rank,
+            "LOCAL_RANK": rank,
+            "WORLD_SIZE": world,
+            "LOCAL_WORLD_SIZE": world,
+        }
         environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
         process = context.Process(target=_rank, args=(theirs, environment, function, args))
         process.start()
@@ -41,7 +50,9 @@ def run_ranks(world: int, function: Callable[..., Any], *args: Any, timeout: flo
             waiting = {mine: rank for rank, (_, mine) in enumerate(ranks) if rank not in results}
             ready = wait(list(waiting), timeout)
             if not ready:
-                raise TimeoutError(f"ranks {sorted(waiting.values())} gave no answer in {timeout} s")
+                raise TimeoutError(
+                    f"ranks {sorted(waiting.values())} gave no answer in {timeout} s"
+                )
             for connection in ready:
                 rank = waiting[connection]
                 try:

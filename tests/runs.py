@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.ranks import run_ranks
 from zoo.recipe.load import load_recipe
 from zoo.training.run import run
-
-from tests.ranks import run_ranks
 
 CATALOG = Path(__file__).parents[1] / "configs" / "recipes"
 TWINS = {
@@ -30,12 +29,9 @@ def run_twin(path: Path, changes: Sequence[str], fresh: bool = False) -> int:
     return run(load_recipe(path, changes, tiny=True), fresh)
 
 
-def run_twins(path: Path, many: Sequence[Sequence[str]]) -> list[int]:
-    """Several runs, one after the other in one world."""
-    return [run_twin(path, changes) for changes in many]
-
-
-def train(world: int, path: Path, folder: Path, *changes: str, timeout: float = 240) -> list[dict[str, Any]]:
+def train(
+    world: int, path: Path, folder: Path, *changes: str, timeout: float = 240
+) -> list[dict[str, Any]]:
     """Trains in `world` processes and returns the rows of metrics.jsonl."""
     words = [f"run.folder={folder}", *changes]
     codes = run_ranks(world, run_twin, path, words, timeout=timeout)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong: where it stands, what was found, what is allowed, nearest spelling."""
+    """One thing that is wrong: where it stands, what was found, what is allowed, nearest
+    spelling.
+    """
 
     file: str
     key: str

@@ -35,7 +35,8 @@ class Place:
 
 @dataclass(frozen=True)
 class Layout:
-    """How many ways the model is cut: pipeline stages, data ranks, tensor ranks (fastest axis last).
+    """How many ways the model is cut: pipeline stages, data ranks, tensor ranks (fastest axis
+    last).
 
     The order of axes is DeepSpeed's PipeModelDataParallelTopology: (pipe, data, tensor).
     """
@@ -46,7 +47,9 @@ class Layout:
 
     @classmethod
     def fit(cls, world: int, pipe: int = 1, tensor: int = 1) -> "Layout":
-        """Data parallelism is what is left of `world`; a ConfigError names every number if none is."""
+        """Data parallelism is what is left of `world`; a ConfigError names every number if none
+        is.
+        """
         if world % (pipe * tensor):
             found = f"{pipe} stages x {tensor} tensor ranks on {world} processes"
             allowed = f"a number of processes that {pipe * tensor} divides"

@@ -1,4 +1,4 @@
-"""Batches from rows: the same whatever the ranks and workers, and honest about what cannot be read."""
+"""Batches: the same whatever the ranks and workers, and honest about what cannot be read."""
 
 import itertools
 import os
@@ -108,14 +108,18 @@ def test_the_loader_leaves_the_global_generators_alone() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_draws_differ_between_epochs_rows_and_micro_batches() -> None:
-    draws = [
-        draw
-        for step in itertools.islice(train(), 12)
-        for batch in step
-        for draw in batch["inputs"]["draws"].tolist()
-    ]
-    assert len(set(draws)) == len(draws)
+def test_the_draws_of_a_row_differ_between_epochs_and_those_of_a_batch_between_steps() -> None:
+    def apart(examples: list[dict[str, Any]], rng: np.random.Generator, training: bool) -> Batch:
+        draws = torch.tensor([example["draw"] for example in examples])
+        return {"inputs": {"rows": draws, "batch": torch.tensor(rng.random())}, "labels": {}}
+
+    batching, order = SimpleNamespace(micro_batch=2, accumulation=4), Order(COUNT, 8, 1)
+    made = train_batches(ROWS, order, example, apart, batching, 0, 1, 0, 0, CorruptLimit())
+    batches = [batch for step in itertools.islice(made, 12) for batch in step]
+    rows = [draw for batch in batches for draw in batch["inputs"]["rows"].tolist()]
+    assert len({row for batch in batches for row in batch["ids"]}) < len(rows)  # two epochs
+    assert len(set(rows)) == len(rows)
+    assert len({batch["inputs"]["batch"].item() for batch in batches}) == len(batches)
 
 
 def test_large_tensors_come_through_workers_unchanged_and_writable() -> None:
@@ -226,6 +230,17 @@ def test_more_corrupt_examples_than_allowed_end_the_run_and_are_named(
     assert "allowed: 1 at most" in message
 
 
+@pytest.mark.parametrize("allowed", [1, 2])
+def test_corrupt_examples_of_different_batches_add_up(images: ClassFolders, allowed: int) -> None:
+    batches = eval_batches(images, pixel, collate, 2, 0, 1, 0, 0, CorruptLimit(allowed))
+    assert [next(batches)["corrupt"] for _ in range(2)] == [0, 1]
+    if allowed == 2:
+        assert [batch["corrupt"] for batch in batches] == [1, 0, 0]
+    else:
+        with pytest.raises(ConfigError, match="found 2 corrupt examples"):
+            next(batches)
+
+
 def test_evaluation_counts_corrupt_examples_too(images: ClassFolders) -> None:
     limit = CorruptLimit(2)
     batches = list(eval_batches(images, pixel, collate, 4, 0, 1, 0, 0, limit))
@@ -279,6 +294,20 @@ def test_workers_ignore_the_interrupt_key_and_end_at_sigterm() -> None:
         assert len(list(batches)) == 13  # all the others still come
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+def test_a_worker_that_a_launcher_terminates_does_not_disturb_the_step_at_hand() -> None:
+    def worker(row: Row, rng: np.random.Generator, training: bool) -> dict[str, Any]:
+        return {"number": os.getpid(), "draw": 0.0}
+
+    batches = eval_batches(ROWS, worker, collate, 4, 0, 1, 0, 1)
+    number = next(batches)["inputs"]["numbers"][0].item()
+    os.kill(number, signal.SIGTERM)
+    deadline = time.monotonic() + 0.5
+    while time.monotonic() < deadline:  # the step: Python code, where a signal's handler may run
+        pass
+    with pytest.raises(RuntimeError, match="worker"):
+        list(batches)
 
 
 def test_leaving_a_loader_ends_its_workers() -> None:

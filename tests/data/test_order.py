@@ -63,6 +63,12 @@ def test_grouped_batches_do_not_come_from_short_to_long() -> None:
     assert means != sorted(means)
 
 
+def test_rows_of_one_length_keep_the_order_they_were_drawn_in() -> None:
+    grouped, plain = Order(400, 8, 5, "group-by-length", np.ones(400)), Order(400, 8, 5)
+    batches = [[tuple(order.batch_of(s).tolist()) for s in range(50)] for order in (grouped, plain)]
+    assert set(batches[0]) == set(batches[1])
+
+
 def test_an_unknown_length_sorts_last_and_stays_in_the_set() -> None:
     lengths = np.array([3.0, np.nan, 1.0, 2.0])
     order = Order(4, 2, 0, "group-by-length", lengths)
@@ -76,5 +82,5 @@ def test_a_batch_larger_than_the_data_is_refused_with_both_numbers() -> None:
 
 
 def test_grouping_rows_of_unknown_length_is_refused() -> None:
-    with pytest.raises(ConfigError, match="data.sampling: found group-by-length"):
+    with pytest.raises(ConfigError, match=r"data\.sampling: found group-by-length"):
         Order(8, 2, 0, "group-by-length", None)

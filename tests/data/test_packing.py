@@ -93,9 +93,15 @@ def test_pieces_joined_are_the_text(text: str, size: int) -> None:
     assert all(cut)
 
 
+def test_a_piece_that_is_full_at_a_line_end_ends_there() -> None:
+    assert list(pieces("ab\ncd\nef", 3)) == ["ab\n", "cd\n", "ef"]
+
+
 def test_a_text_shorter_than_a_block_is_a_fault_that_says_how_short(tmp_path: Path) -> None:
     rows = ListRows([{"text": "abc"}], "short")
-    with pytest.raises(ConfigError, match="task.sequence_length: found 16 for a text of 3 tokens"):
+    with pytest.raises(
+        ConfigError, match=r"task\.sequence_length: found 16 for a text of 3 tokens"
+    ):
         pack(rows, as_bytes, None, 256, "bytes", 16, 1, tmp_path)
 
 
@@ -104,7 +110,7 @@ def test_a_document_that_is_no_text_is_counted_and_named(tmp_path: Path) -> None
     good.write_text("good text of some length")
     bad.write_bytes(b"\xff\xfe\xff")
     rows = TextFiles([bad, good])
-    with pytest.raises(ConfigError, match="bad.txt"):
+    with pytest.raises(ConfigError, match=r"bad\.txt"):
         pack(rows, as_bytes, None, 256, "bytes", 8, 0, tmp_path / "cache")
     for _ in range(2):  # built, and from the cache
         limit = CorruptLimit(1)

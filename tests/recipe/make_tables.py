@@ -65,7 +65,12 @@ def _properties(config: Any) -> dict[str, Any]:
 def _node(annotation: Any, metadata: list[Any]) -> dict[str, Any]:
     plain = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "string"}
     if annotation in plain:
-        bounds = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+        bounds = {
+            "ge": "minimum",
+            "gt": "exclusiveMinimum",
+            "le": "maximum",
+            "lt": "exclusiveMaximum",
+        }
         limits = {
             key: getattr(one, name)
             for one in metadata

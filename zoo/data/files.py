@@ -9,9 +9,9 @@ import datasets
 
 from zoo.data.faults import Faults
 from zoo.data.file_rows import ClassFolders, TextFiles, files_digest
-from zoo.data.part import Part, RenamedRows, check_columns, roles_of
+from zoo.data.part import Part, RenamedRows, check_columns
 from zoo.data.rows import Rows, concatenated
-from zoo.data.table import TableRows, label_names
+from zoo.data.table import Table
 from zoo.recipe.spec import FilesData
 
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm")
@@ -82,34 +82,19 @@ class FilesReader:
             dataset = load_files(kind, paths, self.root)
         except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
             reason = " ".join(str(error.__cause__ or error).split())[:300]
+            if "corresponds to no data" in reason:
+                reason = "without an example"
             named = ", ".join(map(str, paths[:3]))
             self.faults.add(key, f"{named} ({reason})", f"files that can be read as {kind}")
             return None
         names = frozenset(dataset.column_names)
-        columns: dict[str, str] = {role: name for role, name in self.data.columns.items()}
-        if kind == "metadata" and "file_name" in names and "file_name" not in columns.values():
+        columns: dict[Any, str] = {**self.data.columns}
+        if len(dataset) and "file_name" in names and "file_name" not in columns.values():
             suffix = Path(dataset[0]["file_name"]).suffix.lower()
             columns["image" if suffix in IMAGES else "audio"] = "file_name"
-        if not check_columns(names, columns, self.faults):
-            return None
-        return table_part(dataset, roles_of(names, columns), paths, self.root, self.labelled)
-
-
-def table_part(
-    dataset: datasets.Dataset,
-    columns: dict[str, str],
-    paths: list[Path],
-    root: Path,
-    labelled: bool,
-) -> Part:
-    """A table's rows and its labels; relative paths in it start at the folder of its first file."""
-    if not labelled:
-        columns.pop("label", None)
-    rows = TableRows(dataset, columns, paths[0].parent, files_digest(paths), root)
-    if "label" not in columns:
-        return Part(rows)
-    column = columns["label"]
-    return Part(rows, frozenset(dataset.unique(column)), label_names(dataset, column))
+        content = files_digest(paths)
+        table = Table(dataset, paths[0].parent, content, self.root, self.labelled)
+        return table.part(columns, self.faults)
 
 
 def load_files(kind: str, paths: list[Path], root: Path) -> datasets.Dataset:
@@ -132,8 +117,11 @@ def matching(folder: Path, entry: str) -> list[Path]:
     """What a glob names under the folder, sorted; `train` may also stand for train.csv."""
     if Path(entry).is_absolute():
         return []
-    exact = sorted(folder.glob(entry))
-    return exact or sorted(path for path in folder.glob(f"{entry}.*") if path.is_file())
+    for pattern in (entry, f"{entry}.*"):
+        found = sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
+        if found:
+            return found
+    return []
 
 
 def chosen(matches: Sequence[Path], kind: str | None) -> tuple[str, list[Path]]:

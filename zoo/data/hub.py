@@ -5,9 +5,9 @@ from pathlib import Path
 import datasets
 
 from zoo.data.faults import Faults
-from zoo.data.part import Part, check_columns, roles_of
+from zoo.data.part import Part
 from zoo.data.rows import digest
-from zoo.data.table import TableRows, label_names
+from zoo.data.table import Table
 from zoo.recipe.spec import HubData
 
 
@@ -28,10 +28,11 @@ class HubReader:
             self.faults.add(key, entry, "one of", list(self.splits))
             return None
         dataset = self.splits[entry]
-        names = frozenset(dataset.column_names)
-        if not check_columns(names, self.data.columns, self.faults):
-            return None
-        return self._part(dataset, roles_of(names, self.data.columns))
+        # The last folders of the Arrow files' names hold configuration, version and content hash.
+        built = [Path(file["filename"]).parts[-4:] for file in dataset.cache_files]
+        content = digest(self.data.name, self.data.subset, built, len(dataset))
+        table = Table(dataset, Path(self.data.name), content, self.root, self.labelled)
+        return table.part(self.data.columns, self.faults)
 
     def _load(self) -> datasets.DatasetDict | None:
         data = self.data
@@ -45,15 +46,3 @@ class HubReader:
             found = f"{data.name if key == 'name' else data.subset} ({reason})"
             self.faults.add(key, found, "a dataset that the hub, the cache or the disk has")
             return None
-
-    def _part(self, dataset: datasets.Dataset, columns: dict[str, str]) -> Part:
-        if not self.labelled:
-            columns.pop("label", None)
-        # The last folders of the Arrow files' names hold configuration, version and content hash.
-        built = [Path(file["filename"]).parts[-4:] for file in dataset.cache_files]
-        content = digest(self.data.name, self.data.subset, built, len(dataset))
-        rows = TableRows(dataset, columns, Path(self.data.name), content, self.root)
-        if "label" not in columns:
-            return Part(rows)
-        column = columns["label"]
-        return Part(rows, frozenset(dataset.unique(column)), label_names(dataset, column))

@@ -7,6 +7,7 @@ the number of workers nor the number of ranks changes a bit of it.
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -182,11 +183,25 @@ def _made(
         multiprocessing_context="fork" if workers else None,
         generator=torch.Generator(),  # else torch draws from the global one
     )
-    for batch in loader:
+    for batch in _begun(loader):
         corrupt.add(batch.pop("failures"))
         if "inputs" not in batch:
             raise corrupt.error()
         yield _restored(batch)
+
+
+def _begun(loader: DataLoader[Batch]) -> Iterator[Batch]:
+    """The loader's iterator, without the signal handler of torch that comes with it.
+
+    That handler raises wherever the main process happens to be when a worker dies. A launcher that
+    stops a run terminates the workers first, and the step at hand must still be finished and saved;
+    whoever waits for a batch of a dead worker gets torch's RuntimeError all the same.
+    """
+    previous = signal.getsignal(signal.SIGCHLD)
+    batches: Iterator[Batch] = iter(loader)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, previous or signal.SIG_DFL)
+    return batches
 
 
 def _unchanged(batch: Batch) -> Batch:

@@ -21,7 +21,7 @@ ROLES = (
 )
 
 
-class CorruptExample(Exception):  # noqa: N818 - it is no error of ours
+class CorruptExample(Exception):
     """One example that cannot be read or decoded; the message names its file."""
 
 

@@ -35,10 +35,10 @@ def open_source(recipe: Recipe) -> Source:
     faults = Faults(recipe)
     reader = _reader(recipe, faults)
     data = recipe.data
-    train = _joined(reader, _entries(data.train))
+    train = _joined(reader, _entries(data.train), faults)
     held = data.valid if isinstance(data.valid, float) else 0.0
-    valid = [] if isinstance(data.valid, float) else _sets(reader, "valid", data.valid)
-    test = _sets(reader, "test", data.test)
+    valid = [] if isinstance(data.valid, float) else _sets(reader, "valid", data.valid, faults)
+    test = _sets(reader, "test", data.test, faults)
     faults.end()
     assert train is not None  # else there was a fault
     train, valid = _share(train, valid, held, faults)
@@ -61,6 +61,13 @@ def _reader(recipe: Recipe, faults: Faults) -> Reader:
     """The reader of the section's `source`; it leaves labels alone where the task has none."""
     data = recipe.data
     labelled = "classification" in recipe.task.kind
+    try:
+        cache_root(data).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        faults.add(
+            "cache", f"{cache_root(data)} ({error.strerror})", "a folder that can be written"
+        )
+        faults.end()
     if isinstance(data, HubData):
         return HubReader(data, cache_root(data), labelled, faults)
     if isinstance(data, FilesData):
@@ -74,16 +81,31 @@ def _entries(written: str | Sequence[str] | None) -> tuple[str, ...]:
     return (written,) if isinstance(written, str) else tuple(written)
 
 
-def _joined(reader: Reader, entries: tuple[str, ...]) -> Part | None:
+def _joined(reader: Reader, entries: tuple[str, ...], faults: Faults) -> Part | None:
     """The entries of train as one, or None where one could not be opened."""
-    parts = [reader.read("train", entry) for entry in entries]
+    parts = [_opened(reader, "train", entry, faults) for entry in entries]
     opened = [part for part in parts if part is not None]
     return join(opened) if len(opened) == len(parts) else None
 
 
-def _sets(reader: Reader, key: str, written: str | Sequence[str] | None) -> list[_Split]:
+def _opened(reader: Reader, key: str, entry: str, faults: Faults) -> Part | None:
+    """What the reader finds, if there is at least one example in it."""
+    part = reader.read(key, entry)
+    if part is not None and not len(part.rows):
+        faults.add(key, f"{entry} without an example", "at least one example")
+        return None
+    return part
+
+
+def _sets(
+    reader: Reader, key: str, written: str | Sequence[str] | None, faults: Faults
+) -> list[_Split]:
     entries = _entries(written)
-    parts = [(entry if len(entries) > 1 else key, reader.read(key, entry)) for entry in entries]
+    names = entries if len(entries) > 1 else (key,) * len(entries)
+    parts = [
+        (name, _opened(reader, key, entry, faults))
+        for name, entry in zip(names, entries, strict=True)
+    ]
     return [(key, name, part) for name, part in parts if part is not None]
 
 
@@ -130,9 +152,8 @@ def label_ids(part: Part, labels: tuple[str, ...], key: str, faults: Faults) -> 
         return {value: numbers[name] for value, name in names.items()}
     if all(isinstance(value, int) and 0 <= value < len(labels) for value in names):
         return {value: value for value in names}
-    shown = sorted(map(str, strays.values()))
-    for stray in shown[:5]:
-        faults.add("labels", f"{stray} in {key} ({len(shown)} such values)", "one of", labels)
+    for stray in sorted(strays.values())[:5]:
+        faults.add("labels", stray, f"in {key} ({len(strays)} other values), one of", labels)
     return {}
 
 

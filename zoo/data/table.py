@@ -1,19 +1,63 @@
 """Rows of an Arrow table on the disk; images and audio in it are decoded when asked for."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import datasets
 import numpy as np
+import pyarrow
 import pyarrow.compute
 
 from zoo.data.audio import decode_audio, seconds_of
 from zoo.data.cache import cached
+from zoo.data.faults import Faults
 from zoo.data.image import decode_image
+from zoo.data.part import Columns, Part, check_columns, roles_of
 from zoo.data.rows import CorruptExample, Row, digest
 
-_TEXTS = ("text", "text_pair", "prompt", "completion")
+_PLAIN = (datasets.Value, datasets.ClassLabel)
+_READ = ("text", "text_pair", "prompt", "completion")  # roles whose characters a model reads
+_TEXTS = (*_READ, "transcript")
+
+
+@dataclass(frozen=True)
+class Table:
+    """An opened table, before its columns have roles.
+
+    `folder` is where relative paths of media start, `fingerprint` stands for the content.
+    """
+
+    dataset: datasets.Dataset
+    folder: Path
+    fingerprint: str
+    root: Path
+    labelled: bool
+
+    def part(self, columns: Columns, faults: Faults) -> Part | None:
+        """The rows and what is known of their labels; None after noting columns at fault."""
+        names = frozenset(self.dataset.column_names)
+        if not check_columns(names, columns, faults):
+            return None
+        roles = roles_of(names, columns)
+        if not self.labelled:
+            roles.pop("label", None)
+        features = self.dataset.features
+        lists = [r for r in _TEXTS if r in roles and not isinstance(features[roles[r]], _PLAIN)]
+        for role in lists:
+            found = f"{roles[role]} ({type(features[roles[role]]).__name__})"
+            faults.add(f"columns.{role}", found, "a column of text")
+        if lists:
+            return None
+        rows = TableRows(self.dataset, roles, self.folder, self.fingerprint, self.root)
+        return Part(rows, *self._labels(roles["label"])) if "label" in roles else Part(rows)
+
+    def _labels(self, column: str) -> tuple[frozenset[Any], tuple[str, ...] | None]:
+        """The values of a column, and its class names if the data set itself gives them."""
+        feature = self.dataset.features[column]
+        names = tuple(feature.names) if isinstance(feature, datasets.ClassLabel) else None
+        return frozenset(self.dataset.unique(column)), names
 
 
 class TableRows:
@@ -45,6 +89,7 @@ class TableRows:
         missing = [self.columns[role] for role, value in row.items() if value is None]
         if missing:
             raise CorruptExample(f"row {index} in {self.folder} (no {', '.join(missing)})")
+        row.update({role: str(row[role]) for role in _TEXTS if role in row})
         if "image" in row:
             row["image"] = decode_image(self._media(row["image"]))
         if "audio" in row:
@@ -56,14 +101,15 @@ class TableRows:
             folder = cached(self.root, digest("seconds", self.fingerprint), self._write_seconds)
             seconds: np.ndarray = np.load(folder / "seconds.npy")
             return seconds
-        texts = [self.columns[role] for role in _TEXTS if role in self.roles]
+        texts = [self.columns[role] for role in _READ if role in self.roles]
         if not texts:
             return None
         lengths = np.stack([self._characters(column) for column in texts])
         return np.asarray(lengths.sum(axis=0, dtype=np.float64))
 
     def _characters(self, column: str) -> np.ndarray:
-        lengths = pyarrow.compute.utf8_length(self.dataset.data.column(column))
+        texts = self.dataset.data.column(column).cast(pyarrow.large_string())
+        lengths = pyarrow.compute.utf8_length(texts)
         return np.asarray(lengths.fill_null(0).to_numpy())
 
     def _write_seconds(self, folder: Path) -> None:
@@ -92,9 +138,3 @@ def undecoded(dataset: datasets.Dataset) -> datasets.Dataset:
             if isinstance(feature, kind):
                 dataset = dataset.cast_column(name, kind(decode=False))
     return dataset
-
-
-def label_names(dataset: datasets.Dataset, column: str) -> tuple[str, ...] | None:
-    """The class names that the data set itself gives for a column."""
-    feature = dataset.features[column]
-    return tuple(feature.names) if isinstance(feature, datasets.ClassLabel) else None

@@ -50,7 +50,9 @@ class Lion(Elementwise):
 
 
 class Adagrad(Elementwise):
-    """Duchi et al. 2011; DeepSpeed replaces torch's class under ZeRO and loses its groups, so ours."""
+    """Duchi et al. 2011; DeepSpeed replaces torch's class under ZeRO and loses its groups, so
+    ours.
+    """
 
     state_names = ("sum",)
 
@@ -62,7 +64,8 @@ class Adagrad(Elementwise):
 
 
 class Lamb(Elementwise):
-    """You et al. 2020, Large Batch Optimization for Deep Learning, algorithm 2, with DeepSpeed's bounds.
+    """You et al. 2020, Large Batch Optimization for Deep Learning, algorithm 2, with DeepSpeed's
+    bounds.
 
     The ratio |p| / |update| of each matrix is kept within [min_coeff, max_coeff].
     """
@@ -85,7 +88,8 @@ class Lamb(Elementwise):
 
 
 class Muon(Elementwise):
-    """Jordan et al. 2024: orthogonalised momentum for hidden matrices, AdamW (group `use_muon` false) elsewhere.
+    """Jordan et al. 2024: orthogonalised momentum for hidden matrices, AdamW (group `use_muon`
+    false) elsewhere.
 
     The update is scaled by sqrt(max(1, rows / columns)) as in the reference and in DeepSpeed.
     """
@@ -111,7 +115,9 @@ class Muon(Elementwise):
 
 
 def orthogonal(matrix: Tensor, steps: int) -> Tensor:
-    """The nearest semi-orthogonal matrix by Newton-Schulz (quintic coefficients of the Muon reference)."""
+    """The nearest semi-orthogonal matrix by Newton-Schulz (quintic coefficients of the Muon
+    reference).
+    """
     a, b, c = 3.4445, -4.7750, 2.0315
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix

@@ -1,6 +1,7 @@
 """Builds the engine of a recipe: model, what is applied to it from outside, optimizer, DeepSpeed.
 
-The order: meta model; frozen parameters, BatchNorm policy, gradient checkpointing; values unit by unit (under
+The order: meta model; frozen parameters, BatchNorm policy, gradient checkpointing; values unit by
+unit (under
 ZeRO 3 each unit is partitioned at once); optimizer and schedule; deepspeed.initialize.
 """
 
@@ -28,14 +29,15 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def quiet_deepspeed() -> None:
-    """Keeps DeepSpeed from compiling its shared-memory op, from leaving segments in /dev/shm, from talking.
+    """Keeps DeepSpeed from compiling its shared-memory op, from leaving segments in /dev/shm, from
+    talking.
 
     The op is built in every CPU start and its segments are never unlinked (deepspeed/comm/torch.py,
     csrc/cpu/comm/shm_interface.cpp); training collectives do not use it.
     """
     os.environ.pop("LOCAL_SIZE", None)
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-    logger.setLevel(logging.WARNING)
+    logger.setLevel(logging.ERROR)
 
 
 def meta_model(recipe: Recipe, task: Task) -> PreTrainedModel:
@@ -79,9 +81,11 @@ def build_engine(
     device: torch.device,
     steps: int,
 ) -> ZeroEngine:
-    """The engine of a recipe, ready for its first step; every rank must call it, inside a process group.
+    """The engine of a recipe, ready for its first step; every rank must call it, inside a process
+    group.
 
-    `model` is `meta_model`'s and gets its values here; `steps` is the length of the run, which schedules and shares of it need.
+    `model` is `meta_model`'s and gets its values here; `steps` is the length of the run, which
+    schedules and shares of it need.
     """
     quiet_deepspeed()
     deepspeed.init_distributed(auto_mpi_discovery=False, verbose=False)
@@ -104,7 +108,9 @@ def build_engine(
 
 
 def fp32_buffers(module: torch.nn.Module) -> dict[tuple[torch.nn.Module, str], torch.Tensor]:
-    """Buffers that DeepSpeed would round with the model (rotary frequencies); BatchNorm's go along."""
+    """Buffers that DeepSpeed would round with the model (rotary frequencies); BatchNorm's go
+    along.
+    """
     norms = set(batch_norms(module))
     return {
         (part, key): buffer

@@ -1,4 +1,6 @@
-"""The seam between the training loop and whatever takes one step: the Engine and what it answers."""
+"""The seam between the training loop and whatever takes one step: the Engine and what it
+answers.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +17,8 @@ class Step:
     """What one optimizer step did; the same values on every rank.
 
     `loss` is the global sum over the global count of targets; `grad_norm` the global norm before
-    clipping; `lr` the first group's rate used in this step; `signal` the largest stop signal of any rank.
+    clipping; `lr` the first group's rate used in this step; `signal` the largest stop signal of
+    any rank.
     """
 
     loss: float
@@ -59,13 +62,17 @@ class Engine(Protocol):
     layout_name: str
 
     def train_batch(self, micro_batches: Sequence[Batch], signal: int = 0) -> Step:
-        """One optimizer step over this rank's micro-batches; raises NonFiniteLoss before any update."""
+        """One optimizer step over this rank's micro-batches; raises NonFiniteLoss before any
+        update.
+        """
 
     def eval_batch(self, batch: Batch, signal: int = 0) -> tuple[Totals, int]:
         """Tallies of one micro-batch a rank, summed over all ranks, and the largest stop signal."""
 
     def fragments(self) -> Iterator[Fragment]:
-        """Views on all the state that this rank owns, in place; made ready to be read or written."""
+        """Views on all the state that this rank owns, in place; made ready to be read or
+        written.
+        """
 
     def counters(self) -> dict[str, Any]:
         """The state that is not tensors: schedule and loss scaler, JSON-ready."""

@@ -31,7 +31,7 @@ def sgd(params: Any, **settings: Any) -> Optimizer:
 
 def lamb(params: Any, **settings: Any) -> Optimizer:
     """Our Lamb with DeepSpeed's defaults."""
-    defaults = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
+    defaults: dict[str, Any] = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
     defaults |= {"bias_correction": True, "max_coeff": 10.0, "min_coeff": 0.01}
     return Lamb(params, **(defaults | settings))
 
@@ -48,7 +48,13 @@ def adagrad(params: Any, **settings: Any) -> Optimizer:
 
 def muon(params: Any, **settings: Any) -> Optimizer:
     """Our Muon; groups carry `use_muon`."""
-    defaults = {"lr": 2e-2, "momentum": 0.95, "nesterov": True, "ns_steps": 5, "use_muon": True}
+    defaults: dict[str, Any] = {
+        "lr": 2e-2,
+        "momentum": 0.95,
+        "nesterov": True,
+        "ns_steps": 5,
+        "use_muon": True,
+    }
     defaults |= {"betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
     return Muon(params, **(defaults | settings))
 
@@ -85,7 +91,9 @@ def embeddings(model: nn.Module) -> set[int]:
 
 
 def settings_of(recipe: Recipe, model: nn.Module) -> dict[str, dict[str, Any]]:
-    """Each trained parameter's own hyper-parameters: section, weight decay rule, then matching groups."""
+    """Each trained parameter's own hyper-parameters: section, weight decay rule, then matching
+    groups.
+    """
     section = recipe.optimizer
     muon_words = section.type.lower() == "muon"
     left_to_adam = embeddings(model) if muon_words else set()
@@ -116,7 +124,9 @@ def default_decay(kind: str) -> float:
 
 
 def parameter_groups(recipe: Recipe, model: nn.Module) -> list[dict[str, Any]]:
-    """Groups of parameters with equal settings, in the order of their first member; `names` beside `params`."""
+    """Groups of parameters with equal settings, in the order of their first member; `names` beside
+    `params`.
+    """
     parameters = dict(model.named_parameters())
     groups: dict[str, dict[str, Any]] = {}
     for name, settings in settings_of(recipe, model).items():

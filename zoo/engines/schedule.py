@@ -1,4 +1,6 @@
-"""Builds the learning-rate schedule: DeepSpeed's five classes, and five of the same form that it lacks."""
+"""Builds the learning-rate schedule: DeepSpeed's five classes, and five of the same form that it
+lacks.
+"""
 
 import math
 from collections.abc import Callable
@@ -24,7 +26,9 @@ def every_step(step: int, params: dict[str, Any]) -> float:
 
 
 def inverse_sqrt(step: int, params: dict[str, Any]) -> float:
-    """Noam: falls with the square root of the step from the end of the warm-up (Vaswani et al. 2017, eq. 3)."""
+    """Noam: falls with the square root of the step from the end of the warm-up (Vaswani et al.
+    2017, eq. 3).
+    """
     warm = max(1, params["warmup_num_steps"])
     return math.sqrt(warm / (step + 1))
 
@@ -53,7 +57,8 @@ FACTORS: dict[str, Factor] = {
 def factor(kind: str, params: dict[str, Any], step: int) -> float:
     """What each group's rate is multiplied with in the update number `step` (from 0).
 
-    Linear warm-up over `warmup_num_steps` (the first update has 1 / warmup), then the shape, floored at `min_ratio`.
+    Linear warm-up over `warmup_num_steps` (the first update has 1 / warmup), then the shape,
+    floored at `min_ratio`.
     """
     warm = params.get("warmup_num_steps", 0)
     if step < warm:
@@ -94,9 +99,11 @@ class FactorSchedule:
 
 
 def build_schedule(optimizer: Optimizer, scheduler: dict[str, Any] | None) -> Any:
-    """The schedule of `{"type", "params"}` with integer counts (`resolve_scheduler`), or a constant one.
+    """The schedule of `{"type", "params"}` with integer counts (`resolve_scheduler`), or a
+    constant one.
 
-    DeepSpeed's warm-ups start from `warmup_max_lr`; where the recipe says none it is each group's own
+    DeepSpeed's warm-ups start from `warmup_max_lr`; where the recipe says none it is each group's
+    own
     rate, as a list over the groups (its default 0.001 would overwrite them all).
     """
     if scheduler is None:

@@ -1,4 +1,5 @@
-"""The one module that knows DeepSpeed's optimizers inside: views on masters and moments, and their refresh.
+"""The one module that knows DeepSpeed's optimizers inside: views on masters and moments, and their
+refresh.
 
 Upstream: deepspeed/runtime/zero/stage_1_and_2.py, stage3.py, fp16/unfused_optimizer.py (0.19).
 """
@@ -58,7 +59,9 @@ def cut(
 
 
 def owned_plain(engine: Any, parameter: nn.Parameter) -> Owned:
-    """ZeRO 0: every rank has all of it; low precision keeps fp32 masters beside the model's weights."""
+    """ZeRO 0: every rank has all of it; low precision keeps fp32 masters beside the model's
+    weights.
+    """
     master: Tensor = parameter
     for low, high in zip(
         *(getattr(engine.optimizer, g, []) for g in ("fp16_groups", "fp32_groups")), strict=True
@@ -101,7 +104,9 @@ def owned(engine: Any, parameter: nn.Parameter, rank: int) -> Owned | None:
 
 
 def fragments(engine: Any, rank: int, ranks: int) -> Iterator[Fragment]:
-    """All fragments of this data rank; a replica is written by rank (index of the tensor) modulo `ranks`."""
+    """All fragments of this data rank; a replica is written by rank (index of the tensor) modulo
+    `ranks`.
+    """
     for index, (name, parameter) in enumerate(engine.module.named_parameters()):
         shape = tuple(getattr(parameter, "ds_shape", parameter.shape))
         if not parameter.requires_grad:

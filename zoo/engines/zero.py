@@ -21,7 +21,8 @@ MOST_SKIPPED = 50
 class ZeroEngine:
     """Engine over `deepspeed.initialize`'s, for data parallelism at any ZeRO stage.
 
-    The loss of a step is the sum over the global batch divided by the global count of targets; before
+    The loss of a step is the sum over the global batch divided by the global count of targets;
+    before
     each micro-batch the generators are seeded from (seed, step, its index in the global batch).
     """
 
@@ -180,7 +181,9 @@ class ZeroEngine:
         return values
 
     def sum_and_max(self, values: list[float], signal: int) -> tuple[float, float, int]:
-        """Sums of two numbers over the data ranks and the largest signal of any rank, in one message."""
+        """Sums of two numbers over the data ranks and the largest signal of any rank, in one
+        message.
+        """
         if self.layout.world == 1:
             return values[0], values[1], signal
         message = torch.zeros(2 + self.layout.world, dtype=torch.float64, device=self.device)
@@ -201,7 +204,9 @@ class ZeroEngine:
         raise NonFiniteLoss(self.step, [c for c in everyone if not np.isfinite(c[1])])
 
     def settle_statistics(self) -> None:
-        """Averages BatchNorm's running statistics over the data ranks, once after training steps."""
+        """Averages BatchNorm's running statistics over the data ranks, once after training
+        steps.
+        """
         if not self.statistics_differ or self.layout.data == 1:
             return
         for module in batch_norms(self.inner.module):

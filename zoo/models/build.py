@@ -1,4 +1,6 @@
-"""Builds the module of a recipe on the meta device and applies what the recipe says of it from outside."""
+"""Builds the module of a recipe on the meta device and applies what the recipe says of it from
+outside.
+"""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -14,7 +16,14 @@ from zoo.errors import ConfigError, Fault
 
 
 def on_meta(model_class: Any, config: Any, attention: str, trust: bool = False) -> PreTrainedModel:
-    """The model on the meta device, fp32, in training mode; no memory is taken."""
+    """The model on the meta device, fp32, in training mode; no memory is taken.
+
+    `sdpa` is what an architecture does where it has it; one that has not (resnet) computes the
+    same eagerly.
+    """
+    known = getattr(model_class, "_model_mapping", {})
+    if attention == "sdpa" and type(config) in known and not known[type(config)]._supports_sdpa:
+        attention = "eager"
     with torch.device("meta"):
         model: PreTrainedModel = model_class.from_config(
             config, attn_implementation=attention, trust_remote_code=trust, dtype=torch.float32
@@ -24,7 +33,9 @@ def on_meta(model_class: Any, config: Any, attention: str, trust: bool = False) 
 
 
 def matched(patterns: Sequence[str], names: Sequence[str], file: str, key: str) -> list[str]:
-    """The names that any pattern (shell glob, `*` crosses dots) matches; a ConfigError for one matching none."""
+    """The names that any pattern (shell glob, `*` crosses dots) matches; a ConfigError for one
+    matching none.
+    """
     faults = [
         Fault(file, key, repr(pattern), f"a pattern that matches a parameter such as {names[0]}")
         for pattern in patterns
@@ -53,7 +64,9 @@ def stay_frozen(module: nn.Module, mode: bool = True) -> nn.Module:
 
 
 def apply_batch_norm(model: nn.Module, policy: str) -> nn.Module:
-    """`frozen`: statistics and weights stay; `synchronized`: statistics over all data ranks (GPUs only)."""
+    """`frozen`: statistics and weights stay; `synchronized`: statistics over all data ranks (GPUs
+    only).
+    """
     if policy == "synchronized":
         synchronized: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)
         return synchronized

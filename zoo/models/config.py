@@ -5,6 +5,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub.errors import StrictDataclassError
 from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
 
 from zoo.errors import ConfigError, Fault
@@ -38,7 +39,7 @@ def model_config(recipe: Recipe, written: Written) -> PreTrainedConfig:
                 )
             )
         elif key == "vocab_size":
-            _put(values, key, max(value, values.get(key, 0)))
+            _put(values, key, max(value, values.get(key) or 0))
         else:
             _put(values, key, value)
     if faults:
@@ -89,7 +90,7 @@ def _built(recipe: Recipe, own: PreTrainedConfig, values: dict[str, Any]) -> Pre
             return type(own).from_dict(values)
         values.pop("model_type")
         return AutoConfig.for_model(own.model_type, **values)
-    except (ValueError, TypeError) as error:  # transformers' strict dataclasses raise both
+    except (ValueError, TypeError, StrictDataclassError) as error:
         why = " ".join(str(error).split())
         where = origin(recipe, "model.config")
         fault = Fault(where, "model.config", why, f"what {type(own).__name__} takes")

@@ -1,6 +1,8 @@
-"""Gives a model built on the meta device its values, unit by unit, so that nobody need hold it whole.
+"""Gives a model built on the meta device its values, unit by unit, so that nobody need hold it
+whole.
 
-Initial weights are a pure function of (seed, module name): the same on every layout, stage and partition.
+Initial weights are a pure function of (seed, module name): the same on every layout, stage and
+partition.
 """
 
 import zlib
@@ -39,7 +41,9 @@ class NoWeights:
 
 @dataclass(frozen=True)
 class Unit:
-    """Modules that are filled together, children first, each with the model whose `_init_weights` is its own."""
+    """Modules that are filled together, children first, each with the model whose `_init_weights`
+    is its own.
+    """
 
     root: nn.Module
     members: list[tuple[str, nn.Module, PreTrainedModel]]
@@ -56,9 +60,11 @@ def fill(
     device: torch.device,
     settle: Callable[[nn.Module], None] = leave,
 ) -> None:
-    """Fills a meta model on `device`: initial values under (seed, name), then the tensors of `weights`.
+    """Fills a meta model on `device`: initial values under (seed, name), then the tensors of
+    `weights`.
 
-    Every rank must call it with the same arguments. Each unit is filled and then handed to `settle`,
+    Every rank must call it with the same arguments. Each unit is filled and then handed to
+    `settle`,
     which may partition it: no rank holds more than its share and one unit. Tied tensors take the
     values of the module that they are tied to.
     """
@@ -96,7 +102,9 @@ def units(model: PreTrainedModel) -> list[Unit]:
 
 
 def reaches_down(module: nn.Module, owner: PreTrainedModel) -> bool:
-    """Whether initialising `module` writes parameters of its children; seen from a dry run on meta."""
+    """Whether initialising `module` writes parameters of its children; seen from a dry run on
+    meta.
+    """
     if any(parametrize.is_parametrized(child) for child in module.children()):
         return True
     below = [p for child in module.children() for p in child.parameters()]
@@ -145,7 +153,7 @@ def initialise(module: nn.Module, owner: PreTrainedModel) -> None:
         for parameter in child.parameters():
             parameter.fill_(1.0)
     with parametrize.cached():
-        values = [(c, key, getattr(c, key)) for c in wrapped for key in c.parametrizations]
+        values = [(c, key, getattr(c, key)) for c in wrapped for key in dict(c.parametrizations)]  # type: ignore[arg-type]
         owner._init_weights(module)
     for child, key, value in values:
         setattr(child, key, value)

@@ -1,4 +1,6 @@
-"""Pretrained weights: finds a checkpoint's safetensors files and reads single tensors under module names."""
+"""Pretrained weights: finds a checkpoint's safetensors files and reads single tensors under module
+names.
+"""
 
 import json
 from functools import cached_property

@@ -1,7 +1,6 @@
 """Where recipes and fragments lie: the catalog is the disk, found without any list kept by hand."""
 
 import difflib
-import os
 from pathlib import Path
 
 import zoo
@@ -64,5 +63,5 @@ def find_recipe(word: str) -> Path:
 
 def shown(path: Path) -> str:
     """A path as a message says it: from the working directory if it lies below."""
-    here = Path(os.getcwd())
+    here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -1,4 +1,4 @@
-"""How files and words become one object: fragments, bases, deep merge, and where each value is from."""
+"""How files and words become one object: fragments, bases, deep merge, origins of values."""
 
 import copy
 import difflib
@@ -11,10 +11,10 @@ from zoo.recipe.catalog import FOLDERS, fragment, fragments, shown
 from zoo.recipe.read import brief, read_object
 from zoo.recipe.spec import Drop
 
-Path_ = tuple[str, ...]
+Key = tuple[str, ...]
 
 # Changing the discriminator (second) of the object at the first drops these keys; None: all others.
-RESTARTS: dict[Path_, tuple[str, str | None]] = {
+RESTARTS: dict[Key, tuple[str, str | None]] = {
     ("task",): ("kind", None),
     ("data",): ("source", None),
     ("model", "config"): ("model_type", None),
@@ -30,24 +30,24 @@ class Composition:
 
     def __init__(self, file: str) -> None:
         self.data: dict[str, Any] = {}
-        self.origins: dict[Path_, str] = {(): file}
+        self.origins: dict[Key, str] = {(): file}
         self.drops: list[Drop] = []
         self.fragments: dict[str, str] = {}
 
-    def origin(self, path: Path_) -> str:
+    def origin(self, path: Key) -> str:
         """Who wrote the value at `path`, or the nearest object around it."""
         while path not in self.origins:
             path = path[:-1]
         return self.origins[path]
 
-    def get(self, path: Path_) -> Any:
+    def get(self, path: Key) -> Any:
         """The value at `path`, or None."""
         value: Any = self.data
         for name in path:
             value = value.get(name) if isinstance(value, dict) else None
         return value
 
-    def lay(self, path: Path_, value: Any, origin: str) -> None:
+    def lay(self, path: Key, value: Any, origin: str) -> None:
         """Lay a value over what stands at `path`: objects merge, everything else replaces."""
         if not isinstance(value, dict):
             self._put(path, copy.deepcopy(value), origin)
@@ -59,23 +59,26 @@ class Composition:
         for name, part in value.items():
             self.lay((*path, name), part, origin)
 
-    def drop(self, path: Path_, because: str) -> None:
+    def drop(self, path: Key, because: str) -> None:
         """Take away what stands at `path` and remember that it was there."""
         around = self.get(path[:-1])
         if isinstance(around, dict) and path[-1] in around:
             self.drops.append(Drop(path, around[path[-1]], self.origin(path), because))
             self.remove(path)
 
-    def remove(self, path: Path_) -> None:
+    def remove(self, path: Key) -> None:
         """Take away what stands at `path`."""
         around = self.get(path[:-1])
         if isinstance(around, dict):
             around.pop(path[-1], None)
+        self._forget(path)
+
+    def _forget(self, path: Key) -> None:
         for known in [known for known in self.origins if known[: len(path)] == path]:
             del self.origins[known]
 
-    def _put(self, path: Path_, value: Any, origin: str) -> None:
-        self.remove(path)
+    def _put(self, path: Key, value: Any, origin: str) -> None:
+        self._forget(path)  # and not remove: a replaced key keeps its place, groups have an order
         around = self.get(path[:-1])
         if not isinstance(around, dict):
             self._put(path[:-1], {}, origin)
@@ -83,7 +86,7 @@ class Composition:
         around[path[-1]] = value
         self.origins[path] = origin
 
-    def _restart(self, path: Path_, new: dict[str, Any], origin: str) -> None:
+    def _restart(self, path: Key, new: dict[str, Any], origin: str) -> None:
         old: dict[str, Any] = self.get(path)
         if path == ("run",):
             for here, there in (("steps", "epochs"), ("epochs", "steps")):
@@ -108,7 +111,7 @@ def _same(old: Any, new: Any) -> bool:
 def lay_section(
     into: Composition, section: str, value: Any, where: tuple[str, Path], roots: tuple[Path, ...]
 ) -> None:
-    """Lay a section as a file or word writes it: a fragment's name, or an object with or without base.
+    """Lay a section as a file or word writes it: a fragment's name, or an object (with a base).
 
     `where` is who wrote it and the folder its relative paths start from. A name replaces what
     stood there. Raises ConfigError for a fragment that is missing or broken.
@@ -165,5 +168,6 @@ def absolute(section: str, value: Any, folder: Path) -> Any:
 
 
 def _path(text: str, folder: Path) -> str:
+    home = Path(text).expanduser() if text == "~" or text.startswith("~/") else Path(text)
     # Not Path.resolve: a symbolic link that the user wrote stays as written.
-    return os.path.normpath(folder / os.path.expanduser(text))
+    return os.path.normpath(folder / home)

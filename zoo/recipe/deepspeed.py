@@ -1,4 +1,4 @@
-"""What follows from a recipe: batching, the schedule's numbers, and the JSON that DeepSpeed gets."""
+"""What follows from a recipe: batching, the schedule's numbers, the JSON that DeepSpeed gets."""
 
 import sys
 from dataclasses import dataclass
@@ -40,7 +40,9 @@ def batching(recipe: Recipe, layout: Layout) -> Batching:
         )
         allowed = f"a multiple of run.micro_batch x data ranks = {step}"
         near = max(step, round(run.batch / step) * step)
-        raise ConfigError([Fault(origin(recipe, "run.batch"), "run.batch", found, allowed, str(near))])
+        raise ConfigError(
+            [Fault(origin(recipe, "run.batch"), "run.batch", found, allowed, str(near))]
+        )
     accumulation = micro_batches // layout.data
     return Batching(run.batch, run.micro_batch, micro_batches, accumulation, run.eval_micro_batch)
 
@@ -70,7 +72,7 @@ def steps_of(count: float, total: int) -> int:
 
 
 def resolve_scheduler(recipe: Recipe, total_steps: int) -> dict[str, Any] | None:
-    """The schedule with integer steps, `total_num_steps` and defaults filled in; None if constant."""
+    """The schedule with integer steps, `total_num_steps` and defaults; None if constant."""
     scheduler = recipe.optimizer.scheduler
     if scheduler is None:
         return None
@@ -89,14 +91,18 @@ def resolve_scheduler(recipe: Recipe, total_steps: int) -> dict[str, Any] | None
 
 @dataclass(frozen=True)
 class Group:
-    """Parameters of the model that share hyper-parameters, said without a model at hand."""
+    """Parameters that share hyper-parameters, said without a model at hand.
+
+    `vectors` is their weight decay below two dimensions, where it differs from params'.
+    """
 
     which: str
     params: dict[str, Any]
+    vectors: float | None = None
 
 
 def parameter_groups(recipe: Recipe) -> list[Group]:
-    """Rows for a table of optimizer groups: decayed, not decayed, and each pattern of the recipe."""
+    """Rows for a table of optimizer groups: decayed, not decayed, and each pattern."""
     optimizer = recipe.optimizer
     if optimizer.weight_decay_on == "matrices":
         groups = [
@@ -105,5 +111,8 @@ def parameter_groups(recipe: Recipe) -> list[Group]:
         ]
     else:
         groups = [Group("all parameters", hyper_parameters(optimizer, {}))]
-    groups += [Group(pattern, dict(changes)) for pattern, changes in optimizer.groups.items()]
-    return groups + [Group(pattern, {"trained": False}) for pattern in recipe.model.freeze]
+    for pattern, changes in optimizer.groups.items():
+        splits = optimizer.weight_decay_on == "matrices" and "weight_decay" not in changes
+        values = hyper_parameters(optimizer, changes)
+        groups.append(Group(pattern, values, 0.0 if splits else None))
+    return groups

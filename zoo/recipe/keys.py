@@ -16,6 +16,7 @@ Key = tuple[str, ...]
 Origin = Callable[[Key], str]
 
 UNKNOWN = "an unknown key"
+RULED_BY_ANOTHER = "a key that another one rules"
 A_SECTION = "an object, or the name of a fragment"
 SECTIONS = {
     **dict.fromkeys(("task", "model", "data", "parallel", "optimizer"), A_SECTION),
@@ -80,13 +81,13 @@ def unknown(origin: str, key: Key, allowed: list[str]) -> Fault:
     if ruling and ruling.split(".")[0] in ("optimizer", "parallel", "run", "task", "model"):
         dotted = ".".join(key)
         if ruling != dotted:
-            return Fault(origin, dotted, "a key that another one rules", ruling, ruling)
+            return Fault(origin, dotted, RULED_BY_ANOTHER, ruling, ruling)
     spelled = near(key[-1], allowed)
     return Fault(origin, ".".join(key), UNKNOWN, ", ".join(allowed) or "none", spelled)
 
 
 def key_faults(data: dict[str, Any], origin: Origin) -> tuple[Recipe | None, list[Fault]]:
-    """The recipe if its keys, types and ranges are right, and everything that is wrong with them."""
+    """The recipe if its keys, types and ranges are right, else everything that is wrong."""
     try:
         return Recipe.model_validate_json(json.dumps(data)), []
     except ValidationError as error:
@@ -94,6 +95,8 @@ def key_faults(data: dict[str, Any], origin: Origin) -> tuple[Recipe | None, lis
     paths: dict[Key, list[dict[str, Any]]] = {}
     for one in found:
         entry = dict(one)
+        if entry["type"] == "json_invalid":  # half a surrogate pair, which no JSON text can hold
+            return None, [Fault(origin(()), "JSON", "half a character", "UTF-8")]
         if entry["type"] == "default_factory_not_called":
             continue  # follows from a fault of the key that the default is taken from
         paths.setdefault(_path(data, entry), []).append(entry)

@@ -9,8 +9,8 @@ from typing import Any
 
 from zoo.errors import ConfigError, Fault
 from zoo.recipe.catalog import FOLDERS, catalogs, find_recipe, fragment, fragments, shown
-from zoo.recipe.compose import Composition, Path_, absolute, lay_section
-from zoo.recipe.keys import key_faults, without_unknown
+from zoo.recipe.compose import Composition, Key, absolute, lay_section
+from zoo.recipe.keys import RULED_BY_ANOTHER, UNKNOWN, key_faults, without_unknown
 from zoo.recipe.maps import map_faults
 from zoo.recipe.optimizers import canonical
 from zoo.recipe.read import brief, parse, read_object
@@ -28,6 +28,7 @@ class Composed:
     name: str
     composition: Composition
     faults: list[Fault]
+    broken: set[str]
 
 
 def load_recipe(path: str | Path, changes: Sequence[str] = (), tiny: bool = False) -> Recipe:
@@ -40,21 +41,12 @@ def load_recipe(path: str | Path, changes: Sequence[str] = (), tiny: bool = Fals
     composed = compose(path, changes, tiny)
     composition = composed.composition
     faults = list(composed.faults)
-    broken = {fault.key.split(".")[0] for fault in faults}
-    data = composition.data
-    recipe, wrong = key_faults(data, composition.origin)
-    maps = map_faults(data, composition.origin)
-    said = {(fault.file, fault.key) for fault in maps}
-    faults += [one for one in maps if one.key.split(".")[0] not in broken]
-    faults += [
-        one
-        for one in wrong
-        if one.key.split(".")[0] not in broken and (one.file, one.key) not in said
-    ]
-    checked = recipe or key_faults(without_unknown(data), composition.origin)[0]
-    if checked is not None:
-        blamed = {fault.key for fault in faults}
-        faults += [one for one in rule_faults(checked, composition.origin) if one.key not in blamed]
+    recipe, wrong = key_faults(composition.data, composition.origin)
+    maps = map_faults(composition.data, composition.origin)
+    said = {fault.key for fault in maps}
+    found = maps + [fault for fault in wrong if fault.key not in said]
+    faults += [fault for fault in found if _section(fault) not in composed.broken]
+    faults += _broken_rules(composition, maps)
     if faults or recipe is None:
         raise ConfigError(faults)
     recipe._provenance = Provenance(
@@ -66,12 +58,32 @@ def load_recipe(path: str | Path, changes: Sequence[str] = (), tiny: bool = Fals
     return recipe
 
 
+def _broken_rules(composition: Composition, maps: list[Fault]) -> list[Fault]:
+    """The rules see a recipe without its unknown keys, and not the sections with wrong values."""
+    data = without_unknown(composition.data)
+    for fault in maps:
+        *above, last = split_key(fault.key)
+        place: Any = data
+        for name in above:
+            place = place.get(name) if isinstance(place, dict) else None
+        if isinstance(place, dict):
+            place.pop(last, None)
+    recipe, _ = key_faults(data, composition.origin)
+    wrong = {_section(fault) for fault in maps if fault.found not in (UNKNOWN, RULED_BY_ANOTHER)}
+    broken = rule_faults(recipe, composition.origin) if recipe else []
+    return [fault for fault in broken if _section(fault) not in wrong]
+
+
+def _section(fault: Fault) -> str:
+    return fault.key.split(".")[0]
+
+
 def expanded(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as JSON-ready object: no fragments, no relative paths; loads to an equal recipe."""
+    """The recipe as a JSON-ready object without fragments and relative paths; loads to an equal."""
     return _spoken(recipe.model_dump(mode="json", by_alias=True), ())
 
 
-def _spoken(value: dict[str, Any], path: Path_) -> dict[str, Any]:
+def _spoken(value: dict[str, Any], path: Key) -> dict[str, Any]:
     """Without the keys that are absent; null in `model.config` and `model.processor` is a value."""
     open_map = path in (("model", "config"), ("model", "processor"))
     return {
@@ -86,7 +98,7 @@ def origin(recipe: Recipe, key: str) -> str:
     return origin_of(recipe, split_key(key))
 
 
-def origin_of(recipe: Recipe, path: Path_) -> str:
+def origin_of(recipe: Recipe, path: Key) -> str:
     """The same for a path of names, which may hold dots."""
     origins = recipe.provenance.origins
     while path and path not in origins:
@@ -101,29 +113,33 @@ def compose(path: str | Path, changes: Sequence[str] = (), tiny: bool = False) -
     roots = catalogs(file.parent)
     composition = Composition(shown(file))
     faults: list[Fault] = []
+    broken: set[str] = set()
     for section, value in content.items():
-        with _collected(faults):
+        with _collected(faults, broken, section):
             lay_section(composition, section, value, (shown(file), file.parent), roots)
             composition.origins[(section,)] = shown(file)
     if tiny and not faults:
-        with _collected(faults):
+        with _collected(faults, broken, "model"):
             _lay_tiny_model(composition, roots)
+        with _collected(faults, broken, "task"):
             _lay_tiny_kind(composition, roots)
     composition.remove(("model", "tiny"))
     for word in changes:
-        with _collected(faults):
+        with _collected(faults, broken, word.split("=")[0].split(".")[0]):
             _lay_word(composition, word, roots, tiny)
     _settle(composition.data)
     stem = file.parent.name if file.name == "recipe.json" else file.stem
-    return Composed(f"{stem}-tiny" if tiny else stem, composition, faults)
+    return Composed(f"{stem}-tiny" if tiny else stem, composition, faults, broken)
 
 
 @contextmanager
-def _collected(faults: list[Fault]) -> Iterator[None]:
+def _collected(faults: list[Fault], broken: set[str], section: str) -> Iterator[None]:
+    """Keep the faults of a section, which is not looked at any further."""
     try:
         yield
     except ConfigError as error:
         faults.extend(error.faults)
+        broken.add(section)
 
 
 def _lay_tiny_model(composition: Composition, roots: tuple[Path, ...]) -> None:
@@ -131,7 +147,9 @@ def _lay_tiny_model(composition: Composition, roots: tuple[Path, ...]) -> None:
     tiny, origin = composition.get(path), composition.origin(path)
     if not isinstance(tiny, dict):
         found = "a model without `tiny`" if tiny is None else brief(tiny)
-        named = ", ".join(fragments("model", roots)) or "there is none"
+        files = {name: fragment("model", name, roots) for name in fragments("model", roots)}
+        twins = [name for name, file in files.items() if file and '"tiny"' in file.read_text()]
+        named = ", ".join(twins) or "there is none"
         allowed = f"with --tiny, a model fragment that has a `tiny` object: {named}"
         raise ConfigError([Fault(composition.origin(("model",)), "model.tiny", found, allowed)])
     composition.remove(path)
@@ -152,9 +170,7 @@ def _lay_tiny_kind(composition: Composition, roots: tuple[Path, ...]) -> None:
             lay_section(composition, section, value, (shown(file), file.parent), roots)
 
 
-def _lay_word(
-    composition: Composition, word: str, roots: tuple[Path, ...], tiny: bool
-) -> None:
+def _lay_word(composition: Composition, word: str, roots: tuple[Path, ...], tiny: bool) -> None:
     key, equals, text = word.partition("=")
     names = split_key(key)
     origin = f"command line: {word}"
@@ -186,7 +202,7 @@ def _word_value(text: str, origin: str) -> Any:
     return parse(text, origin)
 
 
-def split_key(key: str) -> Path_:
+def split_key(key: str) -> Key:
     """The names in a dotted key; a pattern of `optimizer.groups` keeps its dots."""
     start = "optimizer.groups."
     if key.startswith(start):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import Fault
-from zoo.recipe.keys import Key, Origin, unknown
+from zoo.recipe.keys import RULED_BY_ANOTHER, UNKNOWN, Key, Origin, unknown
 from zoo.recipe.nodes import Node, fits, near, near_value, words
 from zoo.recipe.optimizers import ELSEWHERE, OPTIMIZERS, REQUIRED, SCHEDULERS, Parameter, canonical
 from zoo.recipe.read import brief
@@ -20,7 +20,7 @@ def table(name: str) -> Node:
 
 
 def map_faults(data: dict[str, Any], origin: Origin) -> list[Fault]:
-    """Everything that is wrong inside the open maps; sections of a wrong type are left to others."""
+    """Everything that is wrong inside the open maps; objects of a wrong type are left to others."""
     model = _object(data.get("model"))
     optimizer = _object(data.get("optimizer"))
     zero = _object(_object(data.get("parallel")).get("zero"))
@@ -100,7 +100,7 @@ def _config_keys(
 
 def _unknown_config(origin: Origin, key: Key, allowed: list[str]) -> Fault:
     say = f"a key of its config class ({len(allowed)} of them)"
-    return Fault(origin(key), ".".join(key), "an unknown key", say, near(key[-1], allowed))
+    return Fault(origin(key), ".".join(key), UNKNOWN, say, near(key[-1], allowed))
 
 
 def _processor_faults(model: dict[str, Any], origin: Origin) -> list[Fault]:
@@ -111,7 +111,7 @@ def _processor_faults(model: dict[str, Any], origin: Origin) -> list[Fault]:
         Fault(
             origin((*path, key)),
             f"model.processor.{key}",
-            "a key that another one rules",
+            RULED_BY_ANOTHER,
             "task.image_size and task.crop_ratio",
             "task.image_size",
         )
@@ -162,10 +162,8 @@ def _optimizer_faults(optimizer: dict[str, Any], origin: Origin) -> list[Fault]:
 
 def _unknown_optimizer(name: str, origin: Origin) -> Fault:
     allowed = ", ".join(OPTIMIZERS)
-    note, nearest = next(
-        (entry for known, entry in ELSEWHERE.items() if known.casefold() == name.casefold()),
-        ("", near(name, list(OPTIMIZERS))),
-    )
+    entries = {known.casefold(): entry for known, entry in ELSEWHERE.items()}
+    note, nearest = entries.get(name.casefold(), ("", near(name, list(OPTIMIZERS))))
     found = f"{brief(name)} ({note})" if note else brief(name)
     return Fault(origin(("optimizer", "type")), "optimizer.type", found, allowed, nearest)
 
@@ -178,14 +176,14 @@ def _scheduler_faults(optimizer: dict[str, Any], origin: Origin) -> list[Fault]:
         return []
     if name not in SCHEDULERS:
         key = (*path, "type")
-        allowed, nearest = ", ".join(SCHEDULERS), near(name, list(SCHEDULERS))
-        return [Fault(origin(key), ".".join(key), brief(name), allowed, nearest)]
+        nearest = near(name, list(SCHEDULERS))
+        return [Fault(origin(key), ".".join(key), brief(name), ", ".join(SCHEDULERS), nearest)]
     params = _object(scheduler.get("params"))
     faults = _parameter_faults(params, SCHEDULERS[name], (*path, "params"), origin)
-    for key in REQUIRED.get(name, ()):
-        if key not in params:
-            allowed = f"{words(SCHEDULERS[name][key].node)} (required by {name})"
-            dotted = f"optimizer.scheduler.params.{key}"
+    for needed in REQUIRED.get(name, ()):
+        if needed not in params:
+            allowed = f"{words(SCHEDULERS[name][needed].node)} (required by {name})"
+            dotted = f"optimizer.scheduler.params.{needed}"
             faults.append(Fault(origin((*path, "type")), dotted, "nothing", allowed))
     return faults
 

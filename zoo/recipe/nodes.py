@@ -39,15 +39,14 @@ def fits(node: Node, value: Any) -> bool:
         return True
     if kind == "null":
         return value is None
-    if not isinstance(value, TYPES[kind]) or (isinstance(value, bool) and kind != "boolean"):
-        return False
-    if kind in ("integer", "number"):
-        return _within(node, value)
-    if kind == "array":
+    right = isinstance(value, TYPES[kind]) and (kind == "boolean") == isinstance(value, bool)
+    if isinstance(value, list):
         least, most = node.get("minItems", 0), node.get("maxItems", len(value))
         items = node.get("items", {})
-        return least <= len(value) <= most and all(fits(items, one) for one in value)
-    return True
+        right = right and least <= len(value) <= most and all(fits(items, one) for one in value)
+    if isinstance(value, int | float):
+        right = right and _within(node, value)
+    return right
 
 
 def _within(node: Node, value: float) -> bool:
@@ -88,7 +87,8 @@ def _bounds(node: Node) -> str:
         "exclusiveMaximum": "below",
     }
     parts = [f"{text} {node[key]:g}" for key, text in said.items() if key in node]
-    return f" {' and '.join(parts)}" if parts else ""
+    said_so = " and ".join(parts)
+    return f" of {said_so}" if said_so.startswith("at ") else f" {said_so}" if parts else ""
 
 
 def _list(node: Node, names: Node | None) -> str:
@@ -131,14 +131,17 @@ def near_value(value: Any, node: Node, names: Node | None = None) -> str:
         spelled = near(value, choices(node, names))
         if spelled:
             return spelled
-        try:
-            number = json.loads(value)
-        except ValueError:
-            return ""
-        return brief(number) if fits(_flat(node, names), number) else ""
+        return value if _fits_unquoted(value, _flat(node, names)) else ""
     if isinstance(value, float) and value.is_integer() and fits(_flat(node, names), int(value)):
         return str(int(value))
     return ""
+
+
+def _fits_unquoted(text: str, node: Node) -> bool:
+    try:
+        return fits(node, json.loads(text))
+    except (ValueError, RecursionError):
+        return False
 
 
 def _flat(node: Node, names: Node | None) -> Node:

@@ -45,8 +45,6 @@ def _adam() -> dict[str, Parameter]:
         "adam_w_mode": _whole(SWITCH, True),
         # Which implementation DeepSpeed would take; the mathematics is the same.
         "torch_adam": _whole(SWITCH, False),
-        "fused": _whole(SWITCH),
-        "foreach": _whole(SWITCH),
     }
 
 
@@ -65,7 +63,6 @@ OPTIMIZERS: dict[str, dict[str, Parameter]] = {
         "bias_correction": _whole(SWITCH, True),
         "betas": Parameter(BETAS, [0.9, 0.999]),
         "eps": Parameter(AMOUNT, 1e-8),
-        "eps_inside_sqrt": _whole(SWITCH, False),
         "weight_decay": Parameter(AMOUNT, 0.0),
         "max_coeff": Parameter(POSITIVE, 10.0),
         "min_coeff": Parameter(AMOUNT, 0.01),
@@ -77,9 +74,7 @@ OPTIMIZERS: dict[str, dict[str, Parameter]] = {
     },
     "Adagrad": {
         "lr": Parameter(AMOUNT, 1e-2),
-        "lr_decay": Parameter(AMOUNT, 0.0),
         "weight_decay": Parameter(AMOUNT, 0.0),
-        "initial_accumulator_value": _whole(AMOUNT, 0.0),
         "eps": Parameter(AMOUNT, 1e-10),
     },
     "Muon": {
@@ -88,12 +83,13 @@ OPTIMIZERS: dict[str, dict[str, Parameter]] = {
         "muon_lr": _whole(AMOUNT),
         "adam_lr": _whole(AMOUNT),
         "momentum": Parameter(MOMENTUM, 0.95),
+        "nesterov": _whole(SWITCH, True),
+        "ns_steps": _whole({"type": "integer", "minimum": 1}, 5),
+        # Two ways to compute the same iteration: taken, without effect.
+        "ns_method": _whole({"enum": ["gram", "standard"]}, "gram"),
         "betas": Parameter(BETAS, [0.9, 0.95]),
         "eps": Parameter(AMOUNT, 1e-10),
         "weight_decay": Parameter(AMOUNT, 0.0),
-        "ns_method": _whole({"enum": ["gram", "standard"]}, "gram"),
-        "adam_w_mode": _whole(SWITCH, True),
-        "torch_adam": _whole(SWITCH, False),
     },
     "Adafactor": {
         "lr": Parameter(AMOUNT, 1e-2),
@@ -188,7 +184,7 @@ NEEDS_TOTAL = ("WarmupDecayLR", "WarmupCosineLR", "WarmupPolynomialLR", "WarmupS
 
 
 def canonical(name: str) -> str:
-    """The spelling of an optimizer's name that the tables use; unknown names come back as they are."""
+    """The spelling of an optimizer's name that the tables use; an unknown name as it is."""
     return next((known for known in OPTIMIZERS if known.casefold() == name.casefold()), name)
 
 
@@ -200,7 +196,7 @@ def algorithm(optimizer: OptimizerSpec) -> str:
 
 
 def hyper_parameters(optimizer: OptimizerSpec, changes: dict[str, Any]) -> dict[str, Any]:
-    """All parameters of the optimizer with DeepSpeed's defaults filled in, then `changes` on top."""
+    """All parameters of the optimizer, DeepSpeed's defaults filled in, then `changes` on top."""
     table = OPTIMIZERS[optimizer.type]
     values = {name: entry.default for name, entry in table.items() if entry.default is not None}
     if algorithm(optimizer) == "AdamW" and optimizer.params.get("torch_adam"):

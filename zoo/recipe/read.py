@@ -1,6 +1,7 @@
-"""JSON as recipes need it: a key stands once, numbers are finite, a mistake is found with its line."""
+"""JSON as recipes need it: a key stands once, numbers are finite, mistakes have a line."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,14 +19,18 @@ def parse(text: str, file: str) -> Any:
         return dict(pairs)
 
     try:
-        value = json.loads(text, object_pairs_hook=once, parse_constant=_not_finite)
+        value = json.loads(
+            text, object_pairs_hook=once, parse_constant=_not_finite, parse_float=_finite
+        )
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"
         raise ConfigError([Fault(file, where, error.msg, "JSON")]) from None
-    except _NotFinite as error:
+    except _NotFiniteError as error:
         raise ConfigError([Fault(file, "JSON", str(error), "finite numbers")]) from None
-    except RecursionError:
-        raise ConfigError([Fault(file, "JSON", "objects nested too deep", "a recipe")]) from None
+    except (ValueError, RecursionError):  # a number of thousands of digits, endless brackets
+        raise ConfigError([Fault(file, "JSON", "a value beyond all bounds", "JSON")]) from None
+    if _deeper(value, 20):
+        raise ConfigError([Fault(file, "JSON", "more than 20 objects in one another", "20")])
     if doubled:
         allowed = "a key once in an object"
         raise ConfigError([Fault(file, name, "the key twice", allowed) for name in doubled])
@@ -51,9 +56,20 @@ def brief(value: Any, width: int = 72) -> str:
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
-class _NotFinite(Exception):
+class _NotFiniteError(Exception):
     pass
 
 
 def _not_finite(text: str) -> NoReturn:
-    raise _NotFinite(text)
+    raise _NotFiniteError(text)
+
+
+def _finite(text: str) -> float:
+    return float(text) if math.isfinite(float(text)) else _not_finite(text)
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_deeper(one, levels - 1) for one in inner)

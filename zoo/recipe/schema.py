@@ -84,10 +84,12 @@ def _partial(node: Node, names: Node) -> Node:
             inner = _open(one, names)
             if inner not in found:
                 found.append(inner)
+    required = set.intersection(*(set(variant.get("required", ())) for variant in variants))
     return {
         "type": "object",
         "additionalProperties": False,
         "properties": {key: _joined(found) for key, found in properties.items()},
+        "anyOf": [{"required": ["base"]}, {"required": sorted(required)}],
     }
 
 

@@ -1,4 +1,4 @@
-"""What a run is: the six sections of a recipe as frozen models, everything chosen, nothing derived."""
+"""What a run is: the sections of a recipe as frozen models; all that is chosen, nothing derived."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -53,16 +53,16 @@ class ModelSpec(Spec):
     """What the exported Hugging Face folder holds, and which of it is trained."""
 
     name: Text | None = None
-    """Hub id or folder (a path starts with `.`, `/` or `~`): config, weights, tokenizer, processor."""
+    """Hub id or folder (starts with `.`, `/` or `~`): config, weights, tokenizer, processor."""
     revision: Text | None = None
     """Commit, tag or branch of `name`."""
-    config: dict[str, Any] = {}
+    config: dict[str, Any] = Field(default_factory=dict)
     """Without `name` the architecture, `model_type` first; with `name` changes to its config."""
     weights: Text | None = None
     """`random`, hub id, Hugging Face folder or run folder; absent: `name`'s, else random."""
     tokenizer: Text | TrainedTokenizer | None = None
     """`bytes`, `characters`, a name, or one to train; absent: `name`'s."""
-    processor: dict[str, Any] = {}
+    processor: dict[str, Any] = Field(default_factory=dict)
     """Inline preprocessor_config.json: mean, std, sampling_rate, feature_size. No sizes."""
     attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
     """Attention implementation."""
@@ -79,7 +79,7 @@ class ModelSpec(Spec):
 class ParallelSpec(Spec):
     """What is split, moved, recomputed or sent; take it away and the mathematics stays."""
 
-    zero: dict[str, Any] = {"stage": 0}
+    zero: dict[str, Any] = Field(default_factory=lambda: {"stage": 0})
     """DeepSpeed's zero_optimization, word for word."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass."""
@@ -91,7 +91,7 @@ class Scheduler(Spec):
     type: Text
     """DeepSpeed's five, WarmupMultiStepLR, WarmupStepLR, WarmupInverseSqrtLR, WarmupPolynomialLR,
     WarmupStableDecayLR."""
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default_factory=dict)
     """Its parameters; numbers of steps may be shares of the run."""
 
 
@@ -100,11 +100,11 @@ class OptimizerSpec(Spec):
 
     type: Text
     """AdamW, Adam, SGD, Lamb, Lion, Adagrad, Muon or Adafactor (case-insensitive)."""
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default_factory=dict)
     """Its parameters, as DeepSpeed and torch name them."""
     weight_decay_on: Literal["matrices", "all"] = "matrices"
     """`matrices` decays only parameters of two or more dimensions."""
-    groups: dict[str, dict[str, Any]] = {}
+    groups: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Other parameters by pattern; every match applies, a later one wins key by key."""
     scheduler: Scheduler | None = None
     """Learning-rate schedule; absent or false: constant."""
@@ -170,7 +170,7 @@ class Provenance:
 class Recipe(Spec):
     """One training run: task, model, data, parallel, optimizer and run."""
 
-    schema_: str | None = Field(default=None, alias="$schema")
+    schema_: Any = Field(default=None, alias="$schema")
     """For editors; any value."""
     description: str | None = None
     """What this is; published source of the numbers."""

@@ -21,7 +21,7 @@ Names = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
 class _Data(Spec):
-    columns: dict[Role, Text] = {}
+    columns: dict[Role, Text] = Field(default_factory=dict)
     """The column of each role; a role left out is a column of its own name."""
     train: Text | Names = "train"
     """Split names (hub, built-in) or globs under `folder` (files); a list is concatenated."""

@@ -90,7 +90,7 @@ class ImageAugment(Spec):
     vflip: Probability = 0.0
     """Probability of an upside-down flip."""
     color_jitter: Amount = 0.0
-    """Strength: brightness, contrast and saturation change by a factor in 1 minus to 1 plus this."""
+    """Brightness, contrast and saturation change by a factor of 1 minus to 1 plus this."""
     affine: Affine | Off = False
     """Random rotation, shift and scale."""
     mixup: Amount = 0.0

@@ -29,6 +29,7 @@ from zoo.tasks.text import (
     texts,
     token_loss,
     token_tally,
+    tokenizer_key,
 )
 from zoo.tasks.tokenizer import build_tokenizer, encoder, tokenizer_fingerprint
 from zoo.tasks.vocabulary import CAUSAL
@@ -60,7 +61,7 @@ class CausalLM(Task):
             {} if whole_text else CAUSAL,  # 256 bytes are enough when no row has to end
         )
         faults += _template_faults(recipe, roles, bool(self.tokenizer.chat_template))
-        self.config = model_config(recipe, special_ids(self.tokenizer))
+        self.config = model_config(recipe, special_ids(recipe, self.tokenizer))
         faults += position_faults(recipe, self.config, self.spec.sequence_length)
         if faults:
             raise ConfigError(faults)
@@ -141,5 +142,5 @@ class CausalLM(Task):
 def _template_faults(recipe: Recipe, roles: tuple[str, ...], template: bool) -> list[Fault]:
     if roles != ("messages",) or template:
         return []
-    key = "model.tokenizer" if recipe.model.tokenizer else "model.name"
+    key = tokenizer_key(recipe)
     return [fault(recipe, key, "a tokenizer without chat template", "one with a chat template")]

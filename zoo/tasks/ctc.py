@@ -1,7 +1,6 @@
 """Transcribe speech with connectionist temporal classification (Graves et al. 2006)."""
 
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +16,7 @@ from zoo.errors import ConfigError, Fault
 from zoo.models.config import family_config, model_config
 from zoo.recipe.spec import CTCSpec, Recipe
 from zoo.tasks.roles import fault, role_faults
-from zoo.tasks.scores import ratio, text_edits
+from zoo.tasks.scores import ratio
 from zoo.tasks.speech_augment import augmented, masked, resampled
 from zoo.tasks.speech_features import (
     SPECTROGRAM,
@@ -30,8 +29,16 @@ from zoo.tasks.speech_features import (
     stacked,
 )
 from zoo.tasks.task import Batch, Example, Task
-from zoo.tasks.text import padded, texts
-from zoo.tasks.tokenizer import build_tokenizer, encoder
+from zoo.tasks.text import padded, texts, tokenizer_key
+from zoo.tasks.tokenizer import build_tokenizer
+from zoo.tasks.transcripts import (
+    Normal,
+    Spelling,
+    as_tensors,
+    edit_sums,
+    frames_needed,
+    spelling_faults,
+)
 from zoo.tasks.vocabulary import CTC as SPECIALS
 
 
@@ -58,27 +65,26 @@ class CTC(Task):
         if faults:
             raise ConfigError(faults)
         self.recipe, self.train = recipe, source.train.fingerprint
-        self.transform = str.maketrans("", "", self.spec.remove_characters)
+        self.normal = Normal(self.spec)
         family = family_config(recipe)
         self.extractor = build_extractor(recipe, family)
         settings = (self.train, self.spec.lowercase, self.spec.remove_characters)
         self.tokenizer = build_tokenizer(
             recipe, lambda: self._transcripts(source.train), digest(*settings), SPECIALS
         )
-        faults += _tokenizer_faults(recipe, self.tokenizer)
+        faults += spelling_faults(recipe, self.tokenizer)
         if faults:
             raise ConfigError(faults)
-        self.blank = int(self.tokenizer.pad_token_id)
+        self.spelling = Spelling(self.tokenizer)
         written = {
-            "vocab_size": (len(self.tokenizer), "model.tokenizer"),
-            "pad_token_id": (self.blank, "model.tokenizer"),
+            "vocab_size": (len(self.tokenizer), tokenizer_key(recipe)),
+            "pad_token_id": (self.spelling.blank, tokenizer_key(recipe)),
             **mel_bins(self.extractor, family.model_type),
         }
         self.config = model_config(recipe, written)
         faults += mel_faults(recipe, self.config) + _augment_faults(recipe, self.config)
         if faults:
             raise ConfigError(faults)
-        self.encode = encoder(self.tokenizer)
         self.shortest = least_samples(self.extractor, self.config)
 
     def rows(self, rows: Rows) -> Rows:
@@ -108,16 +114,14 @@ class CTC(Task):
         if training and augment.spec_augment:
             features = masked(features, augment.spec_augment, rng)
         text = self.normal(row["transcript"])
-        unknown = self.tokenizer.unk_token_id
-        targets = [token for token in self.encode(text) if token != unknown]
-        return {"features": features, "targets": targets, "text": text}
+        return {"features": features, "targets": self.spelling.targets(text), "text": text}
 
     def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
         """Inputs padded with their mask; targets, lengths, and transcripts as UTF-8 bytes."""
         features, lengths = stacked([example["features"] for example in examples])
         frames = output_lengths(self.config, lengths)
         weight = torch.tensor([example["weight"] for example in examples], dtype=torch.float32)
-        needed = torch.tensor([_frames_needed(example["targets"]) for example in examples])
+        needed = torch.tensor([frames_needed(example["targets"]) for example in examples])
         sizes = torch.tensor([len(example["targets"]) for example in examples])
         aligned = weight * ((sizes > 0) & (needed <= frames))
         inputs = {self.extractor.model_input_names[0]: features}
@@ -141,7 +145,7 @@ class CTC(Task):
             labels["targets"],
             labels["frames"],
             labels["target_lengths"],
-            self.blank,
+            self.spelling.blank,
             reduction="none",
             zero_infinity=True,
         )
@@ -151,30 +155,10 @@ class CTC(Task):
         """Nats, tokens, clips, and the edits of greedy decoding in words and in characters."""
         labels = batch["labels"]
         logits = logits.detach()
-        sums = dict.fromkeys(("word_edits", "words", "character_edits", "characters", "clips"), 0.0)
-        exact = 0.0
-        wanted = labels["text"].cpu().numpy()
-        for found, line, weight in zip(
-            self.transcribe(logits, labels["frames"]),
-            wanted,
-            labels["weight"].tolist(),
-            strict=True,
-        ):
-            text = bytes(line[line > 0]).decode()
-            for key, number in text_edits(found, text).items():
-                sums[key] += weight * number
-            sums["clips"] += weight
-            exact += weight * (found == text)
-        values = {
-            **sums,
-            "exact": exact,
-            "count": float((labels["aligned"] * labels["target_lengths"]).sum()),
-        }
-        tensors = {
-            key: torch.tensor(value, dtype=torch.float64, device=logits.device)
-            for key, value in values.items()
-        }
-        return {"loss": self.loss(logits, batch).double(), **tensors}
+        found = self.spelling.transcribe(logits, labels["frames"])
+        sums = as_tensors(edit_sums(found, labels["text"], labels["weight"]), logits.device)
+        count = (labels["aligned"] * labels["target_lengths"]).sum().double()
+        return {"loss": self.loss(logits, batch).double(), "count": count, **sums}
 
     def score(self, totals: dict[str, Tensor]) -> dict[str, float]:
         """Mean loss in nats a token, word and character error rates, share of perfect clips."""
@@ -190,41 +174,8 @@ class CTC(Task):
         self.extractor.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
-    def transcribe(self, logits: Tensor, frames: Tensor) -> list[str]:
-        """The best token of each frame, repeats and blanks dropped, as text."""
-        best = logits.argmax(-1).cpu()
-        if self.tokenizer.unk_token_id is not None:
-            best[best == self.tokenizer.unk_token_id] = self.blank
-        lines = zip(best.tolist(), frames.tolist(), strict=True)
-        return [" ".join(self.tokenizer.decode(ids[:length]).split()) for ids, length in lines]
-
-    def normal(self, transcript: str) -> str:
-        """A transcript as it is learned and scored: single spaces, what the task says removed."""
-        text = " ".join(transcript.translate(self.transform).split())
-        return text.lower() if self.spec.lowercase else text
-
     def _transcripts(self, rows: Rows) -> Iterator[str]:
         return (self.normal(text) for text in texts(rows, ["transcript"]))
-
-
-def _frames_needed(targets: list[int]) -> int:
-    """CTC needs a blank between equal neighbours (its least number of frames)."""
-    return len(targets) + sum(a == b for a, b in pairwise(targets))
-
-
-def _tokenizer_faults(recipe: Recipe, tokenizer: Any) -> list[Fault]:
-    """The pad token is the blank, and decoding must drop it and collapse repeats."""
-    key = "model.tokenizer" if recipe.model.tokenizer else "model.name"
-    blank = tokenizer.pad_token_id
-    if blank is None:
-        return [fault(recipe, key, "a tokenizer without pad token", "one whose pad is the blank")]
-    special = set(tokenizer.all_special_ids)
-    ordinary = next(token for token in range(len(tokenizer) - 1, -1, -1) if token not in special)
-    once, frames = tokenizer.decode([ordinary]), tokenizer.decode([ordinary, ordinary, blank])
-    if once.strip() == frames.strip():
-        return []
-    allowed = "characters, bytes, a trained one, or one of a CTC model"
-    return [fault(recipe, key, f"{type(tokenizer).__name__}, which decodes no CTC", allowed)]
 
 
 def _augment_faults(recipe: Recipe, config: Any) -> list[Fault]:

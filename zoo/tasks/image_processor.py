@@ -16,8 +16,8 @@ from transformers.models.auto.image_processing_auto import (
 from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPil
 
 from zoo.errors import Fault
-from zoo.models.config import located
 from zoo.recipe.spec import Recipe
+from zoo.tasks.brought import brought
 from zoo.tasks.roles import fault
 
 _DEFAULTS = {
@@ -95,7 +95,8 @@ def centred(image: Image.Image, size: int, crop_ratio: float, resample: int) -> 
 
 def build_pixels(recipe: Recipe, model_type: str, channels: int) -> tuple[Pixels, list[Fault]]:
     """The scaling of `model.processor`, else of `model.name`, else of the family; its faults."""
-    family = {**_DEFAULTS, **_family(model_type), **_named(recipe)}
+    own = _known(brought(recipe, AutoImageProcessor))
+    family = {**_DEFAULTS, **_family(model_type), **own}
     values = {key: recipe.model.processor.get(key, value) for key, value in family.items()}
     faults = []
     for key in ("image_mean", "image_std"):
@@ -129,20 +130,6 @@ def _family(model_type: str) -> dict[str, Any]:
     names = IMAGE_PROCESSOR_MAPPING_NAMES.get(model_type, {})
     found = get_image_processor_class_from_name(names["pil"]) if "pil" in names else None
     return _known(found) if found else {}
-
-
-def _named(recipe: Recipe) -> dict[str, Any]:
-    """What the processor of `model.name` says; nothing when it brings none."""
-    if recipe.model.name is None:
-        return {}
-    name = located(recipe.model.name)
-    try:
-        found = AutoImageProcessor.from_pretrained(
-            name, revision=recipe.model.revision, trust_remote_code=recipe.model.trust_remote_code
-        )
-    except (OSError, ValueError):
-        return {}
-    return _known(found)
 
 
 def _known(processor: Any) -> dict[str, Any]:

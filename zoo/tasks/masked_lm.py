@@ -27,6 +27,7 @@ from zoo.tasks.text import (
     texts,
     token_loss,
     token_tally,
+    tokenizer_key,
 )
 from zoo.tasks.tokenizer import build_tokenizer, encoder, tokenizer_fingerprint
 from zoo.tasks.vocabulary import ENCODER
@@ -50,9 +51,9 @@ class MaskedLM(Task):
             recipe, lambda: texts(source.train, ["text"]), source.train.fingerprint, ENCODER
         )
         if self.tokenizer.mask_token_id is None:
-            key = "model.tokenizer" if recipe.model.tokenizer else "model.name"
+            key = tokenizer_key(recipe)
             faults.append(fault(recipe, key, "a tokenizer without mask token", "one that has one"))
-        self.config = model_config(recipe, special_ids(self.tokenizer))
+        self.config = model_config(recipe, special_ids(recipe, self.tokenizer))
         faults += position_faults(recipe, self.config, self.spec.sequence_length)
         if faults:
             raise ConfigError(faults)

@@ -18,7 +18,14 @@ from zoo.tasks.masking import Hiding
 from zoo.tasks.roles import chosen_roles, fault, label_faults, label_names, role_faults
 from zoo.tasks.scores import accuracy, confusion, macro_f1, matthews, ratio
 from zoo.tasks.task import Batch, Example, Task
-from zoo.tasks.text import attention_mask, padded, position_faults, special_ids, texts
+from zoo.tasks.text import (
+    attention_mask,
+    padded,
+    position_faults,
+    special_ids,
+    texts,
+    tokenizer_key,
+)
 from zoo.tasks.tokenizer import build_tokenizer, framer
 from zoo.tasks.vocabulary import ENCODER
 
@@ -42,7 +49,9 @@ class SequenceClassification(Task):
             recipe, lambda: texts(source.train, roles), source.train.fingerprint, ENCODER
         )
         faults += _token_faults(recipe, self.tokenizer, self.spec.mask_probability)
-        self.config = model_config(recipe, {**special_ids(self.tokenizer), **label_names(source)})
+        self.config = model_config(
+            recipe, {**special_ids(recipe, self.tokenizer), **label_names(source)}
+        )
         faults += position_faults(recipe, self.config, self.spec.sequence_length)
         if faults:
             raise ConfigError(faults)
@@ -109,7 +118,7 @@ class SequenceClassification(Task):
 
 
 def _token_faults(recipe: Recipe, tokenizer: Any, mask_probability: float) -> list[Fault]:
-    key = "model.tokenizer" if recipe.model.tokenizer else "model.name"
+    key = tokenizer_key(recipe)
     faults = []
     if tokenizer.pad_token_id is None:
         faults.append(fault(recipe, key, "a tokenizer without pad token", "one that has one"))

@@ -2,7 +2,6 @@
 
 import inspect
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,8 @@ from transformers import AutoFeatureExtractor, PreTrainedConfig, SequenceFeature
 from transformers.models.auto.feature_extraction_auto import FEATURE_EXTRACTOR_MAPPING_NAMES
 
 from zoo.errors import ConfigError, Fault
-from zoo.models.config import located
 from zoo.recipe.spec import Recipe
+from zoo.tasks.brought import brought
 from zoo.tasks.roles import fault
 
 SPECTROGRAM = {"parakeet_ctc"}
@@ -39,7 +38,8 @@ def build_extractor(recipe: Recipe, config: PreTrainedConfig) -> SequenceFeature
         allowed = ", ".join(sorted(SPECTROGRAM | WAVEFORM))
         key = "model.name" if recipe.model.name else "model.config.model_type"
         raise ConfigError([fault(recipe, key, config.model_type, allowed)])
-    values = _named(recipe)
+    own = brought(recipe, AutoFeatureExtractor)
+    values: dict[str, Any] = own.to_dict() if own else {}
     kind = getattr(transformers, FEATURE_EXTRACTOR_MAPPING_NAMES[config.model_type])
     known = [name for name in inspect.signature(kind).parameters if name != "kwargs"]
     faults = _key_faults(recipe, known)
@@ -47,9 +47,12 @@ def build_extractor(recipe: Recipe, config: PreTrainedConfig) -> SequenceFeature
         raise ConfigError(faults)
     if config.model_type in WAVEFORM and "return_attention_mask" not in values:
         # "group" models were trained without masks, "layer" models with (wav2vec2's documentation)
-        values["return_attention_mask"] = getattr(config, "feat_extract_norm", "") == "layer"
-    own = {k: v for k, v in recipe.model.processor.items() if k != "feature_extractor_type"}
-    return kind(**{k: v for k, v in values.items() if k in known} | own)
+        norm = recipe.model.config.get(
+            "feat_extract_norm", getattr(config, "feat_extract_norm", "")
+        )
+        values["return_attention_mask"] = norm == "layer"
+    changes = {k: v for k, v in recipe.model.processor.items() if k != "feature_extractor_type"}
+    return kind(**{k: v for k, v in values.items() if k in known} | changes)
 
 
 def features_of(extractor: SequenceFeatureExtractor, audio: np.ndarray) -> Tensor:
@@ -117,19 +120,6 @@ def mel_faults(recipe: Recipe, config: PreTrainedConfig) -> list[Fault]:
         return []
     allowed = f"at least the encoder's subsampling_factor, {factor}"
     return [fault(recipe, "model.processor.feature_size", str(bins), allowed)]
-
-
-def _named(recipe: Recipe) -> dict[str, Any]:
-    if recipe.model.name is None:
-        return {}
-    name = located(recipe.model.name)
-    try:
-        found: Mapping[str, Any] = AutoFeatureExtractor.from_pretrained(
-            name, revision=recipe.model.revision, trust_remote_code=recipe.model.trust_remote_code
-        ).to_dict()
-    except (OSError, ValueError):
-        return {}  # a folder without one: the family's
-    return dict(found)
 
 
 def _key_faults(recipe: Recipe, known: list[str]) -> list[Fault]:

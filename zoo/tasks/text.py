@@ -15,6 +15,7 @@ from zoo.recipe.spec import Recipe
 from zoo.tasks.roles import fault
 from zoo.tasks.task import IGNORE, Batch
 
+_IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
 _AFTER_PADDING = {"roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "roberta-prelayernorm"}
 
 
@@ -36,11 +37,22 @@ def texts(rows: Rows, roles: Sequence[str]) -> Iterator[str]:
                 yield row[role]
 
 
-def special_ids(tokenizer: PreTrainedTokenizerBase) -> dict[str, tuple[Any, str]]:
-    """The vocabulary's size and special ids as a configuration writes them."""
-    ids = ("bos_token_id", "eos_token_id", "pad_token_id")
-    written = {name: (getattr(tokenizer, name), "model.tokenizer") for name in ids}
-    return {"vocab_size": (len(tokenizer), "model.tokenizer"), **written}
+def special_ids(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> dict[str, tuple[Any, str]]:
+    """The vocabulary's size and special ids as a configuration writes them.
+
+    A name that comes with its own tokenizer keeps its ids (some have several ends); only the
+    padding, which classification heads look for, is the tokenizer's.
+    """
+    ruler = tokenizer_key(recipe)
+    ids = {name: getattr(tokenizer, name) for name in _IDS}
+    if ruler == "model.name":
+        ids = {name: i for name, i in ids.items() if name == "pad_token_id" and i is not None}
+    return {key: (value, ruler) for key, value in {"vocab_size": len(tokenizer), **ids}.items()}
+
+
+def tokenizer_key(recipe: Recipe) -> str:
+    """The recipe key that says which tokenizer it is."""
+    return "model.name" if recipe.model.tokenizer is None else "model.tokenizer"
 
 
 def position_faults(recipe: Recipe, config: PreTrainedConfig, length: int) -> list[Fault]:

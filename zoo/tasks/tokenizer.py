@@ -44,7 +44,12 @@ def build_tokenizer(
     name = digest("tokenizer", _VERSION, fingerprint, settings, list(specials.items()))
     make = partial(_make, recipe, texts, specials)
     folder = cached(cache_root(recipe.data), f"tokenizer-{name}", make)
-    return PreTrainedTokenizerFast.from_pretrained(folder)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    least = len(tokenizer)
+    if not isinstance(chosen, str) and least > chosen.vocab_size:
+        key, allowed = "model.tokenizer.vocab_size", f"at least {least}: the alphabet alone"
+        raise ConfigError([Fault(origin(recipe, key), key, str(chosen.vocab_size), allowed)])
+    return tokenizer
 
 
 def encoder(tokenizer: PreTrainedTokenizerBase) -> Callable[[str], list[int]]:

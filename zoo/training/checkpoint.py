@@ -1,6 +1,7 @@
 """Checkpoints: fragments of named tensors, free of the layout that wrote them.
 
-A folder holds `state-<rank>.safetensors`, `progress.json` and `manifest.json` (size and SHA-256 of each file); it is
+A folder holds `state-<rank>.safetensors`, `progress.json` and `manifest.json` (size and SHA-256 of
+each file); it is
 written beside, renamed when every rank's file is on the disk, and only then does `latest` move.
 """
 
@@ -57,7 +58,9 @@ def save(root: Path, engine: Engine, progress: Progress, here: Here) -> Path:
 
 
 def write_state(path: Path, fragments: Iterable[Fragment]) -> tuple[str, dict[str, Any]]:
-    """One rank's file: the fragments that it must write, with their places in the file's metadata."""
+    """One rank's file: the fragments that it must write, with their places in the file's
+    metadata.
+    """
     owned = [fragment for fragment in fragments if fragment.primary]
     index = {f.key: {"shape": f.shape, "start": f.start} for f in owned}
     tensors = {f.key: f.tensor.detach().cpu() for f in owned}
@@ -111,7 +114,9 @@ def folders(root: Path) -> list[Path]:
 
 
 def fault_of(folder: Path, share: int = 0, shares: int = 1) -> str | None:
-    """What is wrong with a checkpoint, or None; looks at every `shares`-th file's bytes from `share` on."""
+    """What is wrong with a checkpoint, or None; looks at every `shares`-th file's bytes from
+    `share` on.
+    """
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         for number, (name, entry) in enumerate(sorted(manifest.items())):
@@ -126,8 +131,10 @@ def fault_of(folder: Path, share: int = 0, shares: int = 1) -> str | None:
 
 
 def newest_whole(root: Path, here: Here) -> tuple[Path | None, list[str]]:
-    """The newest checkpoint without a fault and what is wrong with newer ones; every rank must call it."""
-    messages = []
+    """The newest checkpoint without a fault and what is wrong with newer ones; every rank must
+    call it.
+    """
+    messages: list[str] = []
     for folder in here.gather(folders(root))[0]:
         faults = here.gather(fault_of(folder, here.place.rank, here.place.world))
         message = next((fault for fault in faults if fault), None)
@@ -150,7 +157,9 @@ def prune(root: Path, keep: int) -> None:
 
 
 class Reader:
-    """Reads any range of any tensor of a checkpoint, whatever layout wrote it, and only those bytes."""
+    """Reads any range of any tensor of a checkpoint, whatever layout wrote it, and only those
+    bytes.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -169,7 +178,9 @@ class Reader:
         return values
 
     def read(self, fragment: Fragment) -> None:
-        """Fills a fragment in place; a ResumeError if the checkpoint holds another shape or not all of it."""
+        """Fills a fragment in place; a ResumeError if the checkpoint holds another shape or not
+        all of it.
+        """
         if self.shapes.get(fragment.key) != fragment.shape:
             found = self.shapes.get(fragment.key, "nothing")
             raise ResumeError(
@@ -178,7 +189,9 @@ class Reader:
         self.copy(fragment.key, fragment.start, fragment.tensor)
 
     def copy(self, key: str, start: int, out: Tensor) -> None:
-        """Copies elements [start, start + len(out)) of the flattened tensor `key` into flat `out`."""
+        """Copies elements [start, start + len(out)) of the flattened tensor `key` into flat
+        `out`.
+        """
         end, done = start + out.numel(), 0
         for begin, path in self.pieces[key]:
             with safe_open(path, framework="pt") as file:

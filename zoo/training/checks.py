@@ -63,7 +63,9 @@ def ring_two(
 
 
 def build_meta(recipe: Recipe, task: Task) -> PreTrainedModel:
-    """The meta model; what transformers refuses of it becomes a fault of the key that asked for it."""
+    """The meta model; what transformers refuses of it becomes a fault of the key that asked for
+    it.
+    """
     try:
         return meta_model(recipe, task)
     except (ValueError, ImportError) as error:

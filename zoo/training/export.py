@@ -28,10 +28,13 @@ SOURCE = "checkpoint.txt"
 def export(
     folder: RunFolder, recipe: Recipe, task: Task, source: Source, out: Path | None = None
 ) -> Path:
-    """Writes the run's `run.export` checkpoint as a Hugging Face folder (default: `model` in the run).
+    """Writes the run's `run.export` checkpoint as a Hugging Face folder (default: `model` in the
+    run).
 
-    The folder holds safetensors, config, tokenizer or processor, recipe.json and a model card; it is
-    written beside, reloaded, compared on one batch (equal logits, else ResumeError), and renamed. An
+    The folder holds safetensors, config, tokenizer or processor, recipe.json and a model card; it
+    is
+    written beside, reloaded, compared on one batch (equal logits, else ResumeError), and renamed.
+    An
     older folder at its place is kept as `.1`, `.2`. One process; no process group.
     """
     found = chosen(folder, recipe.run.export)
@@ -55,7 +58,9 @@ def export(
 
 
 def chosen(folder: RunFolder, which: str) -> Path:
-    """The newest whole checkpoint, or with `best` the one that `best` names; ResumeError without any."""
+    """The newest whole checkpoint, or with `best` the one that `best` names; ResumeError without
+    any.
+    """
     whole = [path for path in folders(folder.root) if fault_of(path) is None]
     if which == "best" and (folder.root / "best").exists():
         name = (folder.root / "best").read_text().strip()

@@ -50,13 +50,14 @@ class RunFolder:
         found = changes(old, expanded(recipe))
         if found.refused:
             lines = [
-                f"{key}: the run has {was!r}, the recipe {now!r}" for key, was, now in found.refused
+                f"{one.key}: the run has {one.old!r}, the recipe {one.new!r}"
+                for one in found.refused
             ]
             raise ResumeError(
                 f"{self.root} cannot be resumed with this recipe (--fresh starts over beside it):\n"
                 + "\n".join(lines)
             )
-        return [f"{key}: {was!r} becomes {now!r}" for key, was, now in found.reported]
+        return [f"{one.key}: {one.old!r} becomes {one.new!r}" for one in found.reported]
 
     def write_recipe(self, recipe: Recipe) -> None:
         """Writes the fully expanded recipe and reads it back to prove that it is the same."""
@@ -75,7 +76,8 @@ class RunFolder:
         path = self.root / METRICS
         if not path.exists():
             return
-        kept, gone = [], []
+        kept: list[str] = []
+        gone: list[str] = []
         for line in path.read_text(encoding="utf-8").splitlines():
             (kept if step_of(line) <= step else gone).append(line + "\n")
         if gone:

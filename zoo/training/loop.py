@@ -27,7 +27,9 @@ class Stopped(Exception):
 
 @dataclass
 class Fit:
-    """All that the loop holds in its hands; `steps_per_epoch` only serves rhythms and the epoch shown."""
+    """All that the loop holds in its hands; `steps_per_epoch` only serves rhythms and the epoch
+    shown.
+    """
 
     recipe: Recipe
     engine: Engine
@@ -44,7 +46,9 @@ class Fit:
     window: list[tuple[float, int, bool]] = field(default_factory=list)
 
     def run(self) -> None:
-        """Trains to the last step; raises Stopped after a stop signal, NonFiniteLoss on a bad loss."""
+        """Trains to the last step; raises Stopped after a stop signal, NonFiniteLoss on a bad
+        loss.
+        """
         run = self.recipe.run
         if (
             self.progress.step
@@ -127,17 +131,21 @@ class Fit:
 
     def score(self, batches: Iterable[Batch]) -> dict[str, float]:
         """The scores of one set; saves and raises Stopped if a stop signal comes in between."""
-        totals: Totals = {}
-        for batch in batches:
-            found, signal = self.engine.eval_batch(batch, self.here.signals.number)
-            if signal:
-                self.save()
-                raise Stopped(signal)
-            totals = {key: totals[key] + value if totals else value for key, value in found.items()}
-        return self.task.score(totals)
+
+        def tallies() -> Iterator[Totals]:
+            for batch in batches:
+                found, signal = self.engine.eval_batch(batch, self.here.signals.number)
+                if signal:
+                    self.save()
+                    raise Stopped(signal)
+                yield found
+
+        return self.task.score(summed(tallies()))
 
     def better(self, value: float) -> bool:
-        """Whether a headline beats the best so far; BatchNorm and seeds aside, ties keep the older."""
+        """Whether a headline beats the best so far; BatchNorm and seeds aside, ties keep the
+        older.
+        """
         best = self.progress.best
         if best is None or best != best:
             return True
@@ -155,7 +163,17 @@ class Fit:
         return folder
 
 
+def summed(tallies: Iterable[Totals]) -> Totals:
+    """Tallies added up, name by name."""
+    totals: Totals = {}
+    for found in tallies:
+        totals = {key: totals[key] + value if totals else value for key, value in found.items()}
+    return totals
+
+
 def best_metric(recipe: Recipe, task: Task, row: Mapping[str, float]) -> str:
-    """The row's key that decides which checkpoint is best: `run.best_metric`, else the first headline."""
+    """The row's key that decides which checkpoint is best: `run.best_metric`, else the first
+    headline.
+    """
     chosen = recipe.run.best_metric
     return chosen or next(key for key in row if key.endswith(f"/{task.headline}"))

@@ -8,7 +8,8 @@ from typing import Any
 class Progress:
     """Counts of a run; JSON-ready in both directions.
 
-    `samples` are examples seen, `seconds` those of training (resumes added up), `evaluated` the last
+    `samples` are examples seen, `seconds` those of training (resumes added up), `evaluated` the
+    last
     step that was scored, `best` the best headline so far and `best_step` where it was.
     """
 

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from zoo.data.loader import eval_batches, train_batches
 from zoo.data.order import Order
 from zoo.data.rows import Rows
 from zoo.engines.build import build_engine
-from zoo.engines.engine import Engine, NonFiniteLoss
+from zoo.engines.engine import Batch, Engine, NonFiniteLoss
+from zoo.errors import ConfigError, ResumeError
 from zoo.layout import Layout, Place
 from zoo.recipe.deepspeed import batching
 from zoo.recipe.spec import Recipe
@@ -24,7 +26,7 @@ from zoo.training.loop import Fit, Sets, Stopped
 from zoo.training.progress import Progress
 from zoo.training.world import Here, device_of, say, world
 
-NOT_FINITE = 3
+REFUSED, NOT_FINITE = 2, 3
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,14 @@ def run(recipe: Recipe, fresh: bool = False) -> int:
     started = time.time()
     place = Place.from_environment()
     folder = RunFolder.of(recipe)
-    checked = ring_two(recipe, place.world, device_of(place).type)
-    notes = [] if fresh else folder.compare(recipe)
-    prepared = prepare(recipe, checked)
+    try:
+        checked = ring_two(recipe, place.world, device_of(place).type)
+        notes = [] if fresh else folder.compare(recipe)
+        prepared = prepare(recipe, checked)
+    except (ConfigError, ResumeError):
+        if place.rank == 0:
+            folder.write_status("refused", REFUSED, started)
+        raise
     with world(place) as here:
         for note in [*checked.notes, *notes]:
             say(here, note)
@@ -125,7 +132,9 @@ def train(
 
 
 def resume(engine: Engine, folder: RunFolder, here: Here) -> Progress:
-    """Takes up the newest checkpoint that is whole, or starts at step 0; every rank must call it."""
+    """Takes up the newest checkpoint that is whole, or starts at step 0; every rank must call
+    it.
+    """
     found, messages = checkpoint.newest_whole(folder.root, here)
     for message in messages:
         say(here, message)
@@ -147,7 +156,7 @@ def resume(engine: Engine, folder: RunFolder, here: Here) -> Progress:
 
 def training_batches(
     recipe: Recipe, checked: Checked, prepared: Prepared, progress: Progress, here: Here
-):  # type: ignore[no-untyped-def]
+) -> Iterator[list[Batch]]:
     """This rank's micro-batches from the next step on."""
     return train_batches(
         prepared.train,
@@ -168,7 +177,7 @@ def valid_sets(
 ) -> Sets:
     """For each set a way to go through it once, sharing it out to the data ranks."""
 
-    def batches_of(rows: Rows):  # type: ignore[no-untyped-def]
+    def batches_of(rows: Rows) -> Callable[[], Iterator[Batch]]:
         return lambda: eval_batches(
             rows,
             task.example,

@@ -11,8 +11,10 @@ from datetime import timedelta
 from types import FrameType
 from typing import Any
 
+import datasets
 import torch
 import torch.distributed as dist
+import transformers
 
 from zoo.layout import Place
 
@@ -20,7 +22,9 @@ SAME_REQUEST = 5.0  # seconds: launchers send several signals for one wish to st
 
 
 class StopSignals:
-    """Remembers the first SIGTERM or SIGINT; a later one, after five seconds, ends the process at once."""
+    """Remembers the first SIGTERM or SIGINT; a later one, after five seconds, ends the process at
+    once.
+    """
 
     def __init__(self) -> None:
         self.number, self.since = 0, 0.0
@@ -34,7 +38,9 @@ class StopSignals:
 
 @dataclass(frozen=True)
 class Here:
-    """This process inside the group: its place, its device, and the few things all ranks do together."""
+    """This process inside the group: its place, its device, and the few things all ranks do
+    together.
+    """
 
     place: Place
     device: torch.device
@@ -61,6 +67,16 @@ def device_of(place: Place) -> torch.device:
     return torch.device("cpu")
 
 
+def choose_accelerator(place: Place) -> None:
+    """Tells deepspeed, before it is imported, and says less of other libraries' progress."""
+    if device_of(place).type == "cpu":
+        os.environ["DS_ACCELERATOR"] = "cpu"
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+
+
 @contextmanager
 def world(place: Place) -> Iterator[Here]:
     """Joins the process group (NCCL on GPUs, gloo on CPUs) and takes over the stop signals.
@@ -70,8 +86,6 @@ def world(place: Place) -> Iterator[Here]:
     device = device_of(place)
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    else:
-        os.environ["DS_ACCELERATOR"] = "cpu"
     for name, value in (
         ("RANK", place.rank),
         ("WORLD_SIZE", place.world),
@@ -79,7 +93,7 @@ def world(place: Place) -> Iterator[Here]:
     ):
         os.environ.setdefault(name, str(value))
     backend = "nccl" if device.type == "cuda" else "gloo"
-    store = dist.HashStore() if place.world == 1 else None
+    store = torch._C._distributed_c10d.HashStore() if place.world == 1 else None
     minutes = float(os.environ.get("DEEPSPEED_TIMEOUT", "30"))
     dist.init_process_group(
         backend,

@@ -1,0 +1,239 @@
+"""Composition, changes, twins and origins of recipes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.recipe.conftest import Catalog
+from zoo.errors import ConfigError
+from zoo.recipe.catalog import recipes
+from zoo.recipe.load import expanded, load_recipe, origin
+from zoo.recipe.show import explained
+from zoo.recipe.spec import BuiltInData, CausalLMSpec, FilesData, Scheduler, TrainedTokenizer
+
+
+def test_a_section_may_be_the_name_of_a_fragment(catalog: Catalog) -> None:
+    recipe = load_recipe(catalog.recipe())
+    assert recipe.model.config == {"model_type": "gpt2", "n_layer": 4, "n_embd": 64}
+    assert recipe.parallel.zero == {"stage": 1}
+
+
+def test_an_object_changes_keys_of_its_base_deeply(catalog: Catalog) -> None:
+    recipe = load_recipe(catalog.recipe())
+    assert recipe.optimizer.params == {"lr": 0.002, "weight_decay": 0.1}
+    assert recipe.optimizer.scheduler == Scheduler(type="WarmupLR", params={"warmup_num_steps": 10})
+
+
+def test_lists_replace_and_are_not_merged(catalog: Catalog) -> None:
+    catalog.write("model/frozen", {**json.loads(Path("model/plain.json").read_text())})
+    file = catalog.recipe(model={"base": "frozen", "freeze": ["a", "b"]})
+    assert load_recipe(file, ['model.freeze=["c"]']).model.freeze == ("c",)
+
+
+def test_a_new_optimizer_type_drops_the_old_params(catalog: Catalog) -> None:
+    recipe = load_recipe(catalog.recipe(), ["optimizer.type=SGD", "optimizer.params.momentum=0.9"])
+    assert recipe.optimizer.params == {"momentum": 0.9}
+    assert recipe.optimizer.scheduler is not None
+
+
+def test_the_same_optimizer_type_in_other_letters_drops_nothing(catalog: Catalog) -> None:
+    recipe = load_recipe(catalog.recipe(), ["optimizer.type=adamw"])
+    assert recipe.optimizer.type == "AdamW"
+    assert recipe.optimizer.params["lr"] == 0.002
+
+
+def test_a_new_schedule_drops_the_old_params(catalog: Catalog) -> None:
+    recipe = load_recipe(catalog.recipe(), ["optimizer.scheduler.type=WarmupCosineLR"])
+    assert recipe.optimizer.scheduler == Scheduler(type="WarmupCosineLR", params={})
+
+
+def test_a_schedule_is_switched_off_by_false(catalog: Catalog) -> None:
+    recipe = load_recipe(catalog.recipe(), ["optimizer.scheduler=false"])
+    assert recipe.optimizer.scheduler is None
+
+
+def test_a_new_source_drops_the_other_keys_of_data(catalog: Catalog) -> None:
+    recipe = load_recipe(catalog.recipe(), ["data.source=built-in", "data.name=stdlib-text"])
+    assert isinstance(recipe.data, BuiltInData)
+    assert recipe.data.columns == {}
+    assert recipe.data.valid == "validation"
+
+
+def test_a_new_kind_drops_the_other_keys_of_task(catalog: Catalog) -> None:
+    file = catalog.recipe(task={"kind": "causal-lm", "sequence_length": 8, "loss_on": "all"})
+    changed = load_recipe(file, ["task.kind=masked-lm", "task.sequence_length=9"])
+    assert expanded(changed)["task"] == {
+        "kind": "masked-lm",
+        "sequence_length": 9,
+        "mask_probability": 0.15,
+        "whole_word": False,
+    }
+
+
+def test_steps_and_epochs_unset_each_other(catalog: Catalog) -> None:
+    run = load_recipe(catalog.recipe(), ["run.epochs=2.5"]).run
+    assert (run.steps, run.epochs) == (None, 2.5)
+    run = load_recipe(catalog.recipe(), ["run.epochs=2.5", "run.steps=7"]).run
+    assert (run.steps, run.epochs) == (7, None)
+
+
+def test_changes_apply_from_left_to_right(catalog: Catalog) -> None:
+    words = ["run.batch=32", "run.batch=64", "run.precision=bf16"]
+    run = load_recipe(catalog.recipe(), words).run
+    assert (run.batch, run.precision) == (64, "bf16")
+
+
+def test_a_word_for_a_section_replaces_it(catalog: Catalog) -> None:
+    recipe = load_recipe(catalog.recipe(), ["model.attention=eager", "model=plain"])
+    assert recipe.model.attention == "sdpa"
+    assert recipe.model.config == {"model_type": "gpt2"}
+
+
+def test_a_pattern_of_a_group_keeps_its_dots(catalog: Catalog) -> None:
+    recipe = load_recipe(catalog.recipe(), ["optimizer.groups.lm_head.*.lr=1e-3"])
+    assert recipe.optimizer.groups == {"lm_head.*": {"lr": 1e-3}}
+
+
+def test_paths_of_a_file_are_relative_to_that_file(catalog: Catalog) -> None:
+    recipe = load_recipe(
+        catalog.recipe(run={"steps": 1, "batch": 4, "micro_batch": 4, "folder": "r"})
+    )
+    assert isinstance(recipe.data, FilesData)
+    assert recipe.data.folder == str(catalog.root / "data" / "texts")
+    assert recipe.run.folder == str(catalog.root / "recipes" / "r")
+
+
+def test_paths_of_words_are_relative_to_the_working_directory(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = catalog.recipe()
+    (catalog.root / "elsewhere").mkdir()
+    monkeypatch.chdir(catalog.root / "elsewhere")
+    recipe = load_recipe(file, ["data.folder=../x", "model.weights=./w", "model.tokenizer=t/t"])
+    assert isinstance(recipe.data, FilesData)
+    assert recipe.data.folder == str(catalog.root / "x")
+    assert recipe.model.weights == str(catalog.root / "elsewhere" / "w")
+    assert recipe.model.tokenizer == "t/t"
+
+
+def test_a_fragment_of_the_own_catalog_hides_the_shipped_one(catalog: Catalog) -> None:
+    catalog.write("parallel/zero-1", {"zero": {"stage": 3}})
+    assert load_recipe(catalog.recipe(parallel="zero-1")).parallel.zero == {"stage": 3}
+    assert load_recipe(catalog.recipe(parallel="zero-2")).parallel.zero == {"stage": 2}
+
+
+def test_a_fragment_may_carry_a_description(catalog: Catalog) -> None:
+    catalog.write("parallel/told", {"description": "why", "$schema": "x", "zero": {"stage": 2}})
+    assert load_recipe(catalog.recipe(parallel="told")).parallel.zero == {"stage": 2}
+
+
+def test_an_expanded_recipe_loads_to_an_equal_one(catalog: Catalog) -> None:
+    words = ["model.config.pad_token_id=null", "optimizer.groups.a.b*.lr=0.1", "run.epochs=3"]
+    recipe = load_recipe(catalog.recipe(), words)
+    (catalog.root / "away").mkdir()
+    file = catalog.write("away/recipe", expanded(recipe))
+    again = load_recipe(file)
+    assert again == recipe
+    assert again.model.config["pad_token_id"] is None
+    assert again.name == "away"
+
+
+def test_zero_without_a_stage_is_stage_0(catalog: Catalog) -> None:
+    recipe = load_recipe(catalog.recipe(parallel={"zero": {"reduce_bucket_size": 5e8}}))
+    assert recipe.parallel.zero["stage"] == 0
+    assert load_recipe(catalog.recipe(parallel=None)).parallel.zero == {"stage": 0}
+
+
+def test_sizes_of_evaluation_follow_those_of_training(catalog: Catalog) -> None:
+    file = catalog.recipe(
+        task={"kind": "image-classification", "image_size": 96},
+        model={"config": {"model_type": "vit"}},
+    )
+    recipe = load_recipe(file)
+    assert recipe.task.eval_image_size == 96  # type: ignore[union-attr]
+    assert recipe.run.eval_micro_batch == recipe.run.micro_batch
+
+
+def test_the_twin_lays_tiny_over_model_and_the_kinds_file_over_the_recipe(
+    catalog: Catalog,
+) -> None:
+    model = {"base": "small", "weights": "somebody/gpt2", "freeze": ["*.wte.*"]}
+    recipe = load_recipe(catalog.recipe(model=model), tiny=True)
+    assert recipe.name == "good-tiny"
+    assert recipe.model.config == {"model_type": "gpt2", "n_layer": 1, "n_embd": 64}
+    assert (recipe.model.weights, recipe.model.parameters) == (None, None)
+    assert recipe.model.freeze == ("*.wte.*",)
+    assert isinstance(recipe.data, BuiltInData)
+    assert recipe.optimizer.params == {"lr": 0.01, "weight_decay": 0.1}
+    assert (recipe.run.steps, recipe.run.batch) == (5, 4)
+
+
+def test_words_come_after_the_twin(catalog: Catalog) -> None:
+    recipe = load_recipe(catalog.recipe(), ["run.steps=9", "model.config.n_layer=2"], tiny=True)
+    assert recipe.run.steps == 9
+    assert recipe.model.config["n_layer"] == 2
+
+
+def test_a_model_word_beside_tiny_means_that_models_twin(catalog: Catalog) -> None:
+    catalog.write(
+        "model/other",
+        {"config": {"model_type": "llama"}, "tokenizer": "x", "tiny": {"tokenizer": "bytes"}},
+    )
+    model = load_recipe(catalog.recipe(), ["model=other"], tiny=True).model
+    assert (model.config, model.tokenizer) == ({"model_type": "llama"}, "bytes")
+
+
+def test_a_twins_tokenizer_object_replaces_a_name(catalog: Catalog) -> None:
+    tiny = {"tokenizer": {"train": "bpe", "vocab_size": 300}}
+    catalog.write("model/named", {"config": {"model_type": "gpt2"}, "tokenizer": "x", "tiny": tiny})
+    model = load_recipe(catalog.recipe(model="named"), tiny=True).model
+    assert model.tokenizer == TrainedTokenizer(train="bpe", vocab_size=300)
+
+
+def test_origin_names_the_file_or_the_word(catalog: Catalog) -> None:
+    recipe = load_recipe(catalog.recipe(), ["run.batch=8", "optimizer.groups.a.*.lr=1"])
+    assert origin(recipe, "run.batch") == "command line: run.batch=8"
+    assert origin(recipe, "run.steps") == "recipes/good.json"
+    assert origin(recipe, "model.config.n_layer") == "model/small.json"
+    assert origin(recipe, "optimizer.params.weight_decay") == "optimizer/adam-like.json"
+    assert origin(recipe, "optimizer.params.lr") == "recipes/good.json"
+    assert origin(recipe, "optimizer.groups.a.*.lr").startswith("command line: optimizer.groups")
+    assert origin(recipe, "data.test") == "recipes/good.json"
+    tiny = load_recipe(catalog.recipe(), tiny=True)
+    assert origin(tiny, "model.config.n_layer") == "model/small.json (tiny)"
+
+
+def test_explain_says_value_source_and_what_a_discriminator_dropped(catalog: Catalog) -> None:
+    recipe = load_recipe(catalog.recipe(), ["optimizer.type=SGD"])
+    assert explained(recipe, "optimizer.type") == [
+        'optimizer.type = "SGD"',
+        "  from command line: optimizer.type=SGD",
+    ]
+    assert explained(recipe, "optimizer.params") == [
+        "optimizer.params = {}",
+        "  from the default",
+        '  dropped: optimizer.params = {"lr": 0.002, "weight_decay": 0.1}',
+        '    from optimizer/adam-like.json, because optimizer.type became "SGD" by command line:'
+        " optimizer.type=SGD",
+    ]
+    assert explained(recipe, "model.name") == ["model.name is not set"]
+    with pytest.raises(ConfigError, match="did you mean batch"):
+        explained(recipe, "run.bach")
+
+
+def test_a_recipe_of_the_catalog_is_found_by_its_name() -> None:
+    assert load_recipe("gpt2-small-openwebtext").task == CausalLMSpec(
+        kind="causal-lm", sequence_length=1024
+    )
+
+
+@pytest.mark.parametrize("tiny", [False, True])
+@pytest.mark.parametrize("file", recipes(), ids=lambda file: file.stem)
+def test_every_shipped_recipe_loads_and_so_does_what_it_expands_to(
+    file: Path, tiny: bool, tmp_path: Path
+) -> None:
+    recipe = load_recipe(file, tiny=tiny)
+    copy = tmp_path / f"{recipe.name}.json"
+    copy.write_text(json.dumps(expanded(recipe)), encoding="utf-8")
+    assert load_recipe(copy) == recipe

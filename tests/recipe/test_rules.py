@@ -1,0 +1,76 @@
+"""Every rule of the table is broken by a recipe, and its fault says why."""
+
+from typing import Any
+
+import pytest
+
+from tests.recipe.conftest import GOOD, Catalog
+from zoo.errors import ConfigError
+from zoo.recipe.load import load_recipe
+from zoo.recipe.rules import RULES, Rule
+
+RUN = GOOD["run"]
+IMAGES: dict[str, Any] = {
+    "task": {"kind": "image-classification", "image_size": 32},
+    "model": {"config": {"model_type": "vit"}},
+    "data": {"source": "built-in", "name": "digits"},
+}
+SPEECH: dict[str, Any] = {
+    "task": {"kind": "ctc"},
+    "model": {"config": {"model_type": "wav2vec2"}, "tokenizer": "characters"},
+    "data": {"source": "built-in", "name": "morse"},
+}
+ZERO = "parallel.zero."
+# Sections laid over the good recipe, then words of the command line.
+BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "length": ({"run": {**RUN, "epochs": 1}}, []),
+    "whole micro-batches": ({}, ["run.batch=7"]),
+    "whole matrices": ({}, ["optimizer.type=Adafactor"]),
+    "optimizer offload": ({}, [f"{ZERO}stage=0", f"{ZERO}offload_optimizer.device=cpu"]),
+    "parameter offload": ({}, [f"{ZERO}offload_param.device=cpu"]),
+    "optimizer state in memory": ({}, [f"{ZERO}offload_optimizer.device=nvme"]),
+    "parameters in memory": ({}, [f"{ZERO}stage=3", f"{ZERO}offload_param.device=nvme"]),
+    "ZeRO++": ({}, [f"{ZERO}zero_quantized_weights=true"]),
+    "own optimizers": ({}, [f"{ZERO}zenflow.topk_ratio=0.2"]),
+    "gradient norm": ({}, [f"{ZERO}compute_grad_norm=false"]),
+    "masks twice": (SPEECH, ["task.augment.spec_augment.time_masks=1"]),
+    "partner": (IMAGES, ["task.augment.cutmix=1", "run.micro_batch=1"]),
+    "seconds": (SPEECH, ["task.max_seconds=1", "task.min_seconds=1"]),
+    "whole words": (
+        {"task": {"kind": "masked-lm", "sequence_length": 8, "whole_word": True}},
+        [],
+    ),
+    "something to score": ({"data": {"source": "hub", "name": "x"}}, ["run.eval_every=epoch"]),
+    "tokenizer": ({"model": {"config": {"model_type": "gpt2"}}}, []),
+    "architecture": ({"model": {"tokenizer": "bytes"}}, []),
+    "revision": ({}, ["model.revision=main"]),
+    "flash attention": ({}, ["model.attention=flash_attention_2"]),
+    "Adam's decay": ({}, ["optimizer.params.adam_w_mode=false"]),
+    "nesterov": ({}, ["optimizer.type=SGD", "optimizer.params.nesterov=true"]),
+    "Muon's rates": ({}, ["optimizer.type=Muon", f"{ZERO}stage=0"]),
+    "built-in data": ({}, ["data.source=built-in", "data.name=digits"]),
+    "lengths": (IMAGES, ["data.sampling=group-by-length"]),
+    "labels": ({}, ['data.labels=["a","a"]']),
+    "something to train": ({}, ['model.freeze=["*"]']),
+}
+
+
+def test_every_rule_has_a_recipe_that_breaks_it() -> None:
+    assert {rule.name for rule in RULES} == set(BREAKING)
+    assert len(RULES) == len(BREAKING)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_a_broken_rule_is_the_only_fault_and_says_why(rule: Rule, catalog: Catalog) -> None:
+    sections, words = BREAKING[rule.name]
+    with pytest.raises(ConfigError) as caught:
+        load_recipe(catalog.recipe(**sections), words)
+    [fault] = caught.value.faults
+    assert fault.key == rule.key
+    assert fault.allowed == f"{rule.allowed} ({rule.why})"
+
+
+def test_masks_of_the_model_that_are_off_may_stand_beside_spec_augment(catalog: Catalog) -> None:
+    words = ["task.augment.spec_augment.time_masks=1", "model.config.mask_time_prob=0"]
+    load_recipe(catalog.recipe(**SPEECH), words)
+    load_recipe(catalog.recipe(**SPEECH), [words[0], "model.config.apply_spec_augment=false"])

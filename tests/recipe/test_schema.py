@@ -1,0 +1,55 @@
+"""The JSON Schema that editors read."""
+
+import json
+
+from tests.recipe.conftest import Catalog
+from zoo.recipe.catalog import catalogs, fragments, shipped_catalog
+from zoo.recipe.schema import file_schema
+
+SECTIONS = ("task", "model", "data", "parallel", "optimizer")
+
+
+def test_the_shipped_schema_is_fresh() -> None:
+    written = (shipped_catalog() / "schema" / "recipe.json").read_text(encoding="ascii")
+    assert json.loads(written) == file_schema()
+
+
+def test_names_of_fragments_are_offered_but_not_required() -> None:
+    properties = file_schema()["properties"]
+    for section in SECTIONS:
+        named, free, _ = properties[section]["anyOf"]
+        assert named == {"enum": fragments(section, (shipped_catalog(),))}
+        assert free["type"] == "string"
+
+
+def test_fragments_of_an_own_catalog_are_offered_too(catalog: Catalog) -> None:
+    schema = file_schema(catalogs(catalog.root))
+    assert "small" in schema["properties"]["model"]["anyOf"][0]["enum"]
+
+
+def test_keys_have_their_docstrings_as_hover_text() -> None:
+    schema = file_schema()
+    run = schema["$defs"]["RunSpec"]["properties"]
+    assert run["batch"]["description"] == "Examples per optimizer step, all ranks together."
+    for section in SECTIONS:
+        keys = schema["properties"][section]["anyOf"][2]["properties"]
+        for key, node in keys.items():
+            assert "description" in node or "anyOf" in node, f"{section}.{key}"
+
+
+def test_a_file_never_holds_null() -> None:
+    assert '"null"' not in json.dumps(file_schema())
+
+
+def test_a_section_with_a_base_may_leave_everything_else_out() -> None:
+    optimizer = file_schema()["properties"]["optimizer"]["anyOf"][2]
+    assert optimizer["anyOf"] == [{"required": ["base"]}, {"required": ["type"]}]
+    scheduler = optimizer["properties"]["scheduler"]["anyOf"]
+    assert "required" not in scheduler[0]
+    assert scheduler[1] == {"const": False}
+
+
+def test_only_a_models_object_may_hold_a_twin() -> None:
+    properties = file_schema()["properties"]
+    twins = [name for name in SECTIONS if "tiny" in properties[name]["anyOf"][2]["properties"]]
+    assert twins == ["model"]

@@ -1,0 +1,123 @@
+"""Recipes and sources as small as they come: real specs, rows in memory."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from zoo.data.rows import ListRows
+from zoo.data.source import Source
+from zoo.recipe.spec import Recipe
+
+BERT = {
+    "model_type": "bert",
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+    "max_position_embeddings": 64,
+}
+LLAMA = {**BERT, "model_type": "llama"}
+VIT = {**BERT, "model_type": "vit", "patch_size": 4}
+del VIT["max_position_embeddings"]
+PARAKEET = {
+    "model_type": "parakeet_ctc",
+    "encoder_config": {
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+        "subsampling_factor": 4,
+        "subsampling_conv_channels": 4,
+    },
+}
+MELS = {
+    "feature_size": 8,
+    "sampling_rate": 8000,
+    "hop_length": 80,
+    "n_fft": 256,
+    "win_length": 200,
+}
+WORDS = "the quick brown fox jumps over the lazy dog while seven wizards boxed"
+MODELS = {
+    "causal-lm": {"config": LLAMA, "tokenizer": "bytes"},
+    "masked-lm": {"config": BERT, "tokenizer": {"train": "wordpiece", "vocab_size": 90}},
+    "sequence-classification": {"config": BERT, "tokenizer": "characters"},
+    "image-classification": {"config": VIT},
+    "ctc": {"config": PARAKEET, "tokenizer": "characters", "processor": MELS},
+}
+TASKS = {
+    "causal-lm": {"sequence_length": 16},
+    "masked-lm": {"sequence_length": 16},
+    "sequence-classification": {"sequence_length": 32},
+    "image-classification": {"image_size": 16},
+    "ctc": {},
+}
+
+
+def _rows(kind: str) -> list[dict[str, Any]]:
+    rng = np.random.default_rng(0)
+    if kind == "ctc":
+        return [
+            {
+                "audio": rng.standard_normal(8000 + 800 * i).astype(np.float32),
+                "sampling_rate": 8000,
+                "transcript": word,
+            }
+            for i, word in enumerate([*WORDS.split(), "lazy boxed"])
+        ]
+    if kind == "image-classification":
+        from PIL import Image
+
+        shades = rng.integers(0, 256, (8, 20, 24, 3), dtype=np.uint8)
+        return [{"image": Image.fromarray(s), "label": i % 3} for i, s in enumerate(shades)]
+    if kind == "sequence-classification":
+        return [{"text": word * 2, "label": i % 3} for i, word in enumerate(WORDS.split())]
+    return [{"text": WORDS + "\n"} for _ in range(20)]
+
+
+@pytest.fixture
+def make_recipe(tmp_path: Path) -> Callable[..., Recipe]:
+    """A recipe of a task kind; the task's and the model's keys may be changed."""
+
+    def make(kind: str, task: dict[str, Any] | None = None, **model: Any) -> Recipe:
+        content = {
+            "task": {"kind": kind, **TASKS[kind], **(task or {})},
+            "model": {**MODELS[kind], **model},
+            "data": {"source": "built-in", "name": "digits", "cache": str(tmp_path / "cache")},
+            "optimizer": {"type": "AdamW"},
+            "run": {"steps": 1, "batch": 4, "micro_batch": 4},
+        }
+        return Recipe.model_validate_json(json.dumps(content))
+
+    return make
+
+
+@pytest.fixture
+def make_source() -> Callable[..., Source]:
+    """A source of the task kind's smallest rows, or of given ones."""
+
+    def make(kind: str, rows: list[dict[str, Any]] | None = None) -> Source:
+        chosen = _rows(kind) if rows is None else rows
+        train = ListRows(chosen, f"{kind} {len(chosen)} {sorted(chosen[0])}")
+        labels = ("red", "green", "blue") if "classification" in kind else None
+        return Source(train=train, valid={"valid": train}, test={}, labels=labels)
+
+    return make
+
+
+@pytest.fixture
+def make_batch() -> Callable[..., dict[str, Any]]:
+    """The first rows of a set as a batch; the last `padding` of them with weight 0."""
+
+    def make(task: Any, rows: Any, size: int = 4, padding: int = 0, training: bool = False) -> Any:
+        examples = []
+        for index in range(size):
+            example = task.example(rows[index], np.random.default_rng(index), training)
+            examples.append({**example, "weight": float(index < size - padding)})
+        return task.collate(examples, np.random.default_rng(7), training)
+
+    return make

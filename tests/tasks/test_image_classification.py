@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from sklearn.metrics import top_k_accuracy_score
+
+from zoo.data.source import Source
+from zoo.recipe.spec_task import Affine, Crop, ImageAugment
+from zoo.tasks.build import build_task
+from zoo.tasks.image_augment import augmented, mixed, resized_crop
+
+KIND = "image-classification"
+
+
+def test_top_1_and_top_5_are_scikit_learns(make_recipe, make_source, make_batch):
+    rows = make_source(KIND).train
+    source = Source(rows, {"valid": rows}, {}, tuple("abcdefgh"))
+    task = build_task(make_recipe(KIND), source)
+    batch = make_batch(task, rows, 8)
+    torch.manual_seed(0)
+    logits = torch.randn(8, 8)
+    scores = task.score(task.tally(logits, batch))
+    labels = batch["labels"]["labels"]
+    for k in (1, 5):
+        wanted = top_k_accuracy_score(labels, logits, k=k, labels=range(8))
+        assert scores[f"top_{k}"] == pytest.approx(wanted)
+    assert scores["loss"] == pytest.approx(F.cross_entropy(logits, labels).item(), rel=1e-6)
+
+
+def test_with_fewer_than_five_classes_top_5_is_all(make_recipe, make_source, make_batch):
+    task = build_task(make_recipe(KIND), make_source(KIND))
+    batch = make_batch(task, make_source(KIND).train)
+    assert task.score(task.tally(torch.randn(4, 3), batch))["top_5"] == 1.0
+
+
+@pytest.mark.parametrize("how", ["mixup", "cutmix"])
+def test_a_mixed_image_has_its_partners_label_for_the_rest(
+    how, make_recipe, make_source, make_batch
+):
+    recipe = make_recipe(KIND, {"augment": {how: 1.0}, "label_smoothing": 0.1})
+    task = build_task(recipe, make_source(KIND))
+    batch = make_batch(task, make_source(KIND).train, training=True)
+    labels = batch["labels"]
+    share = labels["share"][0].item()
+    assert 0 < share < 1
+    logits = torch.randn(4, 3)
+    mixed_labels = share * F.one_hot(labels["labels"], 3) + (1 - share) * F.one_hot(
+        labels["partner"], 3
+    )
+    wanted = F.cross_entropy(logits, mixed_labels, reduction="sum", label_smoothing=0.1)
+    torch.testing.assert_close(task.loss(logits, batch), wanted)
+
+
+def test_evaluation_mixes_nothing(make_recipe, make_source, make_batch):
+    task = build_task(make_recipe(KIND, {"augment": {"mixup": 1.0}}), make_source(KIND))
+    assert "partner" not in make_batch(task, make_source(KIND).train)["labels"]
+
+
+def test_cutmix_shares_are_the_pasted_area():
+    pixels = torch.arange(5.0).view(5, 1, 1, 1).expand(5, 3, 12, 20).clone()
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        result, partner, share = mixed(pixels, ImageAugment(cutmix=1.0), rng)
+        own = (result == pixels).double().mean((1, 2, 3))
+        moved = partner != torch.arange(5)
+        torch.testing.assert_close(own[moved], torch.full_like(own[moved], share))
+
+
+def test_mixup_is_the_weighted_sum():
+    pixels = torch.randn(4, 3, 5, 5)
+    result, partner, share = mixed(pixels, ImageAugment(mixup=0.5), np.random.default_rng(0))
+    torch.testing.assert_close(result, share * pixels + (1 - share) * pixels[partner])
+
+
+def test_an_affine_of_nothing_changes_nothing():
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8))
+    same = augmented(image, ImageAugment(affine=Affine()), (0, 0, 0), np.random.default_rng(0))
+    assert np.array_equal(image, same)
+
+
+def test_an_affine_shift_moves_pixels_and_paints_the_border():
+    image = Image.new("RGB", (20, 20), (200, 0, 0))
+    affine = ImageAugment(affine=Affine(translate=0.4))
+    moved = np.asarray(augmented(image, affine, (0, 0, 255), np.random.default_rng(3)))
+    blue = (moved[..., 2] == 255).mean()
+    assert 0.05 < blue < 0.7
+
+
+def test_scale_two_shows_the_middle_half():
+    values = np.zeros((16, 16, 3), dtype=np.uint8)
+    values[4:12, 4:12] = 255
+    zoom = ImageAugment(affine=Affine(scale=(2.0, 2.0)))
+    shown = np.asarray(
+        augmented(Image.fromarray(values), zoom, (9, 9, 9), np.random.default_rng(0))
+    )
+    assert shown[2:-2, 2:-2].min() == 255
+
+
+@pytest.mark.parametrize(("key", "axis"), [("hflip", 1), ("vflip", 0)])
+def test_flips_turn_the_image_over(key, axis):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8))
+    flipped = augmented(image, ImageAugment(**{key: 1.0}), (0, 0, 0), np.random.default_rng(0))
+    assert np.array_equal(np.asarray(flipped), np.flip(np.asarray(image), axis))
+
+
+def test_colour_jitter_changes_brightness_within_its_strength():
+    image = Image.new("RGB", (4, 4), (100, 100, 100))
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        shade = np.asarray(augmented(image, ImageAugment(color_jitter=0.3), (0, 0, 0), rng))[
+            0, 0, 0
+        ]
+        assert 69 <= shade <= 131
+
+
+def test_a_crop_shows_a_part_of_the_image():
+    ramp = np.repeat(np.arange(100, dtype=np.uint8)[None], 100, 0)
+    image = Image.fromarray(np.stack([ramp] * 3, -1))
+    crop = Crop(scale=(0.25, 0.25), ratio=(1.0, 1.0), interpolation="nearest")
+    shown = np.asarray(resized_crop(image, 50, crop, np.random.default_rng(0)))
+    assert np.array_equal(shown[0, :, 0], np.arange(shown[0, 0, 0], shown[0, 0, 0] + 50))
+
+
+@pytest.mark.shared_data
+def test_a_real_photograph_becomes_pixels(shared_data, make_recipe, make_source):
+    path = next((shared_data / "img_signdigits").rglob("*.[jJpP][pPnN]*[gG]"))
+    task = build_task(make_recipe(KIND, {"image_size": 64}), make_source(KIND))
+    row = {"image": Image.open(path).convert("RGB"), "label": 0}
+    values = task.example(row, np.random.default_rng(0), False)["image"]
+    assert values.shape == (64, 64, 3)
+    assert values.std() > 10

@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from sklearn import metrics
+
+from zoo.data.source import Source
+from zoo.errors import ConfigError
+from zoo.tasks.build import build_task
+
+KIND = "sequence-classification"
+
+
+def test_scores_are_scikit_learns(make_recipe, make_source, make_batch):
+    task = build_task(make_recipe(KIND), make_source(KIND))
+    rows = make_source(KIND).train
+    torch.manual_seed(1)
+    logits = torch.randn(6, 3)
+    batches = [make_batch(task, rows, 6) for _ in range(2)]
+    tallies = [
+        task.tally(part, batch) for part, batch in zip((logits, -logits), batches, strict=True)
+    ]
+    totals = {name: tallies[0][name] + tallies[1][name] for name in tallies[0]}
+    labels = torch.cat([batch["labels"]["labels"] for batch in batches])
+    both = torch.cat([logits, -logits])
+    scores = task.score(totals)
+    assert scores["accuracy"] == pytest.approx(metrics.accuracy_score(labels, both.argmax(-1)))
+    assert scores["macro_f1"] == pytest.approx(
+        metrics.f1_score(labels, both.argmax(-1), average="macro")
+    )
+    assert scores["matthews"] == pytest.approx(metrics.matthews_corrcoef(labels, both.argmax(-1)))
+    assert scores["loss"] == pytest.approx(F.cross_entropy(both, labels).item(), rel=1e-6)
+
+
+def test_smoothing_is_for_training_only(make_recipe, make_source, make_batch):
+    task = build_task(make_recipe(KIND, {"label_smoothing": 0.1}), make_source(KIND))
+    batch = make_batch(task, make_source(KIND).train)
+    logits = torch.randn(4, 3)
+    labels = batch["labels"]["labels"]
+    smooth = F.cross_entropy(logits, labels, reduction="sum", label_smoothing=0.1)
+    torch.testing.assert_close(task.loss(logits, batch), smooth)
+    plain = F.cross_entropy(logits, labels, reduction="sum").double()
+    torch.testing.assert_close(task.tally(logits, batch)["loss"], plain)
+
+
+def test_tokens_are_hidden_in_training_only(make_recipe, make_source, make_batch):
+    task = build_task(make_recipe(KIND, {"mask_probability": 0.5}), make_source(KIND))
+    rows = make_source(KIND).train
+    masked, plain = (
+        make_batch(task, rows, training=t)["inputs"]["input_ids"] for t in (True, False)
+    )
+    mask = task.tokenizer.mask_token_id
+    assert (masked == mask).any()
+    assert not (plain == mask).any()
+    assert torch.equal(masked[masked != mask], plain[masked != mask])
+
+
+def test_texts_are_cut_and_padded_to_the_longest(make_recipe, make_source, make_batch):
+    task = build_task(make_recipe(KIND, {"sequence_length": 8}), make_source(KIND))
+    batch = make_batch(task, make_source(KIND).train)
+    ids, mask = batch["inputs"]["input_ids"], batch["inputs"]["attention_mask"]
+    assert ids.shape[1] == 8
+    assert torch.equal(ids == task.tokenizer.pad_token_id, mask == 0)
+    assert (ids == task.tokenizer.sep_token_id).sum() == 4
+
+
+def test_pairs_are_two_segments(make_recipe, make_source, make_batch):
+    rows = [{"text": "ab", "text_pair": "cd", "label": i} for i in (0, 1)]
+    task = build_task(make_recipe(KIND), make_source(KIND, rows))
+    segments = make_batch(task, rows, 1)["inputs"]["token_type_ids"]
+    assert segments.tolist() == [[0, 0, 0, 0, 1, 1, 1]]
+
+
+def test_class_names_stand_in_the_configuration(make_recipe, make_source):
+    config = build_task(make_recipe(KIND), make_source(KIND)).config
+    assert config.id2label == {0: "red", 1: "green", 2: "blue"}
+    assert config.num_labels == 3
+
+
+def test_columns_and_labels_are_missed_at_once(make_recipe, make_source):
+    rows = make_source("causal-lm").train
+    source = Source(train=rows, valid={}, test={}, labels=None)
+    with pytest.raises(ConfigError) as caught:
+        build_task(make_recipe(KIND), source)
+    assert [fault.key for fault in caught.value.faults] == ["data.columns.label", "data.labels"]
+
+
+def test_an_example_depends_on_its_row_alone(make_recipe, make_source):
+    task = build_task(make_recipe(KIND), make_source(KIND))
+    row = make_source(KIND).train[0]
+    first, second = (task.example(row, np.random.default_rng(i), True) for i in range(2))
+    assert first == second

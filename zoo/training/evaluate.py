@@ -1,0 +1,84 @@
+"""Scores a run's newest checkpoint or an exported folder, in one process or many."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from zoo.engines.build import build_engine
+from zoo.errors import ConfigError, Fault
+from zoo.layout import Place
+from zoo.recipe.load import load_recipe
+from zoo.recipe.spec import Recipe
+from zoo.training.checks import ring_two
+from zoo.training.export import export
+from zoo.training.folder import RECIPE, RunFolder
+from zoo.training.loop import summed
+from zoo.training.run import valid_sets
+from zoo.training.starting import fitting, open_weights
+from zoo.training.world import device_of, world
+
+
+def load_from(folder: Path, changes: Sequence[str]) -> Recipe:
+    """The recipe that a run or an exported folder carries, with the exported tokenizer and labels.
+
+    Raises ConfigError where there is no recipe.json.
+    """
+    if not (folder / RECIPE).is_file():
+        allowed = "a run's folder or an exported one"
+        raise ConfigError([Fault("command line", str(folder), f"no {RECIPE}", allowed)])
+    exported = next((p for p in (folder, folder / "model") if (p / "config.json").is_file()), None)
+    plain = load_recipe(folder / RECIPE)
+    words: list[str] = []
+    if exported is not None:
+        if (exported / "tokenizer_config.json").is_file():
+            words.append(f"model.tokenizer={exported.absolute()}")
+        words += labels_of(exported) if "classification" in plain.task.kind else []
+    return load_recipe(folder / RECIPE, [*words, *changes])
+
+
+def labels_of(exported: Path) -> list[str]:
+    """The class names of an exported model as a change of the recipe."""
+    names = json.loads((exported / "config.json").read_text(encoding="utf-8")).get("id2label", {})
+    return [f"data.labels={json.dumps([names[key] for key in sorted(names, key=int)])}"]
+
+
+def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str, float]:
+    """The scores of every set of a split (`valid` or `test`): `<set>/<score>`; every rank calls it.
+
+    Raises ConfigError where the recipe has no such split.
+    """
+    place = Place.from_environment()
+    recipe = load_from(folder, changes)
+    checked = ring_two(recipe, place.world, device_of(place).type)
+    sets = checked.source.valid if split == "valid" else checked.source.test
+    if not sets:
+        raise ConfigError(
+            [Fault(f"{folder}/{RECIPE}", f"data.{split}", "nothing", "a split to score")]
+        )
+    rows = {name: checked.task.rows(part) for name, part in sets.items()}
+    found = open_weights(checked.model, str(folder), None)
+    weights, _ = fitting(checked.model, found, str(folder), "weights")
+    with world(place) as here:
+        engine = build_engine(
+            recipe,
+            checked.layout,
+            place,
+            checked.task,
+            checked.model,
+            weights,
+            here.device,
+            steps=1,
+        )
+        scores: dict[str, float] = {}
+        for name, batches in valid_sets(recipe, checked.layout, checked.task, rows, here).items():
+            totals = summed(engine.eval_batch(batch)[0] for batch in batches())
+            scores |= {f"{name}/{k}": v for k, v in checked.task.score(totals).items()}
+        engine.close()
+    return scores
+
+
+def export_folder(folder: Path, out: Path | None) -> Path:
+    """`zoo export`: writes a run's checkpoint as a Hugging Face folder; one process."""
+    recipe = load_from(folder, ())
+    checked = ring_two(recipe, 1)
+    return export(RunFolder(folder.absolute()), recipe, checked.task, checked.source, out)
