@@ -25,5 +25,4 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One cache of prepared data for the whole session, shared by all its rank processes."""
-    folder = Path(os.environ.setdefault("ZOO_CACHE", str(tmp_path_factory.mktemp("cache"))))
-    return folder
+    return Path(os.environ.setdefault("ZOO_CACHE", str(tmp_path_factory.mktemp("cache"))))

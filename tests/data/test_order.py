@@ -64,9 +64,13 @@ def test_grouped_batches_do_not_come_from_short_to_long() -> None:
 
 
 def test_rows_of_one_length_keep_the_order_they_were_drawn_in() -> None:
-    grouped, plain = Order(400, 8, 5, "group-by-length", np.ones(400)), Order(400, 8, 5)
-    batches = [[tuple(order.batch_of(s).tolist()) for s in range(50)] for order in (grouped, plain)]
-    assert set(batches[0]) == set(batches[1])
+    lengths = np.arange(400) % 2 * 1.0
+    grouped, plain = Order(400, 8, 5, "group-by-length", lengths), Order(400, 8, 5)
+    drawn = np.concatenate([plain.batch_of(step) for step in range(50)])
+    batches = {tuple(grouped.batch_of(step).tolist()) for step in range(50)}
+    for length in (0.0, 1.0):
+        alike = drawn[lengths[drawn] == length].reshape(-1, 8)
+        assert {tuple(batch) for batch in alike.tolist()} <= batches
 
 
 def test_an_unknown_length_sorts_last_and_stays_in_the_set() -> None:

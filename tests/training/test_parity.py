@@ -6,7 +6,10 @@ import pytest
 
 from tests.runs import TWINS, furthest, losses, train, twin
 
-OFFLOAD = 'parallel.zero={"stage":3,"offload_optimizer":{"device":"cpu"},"offload_param":{"device":"cpu"}}'
+OFFLOAD = (
+    'parallel.zero={"stage": 3, "offload_optimizer": {"device": "cpu"},'
+    ' "offload_param": {"device": "cpu"}}'
+)
 LAYOUTS = {
     "zero-0": "parallel.zero.stage=0",
     "zero-1": "parallel.zero.stage=1",

@@ -4,8 +4,6 @@ import difflib
 import json
 from typing import Any
 
-from zoo.recipe.read import brief
-
 Node = dict[str, Any]
 
 TYPES: dict[str, tuple[type, ...]] = {

@@ -16,16 +16,22 @@ from zoo.tasks.roles import fault
 from zoo.tasks.task import IGNORE, Batch
 
 _IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
+_DECODED = 20_000
 _AFTER_PADDING = {"roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "roberta-prelayernorm"}
 
 
 def texts(rows: Rows, roles: Sequence[str]) -> Iterator[str]:
-    """Every text under `roles`, chats message by message; what cannot be read is left out."""
+    """Every text under `roles`, chats message by message; what cannot be read is left out.
+
+    Rows that know a role without decoding the rest (`column`) are asked for it; of audio that has
+    to be decoded for its transcript at most 20,000 clips are, evenly spread.
+    """
     if hasattr(rows, "column") and "messages" not in roles:
         for role in roles:
             yield from rows.column(role)
         return
-    for index in range(len(rows)):
+    step = max(1, len(rows) // _DECODED) if "audio" in rows.roles else 1
+    for index in range(0, len(rows), step):
         try:
             row = rows[index]
         except CorruptExample:
