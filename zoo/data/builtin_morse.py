@@ -72,6 +72,11 @@ class MorseRows:
         audio = clip.astype(np.float32)
         return {"audio": audio, "sampling_rate": RATE, "transcript": self.texts[index]}
 
+    def column(self, role: str) -> list[str]:
+        """All transcripts, without keying a clip."""
+        assert role == "transcript"
+        return self.texts
+
     def lengths(self) -> np.ndarray:
         dots = np.array([sum(marks(text)[-1]) for text in self.texts])
         return dots * 1.2 / self.speed + self.silence.sum(axis=1)

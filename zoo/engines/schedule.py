@@ -57,15 +57,18 @@ FACTORS: dict[str, Factor] = {
 def factor(kind: str, params: dict[str, Any], step: int) -> float:
     """What each group's rate is multiplied with in the update number `step` (from 0).
 
-    Linear warm-up over `warmup_num_steps` (the first update has 1 / warmup), then the shape,
-    floored at `min_ratio`.
+    Warm-up over `warmup_num_steps` from `warmup_min_ratio`, `linear` or `log` (DeepSpeed's
+    default),
+    then the shape, floored at `min_ratio`.
     """
     warm = params.get("warmup_num_steps", 0)
     if step < warm:
-        return float((step + 1) / warm)
-    return max(
-        float(params.get("min_ratio", 0.0)), FACTORS[kind](step, {"warmup_num_steps": 0} | params)
-    )
+        least = float(params.get("warmup_min_ratio", 0.0))
+        linear = params.get("warmup_type", "log") == "linear"
+        share = (step + 1) / warm if linear else math.log(step + 1) / math.log(max(2, warm))
+        return least + (1 - least) * share
+    shape = FACTORS[kind](step, {"warmup_num_steps": 0} | params)
+    return max(float(params.get("min_ratio", 0.0)), shape)
 
 
 class FactorSchedule:

@@ -15,11 +15,12 @@ from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault
 from zoo.models.config import family_config, model_config
 from zoo.recipe.spec import CTCSpec, Recipe
-from zoo.tasks.roles import fault, role_faults
+from zoo.tasks.roles import collected, fault, role_faults
 from zoo.tasks.scores import ratio
 from zoo.tasks.speech_augment import augmented, masked, resampled
 from zoo.tasks.speech_features import (
     SPECTROGRAM,
+    WAVEFORM,
     build_extractor,
     features_of,
     least_samples,
@@ -66,13 +67,16 @@ class CTC(Task):
             raise ConfigError(faults)
         self.recipe, self.train = recipe, source.train.fingerprint
         self.normal = Normal(self.spec)
-        family = family_config(recipe)
-        self.extractor = build_extractor(recipe, family)
         settings = (self.train, self.spec.lowercase, self.spec.remove_characters)
-        self.tokenizer = build_tokenizer(
-            recipe, lambda: self._transcripts(source.train), digest(*settings), SPECIALS
-        )
-        faults += spelling_faults(recipe, self.tokenizer)
+        with collected(faults):
+            self.tokenizer = build_tokenizer(
+                recipe, lambda: self._transcripts(source.train), digest(*settings), SPECIALS
+            )
+            faults += spelling_faults(recipe, self.tokenizer)
+        with collected(faults):
+            family = family_config(recipe)
+            faults += _augment_faults(recipe, family.model_type)
+            self.extractor = build_extractor(recipe, family)
         if faults:
             raise ConfigError(faults)
         self.spelling = Spelling(self.tokenizer)
@@ -82,7 +86,7 @@ class CTC(Task):
             **mel_bins(self.extractor, family.model_type),
         }
         self.config = model_config(recipe, written)
-        faults += mel_faults(recipe, self.config) + _augment_faults(recipe, self.config)
+        faults += mel_faults(recipe, self.config)
         if faults:
             raise ConfigError(faults)
         self.shortest = least_samples(self.extractor, self.config)
@@ -178,14 +182,10 @@ class CTC(Task):
         return (self.normal(text) for text in texts(rows, ["transcript"]))
 
 
-def _augment_faults(recipe: Recipe, config: Any) -> list[Fault]:
+def _augment_faults(recipe: Recipe, model_type: str) -> list[Fault]:
     """spec_augment masks spectrograms, and never beside the model's own masks."""
-    if not recipe.task.augment.spec_augment:  # type: ignore[union-attr]  # a CTCSpec here
+    assert isinstance(recipe.task, CTCSpec)
+    if not recipe.task.augment.spec_augment or model_type not in WAVEFORM:
         return []
-    key = "task.augment.spec_augment"
-    if config.model_type not in SPECTROGRAM:
-        allowed = (
-            f"off: {config.model_type} reads waveforms and masks by model.config.mask_time_prob"
-        )
-        return [fault(recipe, key, "on", allowed)]
-    return []
+    allowed = f"off: {model_type} reads waveforms and masks by model.config.mask_time_prob"
+    return [fault(recipe, "task.augment.spec_augment", "on", allowed)]

@@ -16,7 +16,7 @@ from zoo.models.config import model_config
 from zoo.recipe.spec import ImageClassificationSpec, Recipe
 from zoo.tasks.image_augment import augmented, mixed, resized_crop
 from zoo.tasks.image_processor import build_pixels, centred
-from zoo.tasks.roles import fault, label_faults, label_names, role_faults
+from zoo.tasks.roles import collected, fault, label_faults, label_names, role_faults
 from zoo.tasks.scores import ratio
 from zoo.tasks.task import Batch, Example, Task
 
@@ -36,12 +36,14 @@ class ImageClassification(Task):
         self.spec = recipe.task
         faults = role_faults(recipe, source, ("image", "label")) + label_faults(recipe, source)
         written = {"image_size": (self.spec.image_size, "task.image_size"), **label_names(source)}
-        self.config = model_config(recipe, written)
-        channels = getattr(self.config, "num_channels", 3)
-        faults += _size_faults(recipe, self.spec, self.config)
-        self.pixels, more = build_pixels(recipe, self.config.model_type, channels)
-        if faults + more:
-            raise ConfigError(faults + more)
+        with collected(faults):
+            self.config = model_config(recipe, written)
+            faults += _size_faults(recipe, self.spec, self.config)
+            channels = getattr(self.config, "num_channels", 3)
+            self.pixels, more = build_pixels(recipe, self.config.model_type, channels)
+            faults += more
+        if faults:
+            raise ConfigError(faults)
         self.fill = tuple(round(min(1.0, max(0.0, value)) * 255) for value in self.pixels.mean)
         self.mixing = self.spec.augment.mixup > 0 or self.spec.augment.cutmix > 0
 

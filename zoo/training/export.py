@@ -98,7 +98,7 @@ def compare(recipe: Recipe, task: Task, rows: Rows, model: PreTrainedModel, part
     )
     inputs = next(iter(batches))["inputs"]
     again = task.model_class.from_pretrained(
-        part, attn_implementation=recipe.model.attention, dtype=DTYPES[run.precision]
+        part, attn_implementation=model.config._attn_implementation, dtype=DTYPES[run.precision]
     ).eval()
     if not torch.equal(logits(model, inputs), logits(again, inputs)):
         raise ResumeError(f"{part}: the reloaded model gives other logits; nothing was replaced")
