@@ -22,6 +22,21 @@ def free_port() -> int:
     return port
 
 
+def started(function: Callable[..., Any], *args: Any) -> multiprocessing.process.BaseProcess:
+    """One process alone, as without a launcher; it ends with what `function` returns as exit
+    code.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOAD)
+    process = context.Process(target=_alone, args=(function, args))
+    process.start()
+    return process
+
+
+def _alone(function: Any, args: Any) -> None:
+    os._exit(function(*args))
+
+
 def run_ranks(
     world: int, function: Callable[..., Any], *args: Any, timeout: float = 240
 ) -> list[Any]:

@@ -39,6 +39,17 @@ def train(
     return rows(folder)
 
 
+SHORT = (
+    "run.steps=20",
+    "run.log_every=1",
+    "run.eval_every=0",
+    "run.save_every=0",
+    "data.workers=0",
+    "data.max_valid_examples=8",
+    "run.report_to=[]",
+)
+
+
 def rows(folder: Path) -> list[dict[str, Any]]:
     """The rows of a run's metrics."""
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]

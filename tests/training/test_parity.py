@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runs import TWINS, furthest, losses, train, twin
+from tests.runs import SHORT, TWINS, furthest, losses, train, twin
 
 OFFLOAD = (
     'parallel.zero={"stage": 3, "offload_optimizer": {"device": "cpu"},'
@@ -24,15 +24,6 @@ DROPOUT = {
     "image-classification": ["task.augment.mixup=0.2"],
     "ctc": ["model.config.encoder_config.dropout=0.1"],
 }
-SHORT = [
-    "run.steps=20",
-    "run.log_every=1",
-    "run.eval_every=0",
-    "run.save_every=0",
-    "data.workers=0",
-    "data.max_valid_examples=8",
-    "run.report_to=[]",
-]
 
 
 @pytest.mark.ranks(2)

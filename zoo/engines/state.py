@@ -175,13 +175,13 @@ def refresh_sharded(optimizer: Any) -> None:
 
 
 def set_steps(engine: Any, applied: int) -> None:
-    """Writes the number of applied updates into every state that counts them."""
-    optimizer = torch_optimizer(engine)
-    for group in optimizer.param_groups:
-        for master in group["params"]:
-            state = optimizer.state.get(master, {})
-            if "step" in state:
-                state["step"] = torch.full_like(torch.as_tensor(state["step"]), float(applied))
+    """Writes the number of applied updates into every state that counts them.
+
+    Goes by the states: ZeRO 3 leaves its groups without parameters between two steps.
+    """
+    for state in torch_optimizer(engine).state.values():
+        if "step" in state:
+            state["step"] = torch.full_like(torch.as_tensor(state["step"]), float(applied))
 
 
 SCALER_WORDS = ("cur_scale", "cur_iter", "last_overflow_iter", "cur_hysteresis")

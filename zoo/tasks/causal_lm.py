@@ -14,10 +14,10 @@ from zoo.data.rows import CorruptExample, Row, Rows
 from zoo.data.source import Source
 from zoo.data.text import pack
 from zoo.errors import ConfigError, Fault
-from zoo.models.config import model_config
+from zoo.models.config import family_config, model_config
 from zoo.recipe.spec import CausalLMSpec, Recipe
 from zoo.tasks.conversations import marked_ids
-from zoo.tasks.roles import chosen_roles, fault, role_faults
+from zoo.tasks.roles import chosen_roles, collected, fault, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
 from zoo.tasks.task import IGNORE, Batch, Example, Task
 from zoo.tasks.text import (
@@ -54,15 +54,18 @@ class CausalLM(Task):
         roles = chosen_roles(source, *_SHAPES)
         self.packed = roles == ("text",)
         whole_text = self.packed and recipe.model.tokenizer == "bytes"
-        self.tokenizer = build_tokenizer(
-            recipe,
-            lambda: texts(source.train, roles),
-            source.train.fingerprint,
-            {} if whole_text else CAUSAL,  # 256 bytes are enough when no row has to end
-        )
-        faults += _template_faults(recipe, roles, bool(self.tokenizer.chat_template))
-        self.config = model_config(recipe, special_ids(recipe, self.tokenizer))
-        faults += position_faults(recipe, self.config, self.spec.sequence_length)
+        with collected(faults):
+            family_config(recipe)
+        with collected(faults):
+            self.tokenizer = build_tokenizer(
+                recipe,
+                lambda: texts(source.train, roles),
+                source.train.fingerprint,
+                {} if whole_text else CAUSAL,  # 256 bytes are enough when no row has to end
+            )
+            faults += _template_faults(recipe, roles, bool(self.tokenizer.chat_template))
+            self.config = model_config(recipe, special_ids(recipe, self.tokenizer))
+            faults += position_faults(recipe, self.config, self.spec.sequence_length)
         if faults:
             raise ConfigError(faults)
         self.encode = encoder(self.tokenizer)

@@ -14,10 +14,10 @@ from zoo.data.rows import Row, Rows
 from zoo.data.source import Source
 from zoo.data.text import pack
 from zoo.errors import ConfigError
-from zoo.models.config import model_config
+from zoo.models.config import family_config, model_config
 from zoo.recipe.spec import MaskedLMSpec, Recipe
 from zoo.tasks.masking import Hiding
-from zoo.tasks.roles import fault, role_faults
+from zoo.tasks.roles import collected, fault, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
 from zoo.tasks.task import IGNORE, Batch, Example, Task
 from zoo.tasks.text import (
@@ -47,14 +47,19 @@ class MaskedLM(Task):
         faults = role_faults(recipe, source, ("text",))
         if faults:
             raise ConfigError(faults)
-        self.tokenizer = build_tokenizer(
-            recipe, lambda: texts(source.train, ["text"]), source.train.fingerprint, ENCODER
-        )
-        if self.tokenizer.mask_token_id is None:
-            key = tokenizer_key(recipe)
-            faults.append(fault(recipe, key, "a tokenizer without mask token", "one that has one"))
-        self.config = model_config(recipe, special_ids(recipe, self.tokenizer))
-        faults += position_faults(recipe, self.config, self.spec.sequence_length)
+        with collected(faults):
+            family_config(recipe)
+        with collected(faults):
+            self.tokenizer = build_tokenizer(
+                recipe, lambda: texts(source.train, ["text"]), source.train.fingerprint, ENCODER
+            )
+            if self.tokenizer.mask_token_id is None:
+                key = tokenizer_key(recipe)
+                faults.append(
+                    fault(recipe, key, "a tokenizer without mask token", "one that has one")
+                )
+            self.config = model_config(recipe, special_ids(recipe, self.tokenizer))
+            faults += position_faults(recipe, self.config, self.spec.sequence_length)
         if faults:
             raise ConfigError(faults)
         self.hiding = Hiding(self.tokenizer)

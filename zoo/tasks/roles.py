@@ -19,7 +19,7 @@ def fault(recipe: Recipe, key: str, found: str, allowed: str, nearest: str = "")
 
 @contextmanager
 def collected(faults: list[Fault]) -> Iterator[None]:
-    """Notes the faults of a ConfigError raised inside, so that what does not depend on it goes on."""
+    """Notes the faults of a ConfigError raised inside; what does not depend on it goes on."""
     try:
         yield
     except ConfigError as error:

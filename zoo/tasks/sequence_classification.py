@@ -12,10 +12,10 @@ from transformers import AutoModelForSequenceClassification
 from zoo.data.rows import Row, Rows
 from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault
-from zoo.models.config import model_config
+from zoo.models.config import family_config, model_config
 from zoo.recipe.spec import Recipe, SequenceClassificationSpec
 from zoo.tasks.masking import Hiding
-from zoo.tasks.roles import chosen_roles, fault, label_faults, label_names, role_faults
+from zoo.tasks.roles import chosen_roles, collected, fault, label_faults, label_names, role_faults
 from zoo.tasks.scores import accuracy, confusion, macro_f1, matthews, ratio
 from zoo.tasks.task import Batch, Example, Task
 from zoo.tasks.text import (
@@ -45,14 +45,17 @@ class SequenceClassification(Task):
         faults = role_faults(recipe, source, (*roles, "label")) + label_faults(recipe, source)
         if faults:
             raise ConfigError(faults)
-        self.tokenizer = build_tokenizer(
-            recipe, lambda: texts(source.train, roles), source.train.fingerprint, ENCODER
-        )
-        faults += _token_faults(recipe, self.tokenizer, self.spec.mask_probability)
-        self.config = model_config(
-            recipe, {**special_ids(recipe, self.tokenizer), **label_names(source)}
-        )
-        faults += position_faults(recipe, self.config, self.spec.sequence_length)
+        with collected(faults):
+            family_config(recipe)
+        with collected(faults):
+            self.tokenizer = build_tokenizer(
+                recipe, lambda: texts(source.train, roles), source.train.fingerprint, ENCODER
+            )
+            faults += _token_faults(recipe, self.tokenizer, self.spec.mask_probability)
+            self.config = model_config(
+                recipe, {**special_ids(recipe, self.tokenizer), **label_names(source)}
+            )
+            faults += position_faults(recipe, self.config, self.spec.sequence_length)
         if faults:
             raise ConfigError(faults)
         self.tokenizer.model_max_length = self.spec.sequence_length
