@@ -25,7 +25,7 @@ ZERO = "parallel.zero."
 BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "length": ({"run": {**RUN, "epochs": 1}}, []),
     "whole micro-batches": ({}, ["run.batch=7"]),
-    "whole matrices": ({}, ["optimizer.type=Adafactor"]),
+    "whole matrices": ({}, ["optimizer.type=Lamb", "parallel.zero.stage=1"]),
     "optimizer offload": ({}, [f"{ZERO}stage=0", f"{ZERO}offload_optimizer.device=cpu"]),
     "parameter offload": ({}, [f"{ZERO}offload_param.device=cpu"]),
     "optimizer state in memory": ({}, [f"{ZERO}offload_optimizer.device=nvme"]),

@@ -87,10 +87,6 @@ def test_adagrad_has_the_parameters_and_defaults_of_torch() -> None:
     assert defaults("Adagrad") == theirs
 
 
-def test_adafactor_has_the_parameters_and_defaults_of_torch() -> None:
-    assert defaults("Adafactor") == signature(torch.optim.Adafactor)
-
-
 def test_muon_has_the_keys_of_both_halves_of_deepspeeds() -> None:
     from deepspeed.runtime.engine import DeepSpeedEngine
 

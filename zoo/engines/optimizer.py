@@ -30,7 +30,6 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "lion": Lion,
     "adagrad": Adagrad,
     "muon": Muon,
-    "adafactor": torch.optim.Adafactor,
 }
 # Words that choose a kernel or are spent in making the groups: the classes do not get them.
 SPENT = {"torch_adam", "ns_method", "muon_lr", "adam_lr"}
@@ -110,8 +109,7 @@ def without(settings: dict[str, Any], words: set[str]) -> dict[str, Any]:
 
 def tupled(settings: dict[str, Any]) -> dict[str, Any]:
     """JSON's lists as the tuples that optimizers take."""
-    pairs = ("betas", "eps") if isinstance(settings.get("eps"), list) else ("betas",)
-    return {k: tuple(v) if k in pairs and isinstance(v, list) else v for k, v in settings.items()}
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
 
 
 def state_names(optimizer: Optimizer) -> Iterable[str]:

@@ -32,7 +32,7 @@ def _stage(recipe: Recipe) -> int:
 
 def flat_partitions(recipe: Recipe) -> str:
     name = recipe.optimizer.type
-    whole = name in ("Lamb", "Muon", "Adafactor") and _stage(recipe) > 0
+    whole = name in ("Lamb", "Muon") and _stage(recipe) > 0
     return f"{_stage(recipe)} with {name}" if whole else ""
 
 

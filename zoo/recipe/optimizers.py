@@ -91,21 +91,6 @@ OPTIMIZERS: dict[str, dict[str, Parameter]] = {
         "eps": Parameter(AMOUNT, 1e-10),
         "weight_decay": Parameter(AMOUNT, 0.0),
     },
-    "Adafactor": {
-        "lr": Parameter(AMOUNT, 1e-2),
-        "beta2_decay": Parameter({"type": "number", "maximum": 0}, -0.8),
-        "eps": Parameter(
-            {
-                "type": "array",
-                "items": {"anyOf": [AMOUNT, {"type": "null"}]},
-                "minItems": 2,
-                "maxItems": 2,
-            },
-            [None, 1e-3],
-        ),
-        "d": Parameter({"type": "number", "minimum": 1}, 1.0),
-        "weight_decay": Parameter(AMOUNT, 0.0),
-    },
 }
 
 # Optimizers that a reader of DeepSpeed's documents may ask for, and what to take meanwhile.
@@ -113,6 +98,7 @@ ELSEWHERE = {
     "OneBitAdam": ("comes with compression", "AdamW"),
     "ZeroOneAdam": ("comes with compression", "AdamW"),
     "OneBitLamb": ("comes with compression", "Lamb"),
+    "Adafactor": ("its factored state has no shape that a checkpoint of any layout holds", "AdamW"),
     "FusedAdam": ("DeepSpeed's name of it is AdamW", "AdamW"),
     "CPUAdam": ("DeepSpeed's name of it is AdamW; with optimizer offload it is taken", "AdamW"),
 }

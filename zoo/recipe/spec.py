@@ -99,7 +99,7 @@ class OptimizerSpec(Spec):
     """Everything about the update; a DeepSpeed `optimizer` section is accepted as it is."""
 
     type: Text
-    """AdamW, Adam, SGD, Lamb, Lion, Adagrad, Muon or Adafactor (case-insensitive)."""
+    """AdamW, Adam, SGD, Lamb, Lion, Adagrad or Muon (case-insensitive)."""
     params: dict[str, Any] = Field(default_factory=dict)
     """Its parameters, as DeepSpeed and torch name them."""
     weight_decay_on: Literal["matrices", "all"] = "matrices"
