@@ -1,6 +1,4 @@
-"""`make demo`: trains a recipe of the catalog on built-in data with two processes and says what
-came of it.
-"""
+"""`make demo`: trains a recipe on built-in data with two processes and says what came of it."""
 
 import json
 import subprocess

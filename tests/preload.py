@@ -1,6 +1,4 @@
-"""Sets what every rank process needs before torch and deepspeed are imported; the fork server
-imports it.
-"""
+"""Sets what rank processes need before torch and deepspeed load; the fork server imports it."""
 
 import os
 

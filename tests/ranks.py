@@ -1,6 +1,4 @@
-"""Rank processes for tests: forked from one server that has imported torch, transformers and
-deepspeed.
-"""
+"""Rank processes for tests, forked from one server that has imported torch and deepspeed."""
 
 import multiprocessing
 import os
@@ -23,9 +21,7 @@ def free_port() -> int:
 
 
 def started(function: Callable[..., Any], *args: Any) -> multiprocessing.process.BaseProcess:
-    """One process alone, as without a launcher; it ends with what `function` returns as exit
-    code.
-    """
+    """One process, as without a launcher; its exit code is what `function` returns."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
     process = context.Process(target=_alone, args=(function, args))

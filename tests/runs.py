@@ -50,6 +50,49 @@ SHORT = (
 )
 
 
+# What must be off for two layouts to compute the same inside pipelines and tensor ranks.
+NO_DROPOUT = {
+    "bert": ["hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"],
+    "gpt2": ["resid_pdrop", "embd_pdrop", "attn_pdrop"],
+    "llama": ["attention_dropout"],
+    "vit": ["hidden_dropout_prob", "attention_probs_dropout_prob"],
+    "resnet": [],
+    "parakeet_ctc": [
+        f"encoder_config.{kind}"
+        for kind in ("dropout", "dropout_positions", "activation_dropout", "attention_dropout")
+    ],
+    "wav2vec2-conformer": [
+        *("hidden_dropout", "activation_dropout", "attention_dropout", "feat_proj_dropout"),
+        *("final_dropout", "conformer_conv_dropout", "layerdrop"),
+    ],
+}
+
+
+def without_dropout(path: Path) -> list[str]:
+    """The changes that switch a tiny twin's dropout off."""
+    recipe = load_recipe(path, tiny=True)
+    keys = NO_DROPOUT[recipe.model.config["model_type"]]
+    return [f"model.config.{key}=0.0" for key in keys]
+
+
+# Name: how many processes, and what the recipe says of the layout.
+LAYOUTS: dict[str, tuple[int, tuple[str, ...]]] = {
+    "data-2": (2, ()),
+    "zero-1": (2, ("parallel.zero.stage=1",)),
+    "zero-2": (2, ("parallel.zero.stage=2",)),
+    "zero-3": (2, ("parallel.zero.stage=3",)),
+    "pipeline-2": (2, ("parallel.pipeline.stages=2",)),
+    "pipeline-2 x data-2": (4, ("parallel.pipeline.stages=2", "parallel.zero.stage=1")),
+    "tensor-2": (2, ("parallel.tensor=2",)),
+    "tensor-2 x data-2": (4, ("parallel.tensor=2", "parallel.zero.stage=1")),
+    "pipeline-2 x tensor-2": (4, ("parallel.pipeline.stages=2", "parallel.tensor=2")),
+    "pipeline-2 x tensor-2 x data-2": (
+        8,
+        ("parallel.pipeline.stages=2", "parallel.tensor=2", "parallel.zero.stage=1"),
+    ),
+}
+
+
 def rows(folder: Path) -> list[dict[str, Any]]:
     """The rows of a run's metrics."""
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]

@@ -121,6 +121,16 @@ def test_show_refuses_a_world_that_cannot_share_the_batch() -> None:
     assert "480 examples = 40 micro-batches of 12 on 7 data ranks" in done.stderr
 
 
+def test_show_takes_the_fewest_processes_of_a_layout_unless_told() -> None:
+    words = ["show", RECIPE, "--deepspeed", "parallel=hybrid-2x2"]
+    alone, eight = run(*words), run(*words, "--world-size", "8")
+    assert json.loads(alone.stdout)["gradient_accumulation_steps"] == 480 // 12
+    assert json.loads(eight.stdout)["gradient_accumulation_steps"] == 480 // 12 // 2
+    three = run(*words, "--world-size", "3")
+    assert three.returncode == 2
+    assert "2 stages x 2 tensor ranks on 3 processes" in three.stderr
+
+
 def test_explain_says_the_value_and_where_it_is_from() -> None:
     done = run("explain", RECIPE, "run.steps", "run.steps=7")
     assert done.stdout == "run.steps = 7\n  from command line: run.steps=7\n"

@@ -48,7 +48,10 @@ ChangesArgument = Annotated[
     typer.Argument(metavar="[section.key=value ...]", help="Changes, left to right."),
 ]
 TinyOption = Annotated[bool, typer.Option("--tiny", help="The twin that runs on a CPU.")]
-WorldOption = Annotated[int, typer.Option("--world-size", min=1, help="How many processes.")]
+WorldOption = Annotated[
+    int | None,
+    typer.Option("--world-size", min=1, help="How many processes; else the fewest it takes."),
+]
 
 
 @app.callback()
@@ -85,17 +88,16 @@ def show_recipe(
     deepspeed: Annotated[
         bool, typer.Option("--deepspeed", help="The DeepSpeed JSON; optimizer groups on stderr.")
     ] = False,
-    world_size: WorldOption = 1,
+    world_size: WorldOption = None,
 ) -> None:
     """Print the resolved recipe as JSON, or the DeepSpeed JSON that would be used."""
-    from zoo.layout import Layout
     from zoo.recipe import show
-    from zoo.recipe.deepspeed import deepspeed_config
+    from zoo.recipe.deepspeed import deepspeed_config, layout_of
     from zoo.recipe.load import expanded, load_recipe
 
     loaded = load_recipe(recipe, changes or (), tiny)
     if deepspeed:
-        print(json.dumps(deepspeed_config(loaded, Layout.fit(world_size)), indent=2))
+        print(json.dumps(deepspeed_config(loaded, layout_of(loaded, world_size)), indent=2))
         _table(*show.group_rows(loaded), to_stderr=True)
         print(show.schedule_line(loaded), file=sys.stderr)
     else:
@@ -112,16 +114,17 @@ def check(
     deep: Annotated[
         bool, typer.Option("--deep", help="Open the data and the model's config as well.")
     ] = False,
-    world_size: WorldOption = 1,
+    world_size: WorldOption = None,
 ) -> None:
     """Say every fault of a recipe at once; exit code 2 if there is one."""
     from zoo.recipe.load import load_recipe
 
     loaded = load_recipe(recipe, changes or (), tiny)
     if deep:
+        from zoo.recipe.deepspeed import layout_of
         from zoo.training.checks import ring_two
 
-        ring_two(loaded, world_size)
+        ring_two(loaded, layout_of(loaded, world_size).world)
     print(f"{loaded.name}: no faults")
 
 
@@ -171,10 +174,11 @@ def prepare(
 
     loaded = load_recipe(recipe, changes or (), tiny)
     _choose_accelerator()
+    from zoo.recipe.deepspeed import layout_of
     from zoo.training.checks import ring_two
     from zoo.training.run import prepare as prepared
 
-    ready = prepared(loaded, ring_two(loaded, 1))
+    ready = prepared(loaded, ring_two(loaded, layout_of(loaded).world))
     sets = {"train": ready.train} | ready.valid
     print(", ".join(f"{name}: {len(rows)} examples" for name, rows in sets.items()))
     print(f"{ready.order.steps_per_epoch} steps an epoch, {ready.steps} steps in all")

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong: where it stands, what was found, what is allowed, nearest
-    spelling.
-    """
+    """One wrong thing: where it stands, what was found, what is allowed, the nearest spelling."""
 
     file: str
     key: str
@@ -32,11 +30,11 @@ class ConfigError(Exception):
 
 @contextmanager
 def collected(faults: list[Fault]) -> Iterator[None]:
-    """Adds the faults of a ConfigError raised inside to the list, so that checking goes on."""
+    """Adds a ConfigError's faults to the list, each once; what does not depend on it goes on."""
     try:
         yield
     except ConfigError as error:
-        faults.extend(error.faults)
+        faults += [fault for fault in error.faults if fault not in faults]
 
 
 class ResumeError(Exception):

@@ -71,3 +71,38 @@ class Layout:
     def tensor_rank(self, rank: int) -> int:
         """Which slice of the split matrices a rank holds."""
         return rank % self.tensor
+
+    def peers(self, *axes: str) -> list[list[int]]:
+        """All ranks in groups that differ only along `axes`: "pipe", "data", "tensor"."""
+        places = {"pipe": self.stage, "data": self.data_rank, "tensor": self.tensor_rank}
+        found: dict[tuple[int, ...], list[int]] = {}
+        for rank in range(self.world):
+            key = tuple(place(rank) for axis, place in places.items() if axis not in axes)
+            found.setdefault(key, []).append(rank)
+        return list(found.values())
+
+    def describe(self) -> str:
+        """The layout in words, largest cut first."""
+        parts = [
+            f"{self.pipe} stages" if self.pipe > 1 else "",
+            f"{self.tensor} tensor ranks" if self.tensor > 1 else "",
+            f"{self.data} data ranks",
+        ]
+        return " x ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a tensor rank holds of a full tensor: slices of one dimension, joined in their order."""
+
+    dim: int
+    slices: tuple[tuple[int, int], ...]
+
+    @property
+    def size(self) -> int:
+        """The length of the dimension in the part."""
+        return sum(stop - start for start, stop in self.slices)
+
+    def shape(self, full: tuple[int, ...]) -> tuple[int, ...]:
+        """The part's own shape."""
+        return (*full[: self.dim], self.size, *full[self.dim + 1 :])

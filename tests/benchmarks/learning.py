@@ -1,10 +1,8 @@
-"""What the recipes learn: trains twins on built-in data and the small recipes on real data, and
-tabulates.
+"""What recipes learn: a table of twins trained on built-in data and small recipes on real data.
 
 `python -m tests.benchmarks.learning [NAME ...]` prints score, bar and CPU minutes of one thread;
-real data are
-expected in ../shared/data (ZOO_SHARED_DATA elsewhere). Scores are the last weights', never chosen
-on test.
+real data are expected in ../shared/data (ZOO_SHARED_DATA elsewhere). Scores are the last weights',
+never chosen on test.
 """
 
 import argparse

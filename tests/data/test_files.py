@@ -140,12 +140,13 @@ def test_class_folders_are_labelled_by_name(tmp_path: Path, make_recipe: Any) ->
     assert len(source.valid["valid"]) == 2
 
 
+@pytest.mark.parametrize("whole", ["*", "."])
 def test_class_folders_without_split_folders_are_cut_by_a_share(
-    tmp_path: Path, make_recipe: Any
+    whole: str, tmp_path: Path, make_recipe: Any
 ) -> None:
     for number in range(20):
         image(tmp_path / str(number % 2) / f"{number}.png", number)
-    files = {"source": "files", "folder": str(tmp_path), "train": "*", "valid": 0.2}
+    files = {"source": "files", "folder": str(tmp_path), "train": whole, "valid": 0.2}
     source = open_source(make_recipe("image-classification", **files))
     assert (len(source.train), len(source.valid["valid"])) == (16, 4)
     assert source.labels == ("0", "1")

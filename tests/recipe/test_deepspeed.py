@@ -9,6 +9,7 @@ from zoo.recipe.deepspeed import (
     Batching,
     batching,
     deepspeed_config,
+    layout_of,
     parameter_groups,
     resolve_scheduler,
     steps_of,
@@ -60,6 +61,21 @@ def test_deepspeed_takes_the_config(catalog: Catalog) -> None:
     assert parsed.zero_config.reduce_bucket_size == 5_000_000
     assert parsed.float16_config.enabled
     assert parsed.zero_force_ds_cpu_optimizer is False
+
+
+def test_data_ranks_are_what_stages_and_tensor_ranks_leave(catalog: Catalog) -> None:
+    words = ["parallel.pipeline.stages=2", "parallel.tensor=2"]
+    recipe = load_recipe(catalog.recipe(), words)
+    assert layout_of(recipe) == Layout(2, 1, 2)
+    assert layout_of(recipe, 8) == Layout(2, 2, 2)
+    config = deepspeed_config(recipe, layout_of(recipe, 8))
+    assert (config["train_batch_size"], config["gradient_accumulation_steps"]) == (16, 2)
+    with pytest.raises(ConfigError) as caught:
+        layout_of(recipe, 6)
+    assert str(caught.value) == (
+        "launcher: parallel: found 2 stages x 2 tensor ranks on 6 processes; allowed: a number of"
+        " processes that 4 divides"
+    )
 
 
 @pytest.mark.parametrize(

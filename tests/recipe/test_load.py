@@ -7,9 +7,9 @@ import pytest
 
 from tests.recipe.conftest import Catalog
 from zoo.errors import ConfigError
-from zoo.recipe.catalog import recipes
+from zoo.recipe.catalog import fragments, recipes, shipped_catalog
 from zoo.recipe.load import expanded, load_recipe, origin
-from zoo.recipe.show import explained
+from zoo.recipe.show import HEADS, explained, recipe_row
 from zoo.recipe.spec import BuiltInData, CausalLMSpec, FilesData, Scheduler, TrainedTokenizer
 
 
@@ -126,6 +126,23 @@ def test_a_fragment_of_the_own_catalog_hides_the_shipped_one(catalog: Catalog) -
 def test_a_fragment_may_carry_a_description(catalog: Catalog) -> None:
     catalog.write("parallel/told", {"description": "why", "$schema": "x", "zero": {"stage": 2}})
     assert load_recipe(catalog.recipe(parallel="told")).parallel.zero == {"stage": 2}
+
+
+@pytest.mark.parametrize("name", fragments("parallel", (shipped_catalog(),)))
+def test_a_shipped_layout_says_when_to_use_it_and_loads(name: str) -> None:
+    file = shipped_catalog() / "parallel" / f"{name}.json"
+    assert json.loads(file.read_text(encoding="ascii"))["description"].endswith(".")
+    words = [f"parallel={name}", "run.precision=fp32"]
+    row = recipe_row(load_recipe("gpt2-small-openwebtext", words))
+    layout = dict(zip(HEADS, row, strict=True))["layout"]
+    for part in ("pipeline", "tensor"):
+        assert (part in layout) == (part in name or "hybrid" in name)
+
+
+def test_a_layout_is_listed_with_its_stages_and_tensor_ranks(catalog: Catalog) -> None:
+    words = ["parallel.pipeline.stages=4", "parallel.tensor=2"]
+    row = recipe_row(load_recipe(catalog.recipe(), words))
+    assert "ZeRO-1 + pipeline 4 + tensor 2" in row
 
 
 def test_an_expanded_recipe_loads_to_an_equal_one(catalog: Catalog) -> None:

@@ -27,6 +27,8 @@ def test_the_same_recipe_has_no_changes(catalog: Catalog) -> None:
         ("run.batch=32", ["run.batch"], [], []),
         ("run.steps=200", [], ["run.steps"], []),
         ("parallel.zero.stage=3", [], [], ["parallel.zero.stage"]),
+        ("parallel.pipeline.stages=2", [], [], ["parallel.pipeline.stages"]),
+        ("parallel.tensor=2", [], [], ["parallel.tensor"]),
         ("parallel.gradient_checkpointing=true", [], [], ["parallel.gradient_checkpointing"]),
         ("optimizer.params.lr=1", ["optimizer.params.lr"], [], []),
         ("optimizer.groups.a.*.lr=1", ["optimizer.groups.a.*"], [], []),

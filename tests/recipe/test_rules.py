@@ -21,11 +21,19 @@ SPEECH: dict[str, Any] = {
     "data": {"source": "built-in", "name": "morse"},
 }
 ZERO = "parallel.zero."
+TWO_STAGES = "parallel.pipeline.stages=2"
 # Sections laid over the good recipe, then words of the command line.
 BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "length": ({"run": {**RUN, "epochs": 1}}, []),
     "whole micro-batches": ({}, ["run.batch=7"]),
     "whole matrices": ({}, ["optimizer.type=Lamb", "parallel.zero.stage=1"]),
+    "matrices, not slices": ({}, ["optimizer.type=Lamb", f"{ZERO}stage=0", "parallel.tensor=2"]),
+    "gradients of a pipeline": ({}, [TWO_STAGES, f"{ZERO}stage=2"]),
+    "masters of a pipeline": (
+        {},
+        [TWO_STAGES, "parallel.tensor=2", f"{ZERO}stage=0", "run.precision=bf16"],
+    ),
+    "norm of slices": ({}, ["parallel.tensor=2", f"{ZERO}stage=0", "run.precision=fp16"]),
     "optimizer offload": ({}, [f"{ZERO}stage=0", f"{ZERO}offload_optimizer.device=cpu"]),
     "parameter offload": ({}, [f"{ZERO}offload_param.device=cpu"]),
     "optimizer state in memory": ({}, [f"{ZERO}offload_optimizer.device=nvme"]),
@@ -74,3 +82,19 @@ def test_masks_of_the_model_that_are_off_may_stand_beside_spec_augment(catalog: 
     words = ["task.augment.spec_augment.time_masks=1", "model.config.mask_time_prob=0"]
     load_recipe(catalog.recipe(**SPEECH), words)
     load_recipe(catalog.recipe(**SPEECH), [words[0], "model.config.apply_spec_augment=false"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [TWO_STAGES, f"{ZERO}stage=1", "run.precision=bf16"],
+        [TWO_STAGES, f"{ZERO}stage=0", "optimizer.type=Lamb"],
+        ["parallel.tensor=2", f"{ZERO}stage=3", "run.precision=bf16"],
+        ["parallel.tensor=2", f"{ZERO}stage=0"],
+        ["parallel.pipeline.stages=1", f"{ZERO}stage=2"],
+        [f"{ZERO}stage=0", "run.precision=bf16"],
+    ],
+    ids=" ".join,
+)
+def test_layouts_that_compute_the_same_are_not_refused(words: list[str], catalog: Catalog) -> None:
+    load_recipe(catalog.recipe(), words)

@@ -1,8 +1,7 @@
 import pytest
 
-from zoo.errors import ConfigError, Fault
+from zoo.errors import ConfigError, Fault, collected
 from zoo.tasks.build import build_task
-from zoo.tasks.roles import collected
 
 
 def keys_of(recipe, source):

@@ -1,12 +1,11 @@
-"""What comes out of a run is a folder that plain transformers loads, and what goes in may be
-one.
-"""
+"""What comes out of a run is a folder that plain transformers loads; what goes in may be one."""
 
 import json
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
@@ -109,6 +108,19 @@ def test_a_real_checkpoint_comes_back_bit_by_bit_without_a_learning_rate(
     after = load_file(folder / "model" / "model.safetensors")
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name].float(), after[name]) for name in before)
+
+
+def test_a_corrupt_row_among_the_first_does_not_fail_an_export(tmp_path: Path) -> None:
+    for number in range(8):
+        path = tmp_path / "images" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 32), (30 * number, 0, 0)).save(path)
+    (tmp_path / "images" / "a" / "0.png").write_bytes(b"no image")
+    data = {"source": "files", "folder": str(tmp_path / "images"), "train": ".", "valid": "."}
+    words = [f"data={json.dumps(data | {'max_corrupt': 1})}", "run.steps=1", "run.batch=4"]
+    folder = tmp_path / "run"
+    train(1, twin("image-classification"), folder, *words, "run.micro_batch=4", "run.report_to=[]")
+    assert (folder / "model" / "model.safetensors").is_file()
 
 
 def test_a_finished_run_says_so_and_changes_nothing(tmp_path: Path) -> None:

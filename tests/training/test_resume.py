@@ -1,6 +1,4 @@
-"""A run goes on exactly where it stopped: on its own layout bit by bit, on any other within
-rounding.
-"""
+"""A run goes on where it stopped: on its own layout bit by bit, on another within rounding."""
 
 import itertools
 import json

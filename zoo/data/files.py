@@ -117,6 +117,8 @@ def matching(folder: Path, entry: str) -> list[Path]:
     """What a glob names under the folder, sorted; `train` may also stand for train.csv."""
     if Path(entry).is_absolute():
         return []
+    if Path(entry) == Path():  # ".", which glob does not take
+        return [folder]
     for pattern in (entry, f"{entry}.*"):
         found = sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
         if found:
@@ -127,8 +129,7 @@ def matching(folder: Path, entry: str) -> list[Path]:
 def chosen(matches: Sequence[Path], kind: str | None) -> tuple[str, list[Path]]:
     """The format and its files: as `kind` says, else metadata.jsonl, else the commonest suffix.
 
-    Files named outright are taken whatever their suffix if `kind` is given; in folders the suffix
-    rules.
+    With `kind`, files named outright are taken whatever their suffix; in folders the suffix rules.
     """
     named = [path for path in matches if path.is_file()]
     inside = [path for folder in matches if folder.is_dir() for path in sorted(folder.rglob("*"))]

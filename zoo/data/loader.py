@@ -1,7 +1,7 @@
 """From rows to batches: the global batch of a step, cut into micro-batches and shared out to ranks.
 
-Reading, decoding, augmenting and collating happen in torch DataLoader workers, one micro-batch at
-a time. A micro-batch is a pure function of (seed, step, its index in the global batch), so neither
+Reading, decoding, augmenting and collating happen in torch DataLoader workers, one micro-batch at a
+time. A micro-batch is a pure function of (seed, step, its index in the global batch), so neither
 the number of workers nor the number of ranks changes a bit of it.
 """
 
@@ -115,8 +115,7 @@ def train_batches(
 
     Rank r takes micro-batches [r * accumulation, (r + 1) * accumulation) of the global batch. To
     what `collate` returns are added "ids" (row indices) and "corrupt" (places whose row could not
-    be read: the next readable row stands in with weight 0). Raises ConfigError beyond the limit of
-    `corrupt`.
+    be read: the next readable row stands in with weight 0). Raises ConfigError beyond `corrupt`.
     """
     first = layout_data_rank * batching.accumulation
     size = batching.micro_batch
@@ -152,8 +151,8 @@ def eval_batches(
 ) -> Iterator[Batch]:
     """Every row once over all ranks, in order; each rank gets the same number of micro-batches.
 
-    What is missing in the last ones is padded with the last row, weight 0. Without `corrupt` no
-    row may be corrupt.
+    What is missing in the last ones is padded with the last row, weight 0. Without `corrupt` no row
+    may be corrupt.
     """
     corrupt = corrupt or CorruptLimit()
     total = -(-len(rows) // (micro_batch * data_ranks)) * data_ranks

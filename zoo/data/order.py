@@ -12,8 +12,7 @@ class Order:
     """The row indices of every global batch of an endless training, step by step.
 
     `sampling` is `random`, `sequential` or `group-by-length`; the last needs `lengths`, float
-    (count,). The last incomplete batch of an epoch is dropped. Raises ConfigError if no batch is
-    complete.
+    (count,). An epoch's last incomplete batch is dropped. Raises ConfigError if none is complete.
     """
 
     def __init__(

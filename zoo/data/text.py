@@ -20,8 +20,8 @@ class PackedRows:
     """Blocks of `length` tokens of one stream; each begins `overlap` tokens before the last ends.
 
     Row: input_ids int64 (length,), and bytes: UTF-8 bytes of text that length - overlap tokens
-    stand for on the average of this set. The last incomplete block is left out. `corrupt` names
-    unreadable documents.
+    stand for on the average of this set. The last incomplete block is left out; `corrupt` names the
+    documents that could not be read.
     """
 
     roles = frozenset({"input_ids", "bytes"})

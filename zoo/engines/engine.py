@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from zoo.layout import Part
+
 Batch = dict[str, Any]
 Totals = dict[str, Tensor]
 
@@ -35,8 +37,9 @@ class Fragment:
     """A flat range of one named tensor that this rank holds, as a view on the engine's own memory.
 
     `key` is `<kind>/<module tensor name>` (kind: param, buffer, or the optimizer's state name),
-    `shape` the full tensor's, `start` the first element of the range, `primary` whether this rank
-    writes it (replicas are written once).
+    `shape` the full tensor's, `part` what a tensor rank has of it (None: all), `start` the first
+    element of the range in the flattened part, `primary` whether this rank writes it (replicas are
+    written once).
     """
 
     key: str
@@ -44,6 +47,7 @@ class Fragment:
     start: int
     tensor: Tensor
     primary: bool = True
+    part: Part | None = None
 
 
 class NonFiniteLoss(Exception):

@@ -75,13 +75,29 @@ def muon_settings(params: dict[str, Any], use_muon: bool) -> dict[str, Any]:
     return {"use_muon": use_muon} | ({} if lr is None else {"lr": lr})
 
 
-def parameter_groups(recipe: Recipe, model: nn.Module) -> list[dict[str, Any]]:
-    """Groups of parameters with equal settings, in the order of their first member; `names` beside
-    `params`.
+def everywhere(parameter: nn.Parameter) -> bool:
+    """Without pipeline stages a rank has every parameter."""
+    return True
+
+
+def filled(parameter: nn.Parameter) -> bool:
+    """Parameters of other pipeline stages stay on meta."""
+    return not parameter.is_meta
+
+
+def parameter_groups(
+    recipe: Recipe, model: nn.Module, here: Callable[[nn.Parameter], bool] = everywhere
+) -> list[dict[str, Any]]:
+    """Groups of parameters with equal settings, in the order of their first member.
+
+    `names` stands beside `params`. Patterns speak of the whole model; `here` says which parameters
+    this rank has.
     """
-    parameters = dict(model.named_parameters())
+    parameters = {name: p for name, p in model.named_parameters() if here(p)}
     groups: dict[str, dict[str, Any]] = {}
     for name, settings in settings_of(recipe, model).items():
+        if name not in parameters:
+            continue
         group = groups.setdefault(
             repr(sorted(settings.items())), settings | {"params": [], "names": []}
         )
@@ -91,11 +107,12 @@ def parameter_groups(recipe: Recipe, model: nn.Module) -> list[dict[str, Any]]:
 
 
 def build_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
-    """The optimizer of the recipe over the model's trained parameters."""
+    """The optimizer of the recipe over the trained parameters that this rank has."""
     section = recipe.optimizer
     settings = tupled(without(hyper_parameters(section, {}), SPENT))
     groups = [
-        tupled(without(group, SPENT | {"names"})) for group in parameter_groups(recipe, model)
+        tupled(without(group, SPENT | {"names"}))
+        for group in parameter_groups(recipe, model, filled)
     ]
     if section.type.lower() == "muon":
         settings["use_muon"] = True

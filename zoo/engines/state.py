@@ -1,5 +1,4 @@
-"""The one module that knows DeepSpeed's optimizers inside: views on masters and moments, and their
-refresh.
+"""The one module that knows DeepSpeed's optimizers inside: masters, moments and their refresh.
 
 Upstream: deepspeed/runtime/zero/stage_1_and_2.py, stage3.py, fp16/unfused_optimizer.py (0.19).
 """
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from zoo.engines.engine import Fragment
+from zoo.engines.holdings import Holding, Holdings
 from zoo.engines.optimizer import state_names
 
 
@@ -59,9 +59,7 @@ def cut(
 
 
 def owned_plain(engine: Any, parameter: nn.Parameter) -> Owned:
-    """ZeRO 0: every rank has all of it; low precision keeps fp32 masters beside the model's
-    weights.
-    """
+    """ZeRO 0: every rank has all of it; low precision keeps fp32 masters beside the weights."""
     master: Tensor = parameter
     for low, high in zip(
         *(getattr(engine.optimizer, g, []) for g in ("fp16_groups", "fp32_groups")), strict=True
@@ -94,7 +92,7 @@ def owned_sharded(engine: Any, parameter: Any, rank: int) -> Owned | None:
     return Owned(value, states, rank * size, replicated=False)
 
 
-def owned(engine: Any, parameter: nn.Parameter, rank: int) -> Owned | None:
+def owned(engine: Any, parameter: Any, rank: int) -> Owned | None:
     """What data rank `rank` updates of a trained parameter, at any ZeRO stage."""
     if engine.zero_optimization_stage() == 3:
         return owned_sharded(engine, parameter, rank)
@@ -103,47 +101,37 @@ def owned(engine: Any, parameter: nn.Parameter, rank: int) -> Owned | None:
     return owned_plain(engine, parameter)
 
 
-def fragments(engine: Any, rank: int, ranks: int) -> Iterator[Fragment]:
-    """All fragments of this data rank; a replica is written by rank (index of the tensor) modulo
-    `ranks`.
-    """
-    for index, (name, parameter) in enumerate(engine.module.named_parameters()):
-        shape = tuple(getattr(parameter, "ds_shape", parameter.shape))
-        if not parameter.requires_grad:
-            yield from frozen(name, parameter, shape, rank, index % ranks == rank)
+def fragments(engine: Any, held: Holdings, rank: int, ranks: int) -> Iterator[Fragment]:
+    """All fragments of data rank `rank` of `ranks`; replicas over data ranks are written by one."""
+    for index, one in enumerate(held.parameters):
+        turn = index % ranks == rank
+        if not one.tensor.requires_grad:
+            yield from frozen(one, rank, turn)
             continue
-        part = owned(engine, parameter, rank)
-        if part is None:
+        own = owned(engine, one.tensor, rank)
+        if own is None:
             continue
-        primary = not part.replicated or index % ranks == rank
-        for key, tensor in {"param": part.master, **part.states}.items():
-            yield Fragment(f"{key}/{name}", shape, part.start, tensor, primary)
-    for name, buffer in persistent_buffers(engine.module):
-        flat = buffer.data.view(-1)
-        yield Fragment(f"buffer/{name}", tuple(buffer.shape), 0, flat, rank == 0)
+        primary = one.counted and (turn or not own.replicated)
+        for key, tensor in {"param": own.master, **own.states}.items():
+            yield Fragment(f"{key}/{one.name}", one.shape, own.start, tensor, primary, one.part)
+    for one in held.buffers:
+        flat, primary = one.tensor.data.view(-1), one.counted and rank == 0
+        yield Fragment(f"buffer/{one.name}", one.shape, 0, flat, primary)
 
 
-def frozen(
-    name: str, parameter: Any, shape: tuple[int, ...], rank: int, primary: bool
-) -> Iterator[Fragment]:
+def frozen(one: Holding, rank: int, turn: bool) -> Iterator[Fragment]:
     """A parameter that is not trained: whole, or under ZeRO 3 the rank's share."""
+    parameter: Any = one.tensor
+    key = f"param/{one.name}"
     if not hasattr(parameter, "ds_tensor"):
-        yield Fragment(f"param/{name}", shape, 0, parameter.data.view(-1), primary)
+        flat = parameter.data.view(-1)
+        yield Fragment(key, one.shape, 0, flat, one.counted and turn, one.part)
         return
     size = parameter.ds_tensor.numel()
     count = min(size, parameter.ds_numel - rank * size)
     if count > 0:
-        yield Fragment(
-            f"param/{name}", shape, rank * size, parameter.ds_tensor.data.narrow(0, 0, count)
-        )
-
-
-def persistent_buffers(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """The buffers that a checkpoint must keep (BatchNorm statistics, ...)."""
-    for name, part in module.named_modules():
-        for key, buffer in part._buffers.items():
-            if buffer is not None and key not in part._non_persistent_buffers_set:
-                yield f"{name}.{key}" if name else key, buffer
+        flat = parameter.ds_tensor.data.narrow(0, 0, count)
+        yield Fragment(key, one.shape, rank * size, flat, one.counted, one.part)
 
 
 def refresh(engine: Any) -> None:

@@ -1,4 +1,4 @@
-"""The ordinary engine: one step on DeepSpeed's engine, ZeRO stages 0 to 3."""
+"""The ordinary engine: one step on DeepSpeed's engine, ZeRO stages 0 to 3, tensor ranks or not."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -10,8 +10,9 @@ from torch import Tensor
 
 from zoo.engines import state
 from zoo.engines.engine import Batch, Fragment, NonFiniteLoss, Step, Totals
+from zoo.engines.groups import Groups
+from zoo.engines.holdings import Holdings
 from zoo.engines.schedule import restore_schedule
-from zoo.layout import Layout
 from zoo.models.build import batch_norms
 from zoo.tasks.task import Task
 
@@ -22,25 +23,22 @@ class ZeroEngine:
     """Engine over `deepspeed.initialize`'s, for data parallelism at any ZeRO stage.
 
     The loss of a step is the sum over the global batch divided by the global count of targets;
-    before
-    each micro-batch the generators are seeded from (seed, step, its index in the global batch).
+    before each micro-batch the generators are seeded from (seed, step, its index in the global
+    batch). Tensor ranks compute the same losses; the first of them speaks for all.
     """
 
     def __init__(
-        self, deepspeed_engine: Any, task: Task, layout: Layout, rank: int, seed: int
+        self, deepspeed_engine: Any, task: Task, groups: Groups, seed: int, held: Holdings
     ) -> None:
-        self.inner, self.task, self.layout, self.rank, self.seed = (
-            deepspeed_engine,
-            task,
-            layout,
-            rank,
-            seed,
-        )
+        self.inner, self.task, self.groups, self.seed = deepspeed_engine, task, groups, seed
+        self.layout, self.rank, self.held = groups.layout, groups.rank, held
         self.step, self.skipped_in_a_row = 0, 0
-        stage = deepspeed_engine.zero_optimization_stage()
-        self.layout_name = f"ZeRO {stage} on {layout.data} data ranks"
+        self.layout_name = (
+            f"ZeRO {deepspeed_engine.zero_optimization_stage()} on {self.layout.describe()}"
+        )
         self.device: torch.device = deepspeed_engine.device
         self.dtype: torch.dtype = deepspeed_engine.get_data_types()[0]
+        self.speaks = self.layout.tensor_rank(self.rank) == 0
         self.statistics_differ = False
         self.clipping: float = deepspeed_engine.gradient_clipping()
         self.plain = not deepspeed_engine.zero_optimization() and self.dtype == torch.float32
@@ -50,9 +48,7 @@ class ZeroEngine:
 
     def train_batch(self, micro_batches: Sequence[Batch], signal: int = 0) -> Step:
         """See Engine; `micro_batches` are this data rank's, in their order."""
-        mine = [float(sum(float(batch["count"]) for batch in micro_batches)), signal]
-        corrupt = sum(batch["corrupt"] for batch in micro_batches)
-        targets, corrupt, stop = self.sum_and_max([mine[0], corrupt], signal)
+        targets, corrupt, stop = self.counts(micro_batches, signal)
         factor = self.layout.data / max(targets, 1.0)
         self.inner.train()
         sums = torch.zeros((), dtype=torch.float64, device=self.device)
@@ -65,31 +61,57 @@ class ZeroEngine:
             self.inner.backward(loss * factor, scale_wrt_gas=False)
             if index + 1 < len(micro_batches):
                 self.inner.step()
-        loss_sum, _, _ = self.sum_and_max([float(sums), 0.0], 0)
-        if not np.isfinite(loss_sum) and self.dtype != torch.float16:
-            self.stop_at(float(sums), micro_batches)
-        return self.update(loss_sum / max(targets, 1.0), int(targets), int(corrupt), int(stop))
-
-    def update(self, loss: float, targets: int, corrupt: int, signal: int) -> Step:
-        """Clips, steps and counts."""
+        mean = self.loss_of_all(float(sums), micro_batches) / max(targets, 1.0)
         lr = float(self.inner.basic_optimizer.param_groups[0]["lr"])
+        norm, skipped = self.update()
+        step = Step(mean, norm, lr, int(targets), int(corrupt), skipped, stop)
+        return self.finished(step, micro_batches)
+
+    def counts(self, micro_batches: Sequence[Batch], signal: int) -> tuple[float, float, int]:
+        """Targets and corrupt examples of the global batch, and the largest stop signal."""
+        targets = float(sum(float(batch["count"]) for batch in micro_batches))
+        corrupt = float(sum(batch["corrupt"] for batch in micro_batches))
+        once = self.layout.stage(self.rank) == 0 and self.layout.tensor_rank(self.rank) == 0
+        return self.sum_and_max([targets * once, corrupt * once], signal)
+
+    def loss_of_all(self, mine: float, micro_batches: Sequence[Batch]) -> float:
+        """The sum of the losses of all ranks; raises NonFiniteLoss before anybody updates."""
+        found, _, _ = self.sum_and_max([mine if self.speaks else 0.0, 0.0], 0)
+        if not np.isfinite(found) and self.dtype != torch.float16:
+            self.stop_at(mine, micro_batches)
+        return found
+
+    def update(self) -> tuple[float, bool]:
+        """Clips and steps; returns the norm and whether fp16 skipped the step."""
         norm = self.clip() if self.plain else None
-        skipped_before = self.inner.skipped_steps
+        before = self.inner.skipped_steps
         self.inner.step()
-        if norm is None:
-            norm = self.norm_of_wrapped()
-        skipped = self.inner.skipped_steps > skipped_before
-        self.skipped_in_a_row = self.skipped_in_a_row + 1 if skipped else 0
+        skipped = self.inner.skipped_steps > before
+        return self.norm_of_wrapped() if norm is None else norm, skipped
+
+    def finished(self, step: Step, micro_batches: Sequence[Batch]) -> Step:
+        """Counts a step; fifty skipped ones in a row are a loss that is not finite."""
+        self.skipped_in_a_row = self.skipped_in_a_row + 1 if step.skipped else 0
         if self.skipped_in_a_row >= MOST_SKIPPED:
-            raise NonFiniteLoss(self.step, [(self.rank, loss, [])])
+            self.stop_at(float("nan"), micro_batches)
         self.step += 1
         self.statistics_differ = True
-        return Step(loss, norm, lr, targets, corrupt, skipped, signal)
+        return step
 
     def clip(self) -> float:
-        """ZeRO 0 in fp32: the norm of the averaged gradients, and clipping by it."""
+        """ZeRO 0 in fp32: the norm of the averaged gradients, and clipping by it.
+
+        Tied and replicated weights count once, slices on every tensor rank.
+        """
         trained = [p for p in self.inner.module.parameters() if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm([p.grad for p in trained if p.grad is not None])
+        if self.groups.model is None:
+            norm = torch.nn.utils.get_total_norm([p.grad for p in trained if p.grad is not None])
+        else:
+            counted = [one.tensor.grad for one in self.held.parameters if one.counted]
+            own = torch.nn.utils.get_total_norm([grad for grad in counted if grad is not None])
+            square = own.double().square().to(self.device)
+            dist.all_reduce(square, group=self.groups.model)
+            norm = square.sqrt().float()
         if self.clipping:
             torch.nn.utils.clip_grads_with_norm_(trained, self.clipping, norm)
         return float(norm)
@@ -108,22 +130,24 @@ class ZeroEngine:
         with torch.no_grad():
             inputs, labels = self.moved(batch)
             totals = self.task.tally(self.inner(**inputs).logits, labels)
+        return self.joined(totals, signal)
+
+    def joined(self, totals: Totals, signal: int) -> tuple[Totals, int]:
+        """Tallies summed over the ranks that speak, and the largest stop signal."""
         names = sorted(totals)
         flat = torch.cat([totals[name].to(torch.float64).reshape(-1) for name in names])
-        stops = torch.zeros(
-            dist.get_world_size() if dist.is_initialized() else 1, dtype=torch.float64
-        )
+        stops = torch.zeros(self.layout.world, dtype=torch.float64, device=flat.device)
         stops[self.rank] = signal
-        joined = self.summed(torch.cat([flat, stops.to(flat.device)]))
-        parts = joined[: len(flat)].split([totals[name].numel() for name in names])
+        everything = self.summed(torch.cat([flat * self.speaks, stops]))
+        parts = everything[: len(flat)].split([totals[name].numel() for name in names])
         found = {n: part.view(totals[n].shape) for n, part in zip(names, parts, strict=True)}
-        return found, int(joined[len(flat) :].max())
+        return found, int(everything[len(flat) :].max())
 
     def fragments(self) -> Iterator[Fragment]:
         """See Engine."""
         self.settle_statistics()
         data_rank = self.layout.data_rank(self.rank)
-        return state.fragments(self.inner, data_rank, self.layout.data)
+        return state.fragments(self.inner, self.held, data_rank, self.layout.data)
 
     def counters(self) -> dict[str, Any]:
         """See Engine."""
@@ -155,8 +179,13 @@ class ZeroEngine:
         self.inner.destroy()
 
     def seed_generators(self, micro: int) -> None:
-        """Dropout and whatever a model draws: the same for micro-batch `micro` on every layout."""
-        sequence = np.random.SeedSequence([self.seed, self.step, micro])
+        """Dropout and whatever a model draws: the same for micro-batch `micro` on every layout.
+
+        Later stages of a pipeline draw from seeds of their own.
+        """
+        stage = self.layout.stage(self.rank)
+        words = [self.seed, self.step, micro, *([stage] if stage else [])]
+        sequence = np.random.SeedSequence(words)
         torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))
         np.random.seed(int(sequence.generate_state(1)[0]))
 
@@ -181,9 +210,7 @@ class ZeroEngine:
         return values
 
     def sum_and_max(self, values: list[float], signal: int) -> tuple[float, float, int]:
-        """Sums of two numbers over the data ranks and the largest signal of any rank, in one
-        message.
-        """
+        """Sums of two numbers over all ranks and the largest signal of any, in one message."""
         if self.layout.world == 1:
             return values[0], values[1], signal
         message = torch.zeros(2 + self.layout.world, dtype=torch.float64, device=self.device)
@@ -204,14 +231,12 @@ class ZeroEngine:
         raise NonFiniteLoss(self.step, [c for c in everyone if not np.isfinite(c[1])])
 
     def settle_statistics(self) -> None:
-        """Averages BatchNorm's running statistics over the data ranks, once after training
-        steps.
-        """
+        """Averages BatchNorm's running statistics over the data ranks, once after training."""
         if not self.statistics_differ or self.layout.data == 1:
             return
         for module in batch_norms(self.inner.module):
             for buffer in (module.running_mean, module.running_var):
                 if buffer is not None:
-                    dist.all_reduce(buffer)
+                    dist.all_reduce(buffer, group=self.groups.data)
                     buffer /= self.layout.data
         self.statistics_differ = False

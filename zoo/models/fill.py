@@ -53,24 +53,31 @@ def leave(root: nn.Module) -> None:
     """What happens to a filled unit of a model that is not partitioned: nothing."""
 
 
+def every(name: str) -> bool:
+    """The tensors that a rank without pipeline stages needs: all."""
+    return True
+
+
 def fill(
     model: PreTrainedModel,
     seed: int,
     weights: Weights,
     device: torch.device,
     settle: Callable[[nn.Module], None] = leave,
+    wanted: Callable[[str], bool] = every,
 ) -> None:
-    """Fills a meta model on `device`: initial values under (seed, name), then the tensors of
-    `weights`.
+    """Fills a meta model on `device`: initial values under (seed, name), then `weights`' tensors.
 
-    Every rank must call it with the same arguments. Each unit is filled and then handed to
-    `settle`,
-    which may partition it: no rank holds more than its share and one unit. Tied tensors take the
-    values of the module that they are tied to.
+    Every rank must call it with the same seed and weights. Each unit is filled whole and handed to
+    `settle`, which may cut or partition it: no rank holds more than its share and one unit. Units
+    without a tensor that is `wanted` stay on meta. Tied tensors take the values of the module that
+    they are tied to.
     """
     given = weights.names()
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         for unit in units(model):
+            if not any(wanted(name) for name, _ in own_tensors(unit)):
+                continue
             for _, module, _ in unit.members:
                 module.to_empty(device=device, recurse=False)
                 spoil(module)

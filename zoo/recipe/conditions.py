@@ -7,6 +7,7 @@ from zoo.recipe.read import brief
 from zoo.recipe.spec import BuiltInData, CTCSpec, ImageClassificationSpec, MaskedLMSpec, Recipe
 
 Say = Callable[[Recipe], str]
+WHOLE_MATRICES = ("Lamb", "Muon")
 
 
 def two_lengths(recipe: Recipe) -> str:
@@ -32,7 +33,7 @@ def _stage(recipe: Recipe) -> int:
 
 def flat_partitions(recipe: Recipe) -> str:
     name = recipe.optimizer.type
-    whole = name in ("Lamb", "Muon") and _stage(recipe) > 0
+    whole = name in WHOLE_MATRICES and _stage(recipe) > 0
     return f"{_stage(recipe)} with {name}" if whole else ""
 
 
@@ -71,6 +72,33 @@ def own_optimizers(recipe: Recipe) -> str:
     fast = isinstance(offload, dict) and offload.get("super_offload")
     used = ["zenflow"] * ("zenflow" in zero) + ["offload_optimizer.super_offload"] * bool(fast)
     return ", ".join(used)
+
+
+def pipeline_gradients(recipe: Recipe) -> str:
+    stages, zero = recipe.parallel.pipeline.stages, _stage(recipe)
+    return f"{zero} with {stages} pipeline stages" if stages > 1 and zero > 1 else ""
+
+
+def pipeline_masters(recipe: Recipe) -> str:
+    stages = recipe.parallel.pipeline.stages
+    return _unsharded(recipe, f"{stages} pipeline stages") if stages > 1 else ""
+
+
+def norm_of_slices(recipe: Recipe) -> str:
+    parallel = recipe.parallel
+    alone = parallel.tensor > 1 and parallel.pipeline.stages == 1  # else pipeline_masters says it
+    return _unsharded(recipe, f"{parallel.tensor} tensor ranks") if alone else ""
+
+
+def _unsharded(recipe: Recipe, ranks: str) -> str:
+    precision = recipe.run.precision
+    low = precision != "fp32" and _stage(recipe) == 0
+    return f"0 with {ranks} in {precision}" if low else ""
+
+
+def sliced_matrices(recipe: Recipe) -> str:
+    name, tensor = recipe.optimizer.type, recipe.parallel.tensor
+    return f"{tensor} with {name}" if name in WHOLE_MATRICES and tensor > 1 else ""
 
 
 def masks_twice(recipe: Recipe) -> str:

@@ -25,6 +25,15 @@ class Batching:
     eval_micro_batch: int
 
 
+def layout_of(recipe: Recipe, processes: int | None = None) -> Layout:
+    """How a recipe lies on so many processes; without a number, on the fewest that it takes.
+
+    Raises ConfigError where its stages and tensor ranks do not divide them.
+    """
+    stages, tensor = recipe.parallel.pipeline.stages, recipe.parallel.tensor
+    return Layout.fit(stages * tensor if processes is None else processes, stages, tensor)
+
+
 def batching(recipe: Recipe, layout: Layout) -> Batching:
     """Cut the global batch into whole micro-batches for the data ranks.
 
@@ -51,6 +60,8 @@ def deepspeed_config(recipe: Recipe, layout: Layout) -> dict[str, Any]:
     """The JSON handed to deepspeed.initialize, beside an optimizer that is an instance."""
     cut = batching(recipe, layout)
     precision = recipe.run.precision
+    # Cutting activations over tensor ranks is cached by shape, and shapes vary here.
+    whole = {"pipe_partitioned": False, "grad_partitioned": False}
     return {
         "train_batch_size": cut.micro_batch * cut.accumulation * layout.data,
         "train_micro_batch_size_per_gpu": cut.micro_batch,
@@ -63,6 +74,7 @@ def deepspeed_config(recipe: Recipe, layout: Layout) -> dict[str, Any]:
         "zero_force_ds_cpu_optimizer": False,
         "steps_per_print": NEVER,
         "wall_clock_breakdown": False,
+        **({"pipeline": whole} if layout.pipe > 1 else {}),
     }
 
 

@@ -23,7 +23,8 @@ SECTIONS = {
     "run": "an object",
 }
 
-# Keys that people bring from DeepSpeed's JSON (or from another section) and the key that rules.
+# Keys that people bring from DeepSpeed's JSON or Megatron's words (or from another section) and
+# the key that rules; an entry may name the object around it as well.
 RULED = {
     "train_batch_size": "run.batch",
     "train_micro_batch_size_per_gpu": "run.micro_batch",
@@ -64,6 +65,13 @@ RULED = {
     "warmup_max_lr": "optimizer.params.lr",
     "zero": "parallel.zero",
     "stage": "parallel.zero.stage",
+    "pipeline.stage": "parallel.pipeline.stages",
+    "stages": "parallel.pipeline.stages",
+    "pipeline": "parallel.pipeline",
+    "pipeline_model_parallel_size": "parallel.pipeline.stages",
+    "tensor": "parallel.tensor",
+    "tensor_parallel": "parallel.tensor",
+    "tensor_model_parallel_size": "parallel.tensor",
     "tokenizer": "model.tokenizer",
     "freeze": "model.freeze",
 }
@@ -77,7 +85,7 @@ def recipe_schema() -> Node:
 
 def unknown(origin: str, key: Key, allowed: list[str]) -> Fault:
     """The fault of a key that is not there: what is, and the nearest or the ruling key."""
-    ruling = RULED.get(key[-1])
+    ruling = RULED.get(".".join(key[-2:]), RULED.get(key[-1]))
     if ruling and ruling.split(".")[0] in ("optimizer", "parallel", "run", "task", "model"):
         dotted = ".".join(key)
         if ruling != dotted:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import ConfigError, Fault
+from zoo.errors import ConfigError, Fault, collected
 from zoo.recipe.catalog import FOLDERS, catalogs, find_recipe, fragment, fragments, shown
 from zoo.recipe.compose import Composition, Key, absolute, lay_section
 from zoo.recipe.keys import RULED_BY_ANOTHER, UNKNOWN, key_faults, without_unknown
@@ -115,17 +115,17 @@ def compose(path: str | Path, changes: Sequence[str] = (), tiny: bool = False) -
     faults: list[Fault] = []
     broken: set[str] = set()
     for section, value in content.items():
-        with _collected(faults, broken, section):
+        with _section_collected(faults, broken, section):
             lay_section(composition, section, value, (shown(file), file.parent), roots)
             composition.origins[(section,)] = shown(file)
     if tiny and not faults:
-        with _collected(faults, broken, "model"):
+        with _section_collected(faults, broken, "model"):
             _lay_tiny_model(composition, roots)
-        with _collected(faults, broken, "task"):
+        with _section_collected(faults, broken, "task"):
             _lay_tiny_kind(composition, roots)
     composition.remove(("model", "tiny"))
     for word in changes:
-        with _collected(faults, broken, word.split("=")[0].split(".")[0]):
+        with _section_collected(faults, broken, word.split("=")[0].split(".")[0]):
             _lay_word(composition, word, roots, tiny)
     _settle(composition.data)
     stem = file.parent.name if file.name == "recipe.json" else file.stem
@@ -133,13 +133,14 @@ def compose(path: str | Path, changes: Sequence[str] = (), tiny: bool = False) -
 
 
 @contextmanager
-def _collected(faults: list[Fault], broken: set[str], section: str) -> Iterator[None]:
-    """Keep the faults of a section, which is not looked at any further."""
-    try:
-        yield
-    except ConfigError as error:
-        faults.extend(error.faults)
-        broken.add(section)
+def _section_collected(faults: list[Fault], broken: set[str], section: str) -> Iterator[None]:
+    """Keeps the faults of a section, which is not looked at any further."""
+    with collected(faults):
+        try:
+            yield
+        except ConfigError:
+            broken.add(section)
+            raise
 
 
 def _lay_tiny_model(composition: Composition, roots: tuple[Path, ...]) -> None:

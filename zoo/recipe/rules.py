@@ -59,6 +59,41 @@ RULES = (
         "0, or optimizer.type AdamW",
     ),
     Rule(
+        "matrices, not slices",
+        "parallel.tensor",
+        c.sliced_matrices,
+        "1",
+        "a tensor rank's slice is not the matrix: what looks at whole matrices becomes silently "
+        "another algorithm",
+        "1, or optimizer.type AdamW",
+    ),
+    Rule(
+        "gradients of a pipeline",
+        "parallel.zero.stage",
+        c.pipeline_gradients,
+        "0 or 1 in a pipeline",
+        "it keeps gradients across micro-batches, which stages 2 and 3 partition: "
+        "deepspeed/runtime/pipe/engine.py asserts",
+        "1",
+    ),
+    Rule(
+        "masters of a pipeline",
+        "parallel.zero.stage",
+        c.pipeline_masters,
+        "1 in a pipeline, or run.precision fp32",
+        "without ZeRO, DeepSpeed's BF16_Optimizer shards bf16's masters by itself, and "
+        "FP16_UnfusedOptimizer counts tied weights twice in the norm of fp16",
+        "1",
+    ),
+    Rule(
+        "norm of slices",
+        "parallel.zero.stage",
+        c.norm_of_slices,
+        "1, 2 or 3 with tensor ranks, or run.precision fp32",
+        "deepspeed/runtime/fp16/unfused_optimizer.py counts only tensor rank 0 in the norm",
+        "1",
+    ),
+    Rule(
         "optimizer offload",
         "parallel.zero.offload_optimizer",
         c.offload_below("offload_optimizer", 1),

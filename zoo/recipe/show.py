@@ -67,6 +67,8 @@ def _layout(recipe: Recipe) -> str:
     names = (("offload_optimizer", "optimizer offload"), ("offload_param", "parameter offload"))
     parts = [f"ZeRO-{zero['stage']}"]
     parts += [text for key, text in names if (zero.get(key) or {}).get("device", "none") != "none"]
+    parts += [f"pipeline {recipe.parallel.pipeline.stages}"] * (recipe.parallel.pipeline.stages > 1)
+    parts += [f"tensor {recipe.parallel.tensor}"] * (recipe.parallel.tensor > 1)
     parts += ["checkpointing"] * recipe.parallel.gradient_checkpointing
     return " + ".join(parts)
 

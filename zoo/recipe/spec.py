@@ -28,6 +28,7 @@ __all__ = [
     "ModelSpec",
     "OptimizerSpec",
     "ParallelSpec",
+    "PipelineSpec",
     "Provenance",
     "Recipe",
     "RunSpec",
@@ -76,6 +77,15 @@ class ModelSpec(Spec):
     """How many parameters, for `zoo list`."""
 
 
+class PipelineSpec(Spec):
+    """How the layers are dealt out to pipeline stages."""
+
+    stages: Positive = 1
+    """How many stages, 1 is no pipeline; stages times `tensor` must divide the processes."""
+    balance: Literal["parameters", "layers", "time"] = "parameters"
+    """What each stage gets about the same of: parameters, layers, or time as measured."""
+
+
 class ParallelSpec(Spec):
     """What is split, moved, recomputed or sent; take it away and the mathematics stays."""
 
@@ -83,6 +93,10 @@ class ParallelSpec(Spec):
     """DeepSpeed's zero_optimization, word for word."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass."""
+    pipeline: PipelineSpec = PipelineSpec()
+    """Layers dealt out to stages, through which micro-batches follow one another."""
+    tensor: Positive = 1
+    """How many ranks share each large matrix; keep them on one machine. 1 cuts none."""
 
 
 class Scheduler(Spec):

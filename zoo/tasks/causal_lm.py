@@ -13,11 +13,11 @@ from zoo.data.corrupt import CorruptLimit
 from zoo.data.rows import CorruptExample, Row, Rows
 from zoo.data.source import Source
 from zoo.data.text import pack
-from zoo.errors import ConfigError, Fault
+from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe.spec import CausalLMSpec, Recipe
 from zoo.tasks.conversations import marked_ids
-from zoo.tasks.roles import chosen_roles, collected, fault, role_faults
+from zoo.tasks.roles import chosen_roles, fault, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
 from zoo.tasks.task import IGNORE, Batch, Example, Task
 from zoo.tasks.text import (

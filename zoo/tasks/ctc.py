@@ -12,10 +12,10 @@ from transformers import AutoModelForCTC
 
 from zoo.data.rows import CorruptExample, Row, Rows, Subset, digest
 from zoo.data.source import Source
-from zoo.errors import ConfigError, Fault
+from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe.spec import CTCSpec, Recipe
-from zoo.tasks.roles import collected, fault, role_faults
+from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import ratio
 from zoo.tasks.speech_augment import augmented, masked, resampled
 from zoo.tasks.speech_features import (

@@ -11,12 +11,12 @@ from transformers import AutoModelForImageClassification
 
 from zoo.data.rows import Row, Rows
 from zoo.data.source import Source
-from zoo.errors import ConfigError, Fault
+from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import model_config
 from zoo.recipe.spec import ImageClassificationSpec, Recipe
 from zoo.tasks.image_augment import augmented, mixed, resized_crop
 from zoo.tasks.image_processor import build_pixels, centred
-from zoo.tasks.roles import collected, fault, label_faults, label_names, role_faults
+from zoo.tasks.roles import fault, label_faults, label_names, role_faults
 from zoo.tasks.scores import ratio
 from zoo.tasks.task import Batch, Example, Task
 

@@ -61,8 +61,7 @@ class Pixels:
     def processor(self, size: int, crop_ratio: float) -> BitImageProcessorPil:
         """A transformers processor that does all this: resize, centre crop, scale.
 
-        BiT's is the one class that says all three in keys of its own; it loads with and without
-        torchvision.
+        BiT's is the one class that says all three in keys of its own; it needs no torchvision.
         """
         return BitImageProcessorPil(
             size={"shortest_edge": shortest_edge(size, crop_ratio)},

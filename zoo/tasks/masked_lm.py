@@ -13,11 +13,11 @@ from zoo.data.corrupt import CorruptLimit
 from zoo.data.rows import Row, Rows
 from zoo.data.source import Source
 from zoo.data.text import pack
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe.spec import MaskedLMSpec, Recipe
 from zoo.tasks.masking import Hiding
-from zoo.tasks.roles import collected, fault, role_faults
+from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
 from zoo.tasks.task import IGNORE, Batch, Example, Task
 from zoo.tasks.text import (

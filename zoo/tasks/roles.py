@@ -1,13 +1,11 @@
 """Ring 2 faults about a source: roles and labels that a task needs and the data lacks."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
 from zoo.data.rows import Rows
 from zoo.data.source import Source
-from zoo.errors import ConfigError, Fault
+from zoo.errors import Fault
 from zoo.recipe.load import origin
 from zoo.recipe.spec import Recipe
 
@@ -15,15 +13,6 @@ from zoo.recipe.spec import Recipe
 def fault(recipe: Recipe, key: str, found: str, allowed: str, nearest: str = "") -> Fault:
     """A fault of one recipe key, with the file or command-line word that the key came from."""
     return Fault(origin(recipe, key), key, found, allowed, nearest)
-
-
-@contextmanager
-def collected(faults: list[Fault]) -> Iterator[None]:
-    """Notes the faults of a ConfigError raised inside; what does not depend on it goes on."""
-    try:
-        yield
-    except ConfigError as error:
-        faults += [one for one in error.faults if one not in faults]
 
 
 def sets(source: Source) -> dict[str, Rows]:

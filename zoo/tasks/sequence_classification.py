@@ -11,11 +11,11 @@ from transformers import AutoModelForSequenceClassification
 
 from zoo.data.rows import Row, Rows
 from zoo.data.source import Source
-from zoo.errors import ConfigError, Fault
+from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe.spec import Recipe, SequenceClassificationSpec
 from zoo.tasks.masking import Hiding
-from zoo.tasks.roles import chosen_roles, collected, fault, label_faults, label_names, role_faults
+from zoo.tasks.roles import chosen_roles, fault, label_faults, label_names, role_faults
 from zoo.tasks.scores import accuracy, confusion, macro_f1, matthews, ratio
 from zoo.tasks.task import Batch, Example, Task
 from zoo.tasks.text import (

@@ -32,8 +32,7 @@ tags:
 ## How to make it again
 
 Save the recipe below (or take `recipe.json` of this folder) and run `zoo train recipe.json`; score
-this folder
-with `zoo eval FOLDER`.
+this folder with `zoo eval FOLDER`.
 
 ```json
 {body}

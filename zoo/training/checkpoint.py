@@ -1,8 +1,8 @@
 """Checkpoints: fragments of named tensors, free of the layout that wrote them.
 
 A folder holds `state-<rank>.safetensors`, `progress.json` and `manifest.json` (size and SHA-256 of
-each file); it is
-written beside, renamed when every rank's file is on the disk, and only then does `latest` move.
+each file); it is written beside, renamed when every rank's file is on the disk, and only then does
+`latest` move. zoo.training.reader reads it.
 """
 
 import hashlib
@@ -10,22 +10,20 @@ import json
 import os
 import shutil
 from collections.abc import Iterable
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor
 
 from zoo.engines.engine import Engine, Fragment
-from zoo.errors import ResumeError
 from zoo.training.progress import Progress
+from zoo.training.reader import PROGRESS
 from zoo.training.world import Here
 
 FORMAT = 1
-MANIFEST, PROGRESS = "manifest.json", "progress.json"
+MANIFEST = "manifest.json"
 PACKAGES = ("torch", "deepspeed", "transformers")
 
 
@@ -58,16 +56,20 @@ def save(root: Path, engine: Engine, progress: Progress, here: Here) -> Path:
 
 
 def write_state(path: Path, fragments: Iterable[Fragment]) -> tuple[str, dict[str, Any]]:
-    """One rank's file: the fragments that it must write, with their places in the file's
-    metadata.
-    """
+    """One rank's file: the fragments that it must write, their places in the file's metadata."""
     owned = [fragment for fragment in fragments if fragment.primary]
-    index = {f.key: {"shape": f.shape, "start": f.start} for f in owned}
+    index = {f.key: place_of(f) for f in owned}
     tensors = {f.key: f.tensor.detach().cpu() for f in owned}
     save_file(tensors, path, metadata={"index": json.dumps(index)})
     with path.open("rb+") as file:
         os.fsync(file.fileno())
     return describe(path)
+
+
+def place_of(fragment: Fragment) -> dict[str, Any]:
+    """A fragment's entry in the index: where it lies in the full tensor."""
+    place: dict[str, Any] = {"shape": fragment.shape, "start": fragment.start}
+    return place | ({"part": asdict(fragment.part)} if fragment.part else {})
 
 
 def describe(path: Path) -> tuple[str, dict[str, Any]]:
@@ -114,9 +116,7 @@ def folders(root: Path) -> list[Path]:
 
 
 def fault_of(folder: Path, share: int = 0, shares: int = 1) -> str | None:
-    """What is wrong with a checkpoint, or None; looks at every `shares`-th file's bytes from
-    `share` on.
-    """
+    """What is wrong with a checkpoint, or None; of the bytes, every `shares`-th file's."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         for number, (name, entry) in enumerate(sorted(manifest.items())):
@@ -131,9 +131,7 @@ def fault_of(folder: Path, share: int = 0, shares: int = 1) -> str | None:
 
 
 def newest_whole(root: Path, here: Here) -> tuple[Path | None, list[str]]:
-    """The newest checkpoint without a fault and what is wrong with newer ones; every rank must
-    call it.
-    """
+    """The newest whole checkpoint and what is wrong with newer ones; every rank must call it."""
     messages: list[str] = []
     for folder in here.gather(folders(root))[0]:
         faults = here.gather(fault_of(folder, here.place.rank, here.place.world))
@@ -154,74 +152,3 @@ def prune(root: Path, keep: int) -> None:
             shutil.rmtree(going, ignore_errors=True)
     for left in (root / "checkpoints").glob(".step-*.old"):
         shutil.rmtree(left, ignore_errors=True)
-
-
-class Reader:
-    """Reads any range of any tensor of a checkpoint, whatever layout wrote it, and only those
-    bytes.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.pieces: dict[str, list[tuple[int, Path]]] = {}
-        self.shapes: dict[str, tuple[int, ...]] = {}
-        for path in sorted(folder.glob("state-*.safetensors")):
-            with safe_open(path, framework="pt") as file:
-                index = json.loads(file.metadata()["index"])
-            for key, entry in index.items():
-                self.pieces.setdefault(key, []).append((entry["start"], path))
-                self.shapes[key] = tuple(entry["shape"])
-
-    def counters(self) -> dict[str, Any]:
-        """What progress.json says."""
-        values: dict[str, Any] = json.loads((self.folder / PROGRESS).read_text(encoding="utf-8"))
-        return values
-
-    def read(self, fragment: Fragment) -> None:
-        """Fills a fragment in place; a ResumeError if the checkpoint holds another shape or not
-        all of it.
-        """
-        if self.shapes.get(fragment.key) != fragment.shape:
-            found = self.shapes.get(fragment.key, "nothing")
-            raise ResumeError(
-                f"{self.folder}: {fragment.key}: found {found}, need {fragment.shape}"
-            )
-        self.copy(fragment.key, fragment.start, fragment.tensor)
-
-    def copy(self, key: str, start: int, out: Tensor) -> None:
-        """Copies elements [start, start + len(out)) of the flattened tensor `key` into flat
-        `out`.
-        """
-        end, done = start + out.numel(), 0
-        for begin, path in self.pieces[key]:
-            with safe_open(path, framework="pt") as file:
-                piece = file.get_slice(key)
-                low, high = max(start, begin), min(end, begin + piece.get_shape()[0])
-                if low < high:
-                    out[low - start : high - start].copy_(piece[low - begin : high - begin])
-                    done += high - low
-        if done != out.numel():
-            raise ResumeError(f"{self.folder}: {key} holds {done} of {out.numel()} elements")
-
-    def names(self) -> frozenset[str]:
-        """The module names of the weights and buffers (Weights of zoo.models.fill)."""
-        kinds = ("param/", "buffer/")
-        return frozenset(key.partition("/")[2] for key in self.shapes if key.startswith(kinds))
-
-    def key(self, name: str) -> str:
-        """The key of a weight or buffer."""
-        return next(key for key in (f"param/{name}", f"buffer/{name}") if key in self.shapes)
-
-    def shape(self, name: str) -> tuple[int, ...]:
-        """The full shape of a weight or buffer."""
-        return self.shapes[self.key(name)]
-
-    def tensor(self, name: str) -> Tensor:
-        """One whole weight or buffer in the type it was saved in (Weights of zoo.models.fill)."""
-        key = self.key(name)
-        with safe_open(self.pieces[key][0][1], framework="pt") as file:
-            dtype = file.get_slice(key)[:1].dtype
-        shape = self.shapes[key]
-        out = torch.empty(shape, dtype=dtype).view(-1)
-        self.copy(key, 0, out)
-        return out.view(shape)

@@ -14,7 +14,10 @@ from zoo.engines.optimizer import parameter_groups
 from zoo.errors import ConfigError, Fault, collected
 from zoo.launching.conflicts import launcher_conflicts
 from zoo.layout import Layout
+from zoo.models.families import FAMILIES, family_of
 from zoo.models.fill import NoWeights, Weights
+from zoo.models.stage import layer_weights
+from zoo.models.tensor import tensor_faults
 from zoo.recipe.deepspeed import deepspeed_config
 from zoo.recipe.load import origin
 from zoo.recipe.spec import Recipe
@@ -40,8 +43,9 @@ def ring_two(
 ) -> Checked:
     """Opens data, task and model without a process group; raises a ConfigError with every fault."""
     faults: list[Fault] = []
-    layout = Layout.fit(processes)
+    layout = Layout(1, processes, 1)
     with collected(faults):
+        layout = Layout.fit(processes, recipe.parallel.pipeline.stages, recipe.parallel.tensor)
         faults += launcher_conflicts(recipe, deepspeed_config(recipe, layout), environment)
     faults += device_faults(recipe, device)
     task: Task | None = None
@@ -56,6 +60,7 @@ def ring_two(
         model = build_meta(recipe, task)
         with collected(faults):
             parameter_groups(recipe, model)
+        faults += cut_faults(recipe, model)
         weights, notes = starting_weights(recipe, model)
     if faults:
         raise ConfigError(faults)
@@ -63,9 +68,7 @@ def ring_two(
 
 
 def build_meta(recipe: Recipe, task: Task) -> PreTrainedModel:
-    """The meta model; what transformers refuses of it becomes a fault of the key that asked for
-    it.
-    """
+    """The meta model; what transformers refuses of it is a fault of the key that asked for it."""
     try:
         return meta_model(recipe, task)
     except (ValueError, ImportError) as error:
@@ -75,6 +78,31 @@ def build_meta(recipe: Recipe, task: Task) -> PreTrainedModel:
         found = str(error).splitlines()[0]
         allowed = "eager" if key == "model.attention" else "what the architecture supports"
         raise ConfigError([Fault(origin(recipe, key), key, found, allowed)]) from None
+
+
+def cut_faults(recipe: Recipe, model: PreTrainedModel) -> list[Fault]:
+    """What stages and tensor ranks ask of a model that its family cannot give."""
+    stages, tensor = recipe.parallel.pipeline.stages, recipe.parallel.tensor
+    faults: list[Fault] = []
+
+    def refuse(key: str, found: str, allowed: str) -> None:
+        faults.append(Fault(origin(recipe, key), key, found, allowed))
+
+    family = family_of(model.config)
+    if family is None:
+        known = "1: this family trains whole (those that can be cut: " + ", ".join(FAMILIES) + ")"
+        for key, degree in (("parallel.pipeline.stages", stages), ("parallel.tensor", tensor)):
+            if degree > 1:
+                refuse(key, f"{degree} for {model.config.model_type}", known)
+        return faults
+    positions = len(layer_weights(model, family))
+    if stages > positions:
+        found = f"{stages} for {positions - 2} layers, embedding and head"
+        refuse("parallel.pipeline.stages", found, f"at most {positions}")
+    if tensor > 1:
+        for found, allowed in tensor_faults(model, family, tensor):
+            refuse("parallel.tensor", found, allowed)
+    return faults
 
 
 def device_faults(recipe: Recipe, device: str) -> list[Fault]:

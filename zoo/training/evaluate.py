@@ -13,7 +13,7 @@ from zoo.training.checks import ring_two
 from zoo.training.export import export
 from zoo.training.folder import RECIPE, RunFolder
 from zoo.training.loop import summed
-from zoo.training.run import valid_sets
+from zoo.training.run import sample_batch, valid_sets
 from zoo.training.starting import fitting, open_weights
 from zoo.training.world import device_of, world
 
@@ -42,13 +42,18 @@ def labels_of(exported: Path) -> list[str]:
     return [f"data.labels={json.dumps([names[key] for key in sorted(names, key=int)])}"]
 
 
+def whole(processes: int) -> list[str]:
+    """Changes that let one process score or export what many stages or tensor ranks trained."""
+    return ["parallel.pipeline.stages=1", "parallel.tensor=1"] if processes == 1 else []
+
+
 def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str, float]:
     """The scores of every set of a split (`valid` or `test`): `<set>/<score>`; every rank calls it.
 
     Raises ConfigError where the recipe has no such split.
     """
     place = Place.from_environment()
-    recipe = load_from(folder, changes)
+    recipe = load_from(folder, [*whole(place.world), *changes])
     checked = ring_two(recipe, place.world, device_of(place).type)
     sets = checked.source.valid if split == "valid" else checked.source.test
     if not sets:
@@ -68,6 +73,7 @@ def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str,
             weights,
             here.device,
             steps=1,
+            sample=lambda: sample_batch(recipe, checked.task, next(iter(rows.values()))),
         )
         scores: dict[str, float] = {}
         for name, batches in valid_sets(recipe, checked.layout, checked.task, rows, here).items():
@@ -79,6 +85,6 @@ def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str,
 
 def export_folder(folder: Path, out: Path | None) -> Path:
     """`zoo export`: writes a run's checkpoint as a Hugging Face folder; one process."""
-    recipe = load_from(folder, ())
+    recipe = load_from(folder, whole(1))
     checked = ring_two(recipe, 1)
     return export(RunFolder(folder.absolute()), recipe, checked.task, checked.source, out)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from zoo.data.corrupt import CorruptLimit
 from zoo.data.loader import eval_batches
 from zoo.data.rows import Rows
 from zoo.data.source import Source
@@ -19,8 +20,9 @@ from zoo.recipe.load import expanded
 from zoo.recipe.spec import Recipe
 from zoo.tasks.task import Task
 from zoo.training.card import card
-from zoo.training.checkpoint import Reader, fault_of, folders
+from zoo.training.checkpoint import fault_of, folders
 from zoo.training.folder import METRICS, RECIPE, RunFolder
+from zoo.training.reader import Reader
 
 SOURCE = "checkpoint.txt"
 
@@ -28,14 +30,11 @@ SOURCE = "checkpoint.txt"
 def export(
     folder: RunFolder, recipe: Recipe, task: Task, source: Source, out: Path | None = None
 ) -> Path:
-    """Writes the run's `run.export` checkpoint as a Hugging Face folder (default: `model` in the
-    run).
+    """Writes the `run.export` checkpoint as a Hugging Face folder, `out` or the run's `model`.
 
     The folder holds safetensors, config, tokenizer or processor, recipe.json and a model card; it
-    is
-    written beside, reloaded, compared on one batch (equal logits, else ResumeError), and renamed.
-    An
-    older folder at its place is kept as `.1`, `.2`. One process; no process group.
+    is written beside, reloaded, compared on one batch (equal logits, else ResumeError) and renamed.
+    An older folder at its place is kept as `.1`, `.2`. One process; no process group.
     """
     found = chosen(folder, recipe.run.export)
     out = out or folder.root / "model"
@@ -58,9 +57,7 @@ def export(
 
 
 def chosen(folder: RunFolder, which: str) -> Path:
-    """The newest whole checkpoint, or with `best` the one that `best` names; ResumeError without
-    any.
-    """
+    """The newest whole checkpoint, or the one that `best` names; ResumeError if there is none."""
     whole = [path for path in folders(folder.root) if fault_of(path) is None]
     if which == "best" and (folder.root / "best").exists():
         name = (folder.root / "best").read_text().strip()
@@ -92,10 +89,9 @@ def scores_at(folder: RunFolder, found: Path) -> dict[str, Any]:
 
 def compare(recipe: Recipe, task: Task, rows: Rows, model: PreTrainedModel, part: Path) -> None:
     """Reloads the folder with plain transformers and compares one batch's logits, bit for bit."""
-    run = recipe.run
-    batches = eval_batches(
-        rows, task.example, task.collate, min(4, run.eval_micro_batch, len(rows)), 0, 1, run.seed, 0
-    )
+    run, corrupt = recipe.run, CorruptLimit.of(recipe, rows)
+    size = min(4, run.eval_micro_batch, len(rows))
+    batches = eval_batches(rows, task.example, task.collate, size, 0, 1, run.seed, 0, corrupt)
     inputs = next(iter(batches))["inputs"]
     again = task.model_class.from_pretrained(
         part, attn_implementation=model.config._attn_implementation, dtype=DTYPES[run.precision]

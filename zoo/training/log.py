@@ -58,9 +58,7 @@ class Log:
 
 
 def open_board(folder: RunFolder, step: int) -> Any:
-    """TensorBoard's writer, without what an earlier attempt wrote beyond `step`; None if not
-    installed.
-    """
+    """TensorBoard's writer, rid of what was written beyond `step`; None if not installed."""
     with suppress(ImportError):
         from torch.utils.tensorboard import SummaryWriter
 
@@ -70,9 +68,7 @@ def open_board(folder: RunFolder, step: int) -> Any:
 
 
 def memory_gib(here: Here) -> float:
-    """The largest rank's peak memory: the device's where there is one, else the process's; all
-    ranks call it.
-    """
+    """The largest rank's peak memory, the device's or else the process's; all ranks call it."""
     if here.device.type == "cuda":
         used = torch.cuda.max_memory_allocated(here.device)
     else:

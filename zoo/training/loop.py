@@ -27,9 +27,7 @@ class Stopped(Exception):
 
 @dataclass
 class Fit:
-    """All that the loop holds in its hands; `steps_per_epoch` only serves rhythms and the epoch
-    shown.
-    """
+    """All that the loop holds; `steps_per_epoch` only serves rhythms and the epoch shown."""
 
     recipe: Recipe
     engine: Engine
@@ -46,9 +44,7 @@ class Fit:
     window: list[tuple[float, int, bool]] = field(default_factory=list)
 
     def run(self) -> None:
-        """Trains to the last step; raises Stopped after a stop signal, NonFiniteLoss on a bad
-        loss.
-        """
+        """Trains to the last step; raises Stopped after a signal, NonFiniteLoss on a bad loss."""
         run = self.recipe.run
         if (
             self.progress.step
@@ -143,9 +139,7 @@ class Fit:
         return self.task.score(summed(tallies()))
 
     def better(self, value: float) -> bool:
-        """Whether a headline beats the best so far; BatchNorm and seeds aside, ties keep the
-        older.
-        """
+        """Whether a headline beats the best so far; a tie keeps the older."""
         best = self.progress.best
         if best is None or best != best:
             return True
@@ -172,8 +166,6 @@ def summed(tallies: Iterable[Totals]) -> Totals:
 
 
 def best_metric(recipe: Recipe, task: Task, row: Mapping[str, float]) -> str:
-    """The row's key that decides which checkpoint is best: `run.best_metric`, else the first
-    headline.
-    """
+    """The row's key that says which checkpoint is best: `run.best_metric` or the first headline."""
     chosen = recipe.run.best_metric
     return chosen or next(key for key in row if key.endswith(f"/{task.headline}"))

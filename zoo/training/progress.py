@@ -9,8 +9,7 @@ class Progress:
     """Counts of a run; JSON-ready in both directions.
 
     `samples` are examples seen, `seconds` those of training (resumes added up), `evaluated` the
-    last
-    step that was scored, `best` the best headline so far and `best_step` where it was.
+    last step that was scored, `best` the best headline so far and `best_step` where it was.
     """
 
     step: int = 0

@@ -24,6 +24,7 @@ from zoo.training.folder import RunFolder
 from zoo.training.log import Log
 from zoo.training.loop import Fit, Sets, Stopped
 from zoo.training.progress import Progress
+from zoo.training.reader import Reader
 from zoo.training.world import Here, device_of, say, world
 
 REFUSED, NOT_FINITE = 2, 3
@@ -98,6 +99,7 @@ def train(
         checked.weights,
         here.device,
         prepared.steps,
+        lambda: sample_batch(recipe, task, prepared.train),
     )
     progress = resume(engine, folder, here)
     if progress.step >= prepared.steps:
@@ -131,16 +133,21 @@ def train(
     return code, progress.step
 
 
+def sample_batch(recipe: Recipe, task: Task, rows: Rows) -> Batch:
+    """The first rows as a micro-batch."""
+    size, limit = min(recipe.run.micro_batch, len(rows)), CorruptLimit.of(recipe, rows)
+    batches = eval_batches(rows, task.example, task.collate, size, 0, 1, recipe.run.seed, 0, limit)
+    return next(iter(batches))
+
+
 def resume(engine: Engine, folder: RunFolder, here: Here) -> Progress:
-    """Takes up the newest checkpoint that is whole, or starts at step 0; every rank must call
-    it.
-    """
+    """Takes up the newest checkpoint that is whole, or starts at step 0; every rank calls it."""
     found, messages = checkpoint.newest_whole(folder.root, here)
     for message in messages:
         say(here, message)
     progress = Progress()
     if found is not None:
-        reader = checkpoint.Reader(found)
+        reader = Reader(found)
         counters = reader.counters()
         progress = Progress.from_json(counters["progress"])
         engine.restore(progress.step, counters["engine"], reader.read)

@@ -12,14 +12,13 @@ from zoo.models.fill import NoWeights, Weights
 from zoo.models.weights import FileWeights, weight_files
 from zoo.recipe.load import origin
 from zoo.recipe.spec import Recipe
-from zoo.training.checkpoint import Reader, fault_of, folders
+from zoo.training.checkpoint import fault_of, folders
+from zoo.training.reader import Reader
 
 
 @dataclass(frozen=True)
 class Fitting:
-    """Weights less the tensors that do not fit the model (new heads); says what is left to be
-    filled.
-    """
+    """Weights without the tensors that do not fit the model, which are left to be filled."""
 
     inner: Weights
     fits: frozenset[str]
@@ -73,9 +72,7 @@ def starting_weights(recipe: Recipe, model: PreTrainedModel) -> tuple[Weights, l
 def fitting(
     model: PreTrainedModel, weights: Weights, file: str, key: str
 ) -> tuple[Weights, list[str]]:
-    """The tensors that fit; heads and embeddings may differ in the number of labels or of
-    tokens.
-    """
+    """The tensors that fit; heads and embeddings may differ in their number of labels or tokens."""
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found = {name: weights.shape(name) for name in weights.names() if name in wanted}
     other = {name for name, shape in found.items() if shape != wanted[name]}

@@ -22,9 +22,7 @@ SAME_REQUEST = 5.0  # seconds: launchers send several signals for one wish to st
 
 
 class StopSignals:
-    """Remembers the first SIGTERM or SIGINT; a later one, after five seconds, ends the process at
-    once.
-    """
+    """Remembers the first SIGTERM or SIGINT; one after five seconds ends the process at once."""
 
     def __init__(self) -> None:
         self.number, self.since = 0, 0.0
@@ -38,9 +36,7 @@ class StopSignals:
 
 @dataclass(frozen=True)
 class Here:
-    """This process inside the group: its place, its device, and the few things all ranks do
-    together.
-    """
+    """This process in the group: its place, its device, and what all ranks do together."""
 
     place: Place
     device: torch.device

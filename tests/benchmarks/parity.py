@@ -1,0 +1,120 @@
+"""The parity matrix: every recipe's tiny twin on every layout against one process.
+
+`python -m tests.benchmarks.parity [RECIPE ...] [--layouts NAME ...]` prints a Markdown table; a
+cell holds the largest relative difference of 20 losses and, behind it, of the optimizer's moments
+(largest difference over the largest value of that moment in the model). fp32, dropout off.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from tests.runs import CATALOG, LAYOUTS, SHORT, furthest, losses, train, without_dropout
+from zoo.errors import ConfigError
+from zoo.recipe.load import load_recipe
+from zoo.training.checkpoint import folders
+from zoo.training.checks import ring_two
+from zoo.training.reader import Reader
+
+BAR = 1e-4
+SETTINGS = (*SHORT, "run.save_every=0", "task.augment.mixup=0.0")
+
+
+def settings(path: Path) -> list[str]:
+    """What a twin runs with: four micro-batches a step, no dropout."""
+    recipe = load_recipe(path, tiny=True)
+    words = [
+        word
+        for word in SETTINGS
+        if recipe.task.kind == "image-classification" or "mixup" not in word
+    ]
+    return [*words, f"run.micro_batch={recipe.run.batch // 4}", *without_dropout(path)]
+
+
+def refusal(path: Path, changes: Sequence[str], world: int) -> str | None:
+    """Why a layout is not allowed, or None."""
+    try:
+        ring_two(load_recipe(path, changes, tiny=True), world)
+    except ConfigError as error:
+        return "; ".join(f"{fault.key}: {fault.found}" for fault in error.faults)
+    return None
+
+
+def moments(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
+    """The optimizer's moments of a run's last checkpoint: kind, tensor name, values."""
+    reader = Reader(folders(folder)[0])
+    found: dict[str, dict[str, torch.Tensor]] = {}
+    for key in reader.shapes:
+        kind, _, name = key.partition("/")
+        if kind not in ("param", "buffer"):
+            found.setdefault(kind, {})[name] = reader.whole(key)
+    return found
+
+
+def moment_difference(folder: Path, other: Path) -> float:
+    """The largest difference of a moment over the largest value of its kind in the model."""
+    mine, theirs = moments(folder), moments(other)
+    assert mine.keys() == theirs.keys() and mine
+    return max(
+        max(float((values[n] - theirs[kind][n]).abs().max()) for n in values)
+        / max(float(value.abs().max()) for value in theirs[kind].values())
+        for kind, values in mine.items()
+    )
+
+
+def cell(path: Path, name: str, one: Path, folder: Path) -> tuple[float, float] | str:
+    """Losses' and moments' differences of one layout, or why it is refused."""
+    world, layout = LAYOUTS[name]
+    words = [*settings(path), *layout]
+    reason = refusal(path, words, world)
+    if reason is not None:
+        return reason
+    train(world, path, folder, *words, timeout=900)
+    return furthest(losses(folder), losses(one)), moment_difference(folder, one)
+
+
+def line(path: Path, names: Sequence[str]) -> tuple[str, bool, list[str]]:
+    """One row of the table, whether all cells hold, and the reasons of refusals."""
+    cells, good, reasons = [], True, []
+    with TemporaryDirectory() as root:
+        one = Path(root) / "one"
+        train(1, path, one, *settings(path), timeout=900)
+        for number, name in enumerate(names):
+            found = cell(path, name, one, Path(root) / str(number))
+            if isinstance(found, str):
+                reasons.append(f"{path.stem} on {name}: {found}")
+                cells.append("refused")
+                continue
+            good &= max(found) < BAR
+            cells.append(
+                f"{found[0]:.0e} / {found[1]:.0e}" + ("" if max(found) < BAR else " **no**")
+            )
+    return f"| {path.stem} | " + " | ".join(cells) + " |", good, reasons
+
+
+def main() -> None:
+    """Prints the table, a row as soon as it is known, and then why cells are refused."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recipes", nargs="*", help="stems of recipes; all without any")
+    parser.add_argument("--layouts", nargs="*", default=[*LAYOUTS])
+    words = parser.parse_args()
+    paths = [
+        p for p in sorted(CATALOG.glob("*/*.json")) if p.stem in words.recipes or not words.recipes
+    ]
+    print("| recipe (tiny twin) | " + " | ".join(words.layouts) + " |")
+    print("| --- |" + " --- |" * len(words.layouts), flush=True)
+    holds, refused = True, []
+    for path in paths:
+        text, good, reasons = line(path, words.layouts)
+        print(text, flush=True)
+        holds &= good
+        refused += reasons
+    print("\n".join(["", *refused, "all cells hold" if holds else "NOT all cells hold"]))
+    raise SystemExit(0 if holds else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Small models of every family that tensor ranks can share, with values that leave nothing zero."""
+
+import zlib
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from zoo.models.build import on_meta
+
+WIDTH = {"hidden_size": 64, "num_attention_heads": 8, "num_hidden_layers": 2}
+TEXT = WIDTH | {"vocab_size": 31, "intermediate_size": 96, "max_position_embeddings": 32}
+GROUPED = TEXT | {"num_key_value_heads": 4, "pad_token_id": 0, "tie_word_embeddings": False}
+ENCODER = WIDTH | {"intermediate_size": 96, "num_mel_bins": 16, "subsampling_factor": 4}
+ENCODER |= {"subsampling_conv_channels": 8, "conv_kernel_size": 3}
+KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "bert": ("MaskedLM", "bert", TEXT),
+    "gpt2": ("CausalLM", "gpt2", {"n_embd": 64, "n_head": 8, "n_layer": 2, "vocab_size": 31}),
+    "llama": ("CausalLM", "llama", GROUPED),
+    "qwen3": ("CausalLM", "qwen3", GROUPED | {"head_dim": 16}),
+    "phi3": ("CausalLM", "phi3", GROUPED),
+    "vit": (
+        "ImageClassification",
+        "vit",
+        WIDTH | {"image_size": 8, "patch_size": 4, "intermediate_size": 96, "num_labels": 5},
+    ),
+    "parakeet": ("CTC", "parakeet_ctc", {"vocab_size": 11, "encoder_config": ENCODER}),
+    "wav2vec2-conformer": (
+        "CTC",
+        "wav2vec2-conformer",
+        WIDTH
+        | {"vocab_size": 11, "intermediate_size": 96, "conv_dim": (16, 16), "conv_kernel": (8, 4)}
+        | {"conv_stride": (4, 4), "num_feat_extract_layers": 2, "num_conv_pos_embedding_groups": 4}
+        | {"num_conv_pos_embeddings": 8, "conv_depthwise_kernel_size": 3, "layerdrop": 0.0}
+        | {
+            "mask_time_prob": 0.0,
+            "apply_spec_augment": False,
+            "position_embeddings_type": "relative",
+        },
+    ),
+}
+
+
+def meta(kind: str, dropout: dict[str, float] | None = None, **changes: Any) -> PreTrainedModel:
+    """A model on meta; `dropout` names the probabilities that are not 0."""
+    task, model_type, values = KINDS[kind]
+    config = transformers.AutoConfig.for_model(model_type, **{**values, **changes})
+    for one in (config, getattr(config, "encoder_config", config)):
+        for key in vars(one):
+            if "drop" in key and isinstance(getattr(one, key), float):
+                setattr(one, key, 0.0)
+        for key in ("attn_pdrop", "embd_pdrop", "resid_pdrop", "feat_proj_dropout"):
+            if hasattr(one, key):
+                setattr(one, key, 0.0)
+        for key, value in (dropout or {}).items():
+            assert hasattr(one, key) or one is config, key
+            setattr(one, key, value)
+    return on_meta(getattr(transformers, f"AutoModelFor{task}"), config, "sdpa")
+
+
+def inputs(kind: str) -> dict[str, Tensor]:
+    """Two examples, the second one padded where the family knows padding."""
+    draw = torch.Generator().manual_seed(1)
+    mask = torch.ones(2, 9, dtype=torch.long)
+    mask[1, 6:] = 0
+    if kind == "vit":
+        return {"pixel_values": torch.randn(2, 3, 8, 8, generator=draw)}
+    if kind == "parakeet":
+        sound = torch.randn(2, 36, 16, generator=draw)
+        return {"input_features": sound, "attention_mask": mask.repeat_interleave(4, 1).bool()}
+    if kind == "wav2vec2-conformer":
+        sound = torch.randn(2, 180, generator=draw)
+        return {"input_values": sound, "attention_mask": mask.repeat_interleave(20, 1)}
+    tokens = torch.randint(1, 31, (2, 9), generator=draw)
+    return {"input_ids": tokens, "attention_mask": mask}
+
+
+class Drawn:
+    """Weights by name, biases and norms away from their usual 0 and 1."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
+
+    def names(self) -> frozenset[str]:
+        return frozenset(self.shapes)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        return self.shapes[name]
+
+    def tensor(self, name: str) -> Tensor:
+        draw = torch.Generator().manual_seed(zlib.crc32(name.encode()))
+        shape = self.shapes[name]
+        centre = 1.0 if "norm" in name.lower() and name.endswith("weight") else 0.0
+        spread = 0.15 if len(shape) > 1 else 0.3
+        return centre + spread * torch.randn(shape, generator=draw)

@@ -1,0 +1,123 @@
+"""Stages, tensor ranks and both: the losses of one process, and checkpoints that fit them all."""
+
+import itertools
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.parity import BAR, cell, refusal, settings
+from tests.runs import CATALOG, LAYOUTS, furthest, losses, rows, train
+
+FAMILIES = {
+    "bert": CATALOG / "nlp/bert-base-mnli-finetune.json",
+    "llama": CATALOG / "nlp/llama-mini-shakespeare.json",
+    "vit": CATALOG / "vision/vit-base-imagenet.json",
+    "parakeet": CATALOG / "speech/conformer-ctc-small-librispeech.json",
+}
+PARITY = {
+    "nlp/gpt2-small-openwebtext": ["pipeline-2 x tensor-2 x data-2"],
+    "nlp/bert-base-wikipedia": ["pipeline-2", "tensor-2"],
+    "nlp/llama-mini-shakespeare": ["pipeline-2 x tensor-2", "tensor-2 x data-2"],
+    "vision/resnet50-imagenet": ["pipeline-2"],
+    "vision/vit-base-imagenet": ["pipeline-2 x data-2"],
+    "speech/conformer-ctc-small-librispeech": ["pipeline-2", "tensor-2"],
+    "speech/wav2vec2-conformer-large-librispeech-finetune": ["pipeline-2 x tensor-2"],
+}
+
+
+@pytest.mark.ranks(8)
+@pytest.mark.parametrize("recipe", PARITY)
+def test_stages_and_tensor_ranks_compute_what_one_process_does(recipe: str, tmp_path: Path) -> None:
+    path = CATALOG / f"{recipe}.json"
+    train(1, path, tmp_path / "one", *settings(path))
+    for name in PARITY[recipe]:
+        found = cell(path, name, tmp_path / "one", tmp_path / name)
+        print(f"parity {path.stem} {name}: {found}")
+        assert not isinstance(found, str), found
+        assert max(found) < BAR, (name, found)
+
+
+# Name: processes and layout, as for LAYOUTS; the last speaks for all that hybrids can be.
+ELASTIC = {name: LAYOUTS[name] for name in ("zero-1", "zero-3", "pipeline-2", "tensor-2")}
+ELASTIC["hybrid-2x2x2"] = LAYOUTS["pipeline-2 x tensor-2 x data-2"]
+TARGETS = ELASTIC | {"one": (1, ())}
+FEW = {
+    ("bert", "zero-3", "pipeline-2"),
+    ("llama", "tensor-2", "zero-3"),
+    ("llama", "hybrid-2x2x2", "one"),
+    ("vit", "pipeline-2", "tensor-2"),
+    ("parakeet", "zero-1", "hybrid-2x2x2"),
+    ("parakeet", "pipeline-2", "zero-1"),
+}
+CASES = [
+    (family, saved, resumed)
+    for family, (saved, resumed) in itertools.product(FAMILIES, itertools.product(ELASTIC, TARGETS))
+    if saved != resumed
+]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """whole(family, layout): the folder of an undisturbed run that saved after step 10."""
+    root = tmp_path_factory.mktemp("elastic")
+
+    def folder(family: str, layout: str) -> Path:
+        place = root / family / layout
+        if not place.exists():
+            path, (world, words) = FAMILIES[family], TARGETS[layout]
+            train(world, path, place, *settings(path), *words, "run.save_every=10", "run.keep=9")
+        return place
+
+    return folder
+
+
+@pytest.mark.ranks(8)
+@pytest.mark.parametrize(
+    ("family", "saved", "resumed"),
+    [pytest.param(*case, marks=[] if case in FEW else [pytest.mark.slow]) for case in CASES],
+)
+def test_a_checkpoint_goes_on_under_any_layout(
+    family: str, saved: str, resumed: str, whole: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    folder, path = tmp_path / "run", FAMILIES[family]
+    shutil.copytree(whole(family, saved), folder)
+    shutil.rmtree(folder / "checkpoints" / "step-00000020")
+    shutil.rmtree(folder / "model")
+    world, words = TARGETS[resumed]
+    train(world, path, folder, *settings(path), *words, "run.save_every=10", "run.keep=9")
+    assert list(losses(folder)) == list(range(1, 21)), "a step stands twice or is missing"
+    assert furthest(losses(folder), losses(whole(family, saved))) < BAR
+
+
+@pytest.mark.ranks(2)
+def test_evaluation_in_a_pipeline_gives_the_scores_of_one_process(tmp_path: Path) -> None:
+    path = FAMILIES["parakeet"]
+    words = [*settings(path), "run.steps=4", "run.eval_every=4", "data.max_valid_examples=30"]
+    train(1, path, tmp_path / "one", *words)
+    train(2, path, tmp_path / "two", *words, "parallel.pipeline.stages=2")
+    one, two = (
+        next(row for row in rows(tmp_path / name) if "valid/wer" in row) for name in ("one", "two")
+    )
+    assert one.keys() == two.keys()
+    assert all(abs(one[key] - two[key]) <= 1e-4 * max(1, abs(one[key])) for key in one)
+
+
+@pytest.mark.ranks(2)
+@pytest.mark.parametrize("balance", ["layers", "time"])
+def test_every_balance_computes_the_same(balance: str, tmp_path: Path) -> None:
+    path = FAMILIES["llama"]
+    words = [*settings(path), "run.steps=3"]
+    train(1, path, tmp_path / "one", *words)
+    cut = ["parallel.pipeline.stages=2", f"parallel.pipeline.balance={balance}"]
+    train(2, path, tmp_path / "two", *words, *cut)
+    assert furthest(losses(tmp_path / "two"), losses(tmp_path / "one")) < BAR
+
+
+def test_what_cannot_be_cut_is_refused_with_its_numbers() -> None:
+    vit, resnet = FAMILIES["vit"], CATALOG / "vision/resnet50-imagenet.json"
+    assert "tensor" in str(refusal(vit, ["parallel.tensor=3"], 3))
+    assert "resnet" in str(refusal(resnet, ["parallel.tensor=2"], 2))
+    assert "40 for 2 layers" in str(refusal(vit, ["parallel.pipeline.stages=40"], 40))
+    assert "3 processes" in str(refusal(vit, ["parallel.pipeline.stages=2"], 3))

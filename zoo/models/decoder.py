@@ -1,0 +1,101 @@
+"""Decoders with a pipeline plan upstream: the forward of `<Family>Model`, less others' layers."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import MoeModelOutputWithPast
+
+from zoo.models.stage import Family, Hidden, Stage, layer_names
+
+
+def family(config: PreTrainedConfig) -> Family | None:
+    """The family of a language model whose configuration carries `base_model_pp_plan`, or None."""
+    plan = getattr(config, "base_model_pp_plan", None)
+    if not plan or type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        return None
+    prefix = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)].base_model_prefix
+    front = next(name for name, (taken, _) in plan.items() if taken == ["input_ids"])
+    norm = list(plan)[-1]
+
+    def embed(model: PreTrainedModel, inputs: Mapping[str, Tensor]) -> Hidden:
+        tokens = model.get_submodule(f"{prefix}.{front}")(inputs["input_ids"])
+        return tokens, inputs.get("attention_mask")
+
+    def through(
+        model: PreTrainedModel, stage: Stage, hidden: Tensor, mask: Tensor | None
+    ) -> Tensor:
+        if not (stage.first or stage.local):
+            return hidden
+        others = {*layer_names(model, found)} - {*stage.local}
+        idle = [model.get_submodule(name) for name in (*others, f"{prefix}.{norm}")]
+        with instead(dict.fromkeys(idle, first_argument)), arriving(stage, hidden):
+            out = model.base_model(inputs_embeds=hidden, attention_mask=mask, use_cache=False)
+        return out.last_hidden_state
+
+    def head(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> Tensor:
+        return own_head(model, model.get_submodule(f"{prefix}.{norm}")(hidden), mask)
+
+    split = getattr(config, "base_model_tp_plan", None) or {}
+    found = Family(
+        first=(f"{prefix}.{front}",),
+        layers=f"{prefix}.layers.*",
+        embed=embed,
+        head=head,
+        shared=(f"{prefix}.rotary*",),
+        through=through,
+        tensor={f"{prefix}.{name}": style for name, style in split.items()},
+    )
+    return found
+
+
+def own_head(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> Tensor:
+    """The causal model's own forward around a base model that gives `hidden`: caps and all."""
+    pad = getattr(model.config, "pad_token_id", None) or 0
+    ids = torch.full(hidden.shape[:2], pad + 1, device=hidden.device)
+    if mask is not None:
+        ids = ids - (mask == 0).long()
+    done = MoeModelOutputWithPast(last_hidden_state=hidden)
+    with instead({model.base_model: lambda *args, **options: done}):
+        logits: Tensor = model(input_ids=ids, use_cache=False).logits
+    return logits
+
+
+def first_argument(hidden: Tensor, *args: Any, **options: Any) -> Tensor:
+    """The forward of a module that another stage runs."""
+    return hidden
+
+
+@contextmanager
+def instead(forwards: Mapping[nn.Module, Callable[..., Any]]) -> Iterator[None]:
+    """Other forwards for some modules, for a while."""
+    kept = {module: vars(module).get("forward") for module in forwards}
+    try:
+        for module, forward in forwards.items():
+            module.forward = forward
+        yield
+    finally:
+        for module, own in kept.items():
+            del module.forward
+            if own is not None:
+                module.forward = own
+
+
+@contextmanager
+def arriving(stage: Stage, hidden: Tensor) -> Iterator[None]:
+    """Hands the first local layer what came from the stage before, untouched by the base model."""
+
+    def replaced(module: nn.Module, args: Any, options: Any) -> tuple[Any, Any]:
+        return (hidden, *args[1:]), options
+
+    if stage.first:
+        yield
+        return
+    handle = stage.runs[0].register_forward_pre_hook(replaced, with_kwargs=True)
+    try:
+        yield
+    finally:
+        handle.remove()

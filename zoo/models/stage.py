@@ -1,0 +1,226 @@
+"""Cuts a Hugging Face model into the stages of a pipeline; every tensor keeps its module name."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+Hidden = tuple[Tensor, Tensor | None]
+Received = Tensor | tuple[Tensor, ...]
+
+
+def no_layerdrop(model: PreTrainedModel) -> float:
+    """The share of layers that a step leaves out: none."""
+    return 0.0
+
+
+def nothing(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> dict[str, Any]:
+    """What every layer is given beside the hidden states: nothing."""
+    return {}
+
+
+@dataclass(frozen=True)
+class Family:
+    """How the models of one family run in pieces, and how their matrices are cut; plain data.
+
+    Hidden states (batch, ..., any) and, where something is padded, one mask of bool or integers
+    travel from stage to stage. Tensors under `first` belong to the first stage, those under the
+    modules that `layers` matches to their layer, those under `shared` (which must hold no
+    parameters) to every stage, all others to the last.
+    """
+
+    first: tuple[str, ...]
+    """Module or tensor names, as globs."""
+    layers: str
+    """Glob of the layers' module names; `*` is one part of a name here."""
+    embed: Callable[[PreTrainedModel, Mapping[str, Tensor]], Hidden]
+    """The task's inputs, by name, to what the first layer takes."""
+    head: Callable[[PreTrainedModel, Tensor, Tensor | None], Tensor]
+    """What the last layer gives, and the mask, to the model's logits."""
+    around: Callable[[PreTrainedModel, Tensor, Tensor | None], dict[str, Any]] = nothing
+    """Keyword arguments of every layer (masks, positions), made once a stage."""
+    shared: tuple[str, ...] = ()
+    """Modules without parameters that `around` uses (rotary frequencies, ...), as globs."""
+    layerdrop: Callable[[PreTrainedModel], float] = no_layerdrop
+    """Share of layers left out at random in training (Huang et al. 2016)."""
+    through: Callable[[PreTrainedModel, "Stage", Tensor, Tensor | None], Tensor] | None = None
+    """Runs a stage's layers instead of one after the other with `around`."""
+    tensor: Mapping[str, str] = field(default_factory=dict)
+    """Tensor parallelism in transformers' words: glob of module names to colwise, rowwise, ..."""
+    divided: tuple[str, ...] = ()
+    """Attributes that count what is split (heads, widths): `<glob of modules>:<attribute>`."""
+
+
+def within(name: str, pattern: str) -> bool:
+    """Whether a name is, or lies below, what the glob matches; `*` is one part of the name."""
+    wanted, parts = pattern.split("."), name.split(".")
+    return len(parts) >= len(wanted) and all(map(fnmatchcase, parts, wanted))
+
+
+def layer_names(model: nn.Module, family: Family) -> list[str]:
+    """The module names of the layers, in the order in which they run."""
+    depth = family.layers.count(".")
+    names = (name for name, _ in model.named_modules())
+    return [n for n in names if n.count(".") == depth and within(n, family.layers)]
+
+
+def tensor_names(model: nn.Module) -> list[str]:
+    """All parameters and buffers, tied ones under each of their names."""
+    named = (*model.named_parameters(remove_duplicate=False), *model.named_buffers())
+    return [name for name, _ in named]
+
+
+def positions(model: nn.Module, family: Family) -> dict[str, int | None]:
+    """Where each tensor is used: 0 before the layers, 1.. in one, last after; None everywhere."""
+    layers = layer_names(model, family)
+    numbers = {name: number for number, name in enumerate(layers, 1)}
+    depth = family.layers.count(".") + 1
+    found: dict[str, int | None] = {}
+    for name in tensor_names(model):
+        layer = ".".join(name.split(".")[:depth])
+        if layer in numbers:
+            found[name] = numbers[layer]
+        elif any(within(name, pattern) for pattern in family.first):
+            found[name] = 0
+        elif any(within(name, pattern) for pattern in family.shared):
+            found[name] = None
+        else:
+            found[name] = len(layers) + 1
+    return found
+
+
+def parameter_weights(model: nn.Module, family: Family) -> list[float]:
+    """How many parameters each position holds (embedding, layers, head)."""
+    weights = [0.0] * (len(layer_names(model, family)) + 2)
+    where = positions(model, family)
+    for name, parameter in model.named_parameters():
+        position = where[name]
+        assert position is not None, f"{name} would be trained on every stage apart"
+        weights[position] += parameter.numel()
+    return weights
+
+
+def layer_weights(model: nn.Module, family: Family) -> list[float]:
+    """Every layer counts one, embedding and head nothing."""
+    return [0.0, *[1.0] * len(layer_names(model, family)), 0.0]
+
+
+def balanced(weights: Sequence[float], parts: int) -> list[int]:
+    """Bounds of `parts` contiguous ranges, none empty, whose heaviest is as light as can be.
+
+    Raises ValueError if there are fewer items than parts. Dynamic programming over (parts, items).
+    """
+    count = len(weights)
+    if count < parts:
+        raise ValueError(f"{count} layers cannot make {parts} stages")
+    sums = [0.0]
+    for weight in weights:
+        sums.append(sums[-1] + weight)
+    best = [[(sums[end], [0, end]) for end in range(count + 1)]]
+    for part in range(2, parts + 1):
+        row: list[tuple[float, list[int]]] = [(float("inf"), [])] * part
+        for end in range(part, count + 1):
+            options = (
+                (max(best[-1][cut][0], sums[end] - sums[cut]), [*best[-1][cut][1], end])
+                for cut in range(part - 1, end)
+            )
+            row.append(min(options, key=lambda option: option[0]))
+        best.append(row)
+    return best[-1][count][1]
+
+
+def owned_names(
+    model: PreTrainedModel, family: Family, bounds: Sequence[int], stage: int
+) -> set[str]:
+    """The tensors that a stage needs, sources of tied ones among them."""
+    own = range(bounds[stage], bounds[stage + 1])
+    where = positions(model, family)
+    names = {name for name, position in where.items() if position is None or position in own}
+    ties = dict(model.all_tied_weights_keys)
+    return names | {source for target, source in ties.items() if target in names}
+
+
+def tied_stages(
+    model: PreTrainedModel, family: Family, bounds: Sequence[int]
+) -> dict[str, list[int]]:
+    """Parameters that several stages hold, by name, with those stages in order."""
+    held = [owned_names(model, family, bounds, stage) for stage in range(len(bounds) - 1)]
+    sources = sorted(set(dict(model.all_tied_weights_keys).values()))
+    found = {name: [s for s, names in enumerate(held) if name in names] for name in sources}
+    return {name: stages for name, stages in found.items() if len(stages) > 1}
+
+
+class Stage(nn.Module):
+    """What one rank of a pipeline runs: a contiguous range of a model's positions.
+
+    Takes what the stage before gave (the first: the task's inputs, in the order of `names`) and
+    gives hidden states, with a mask if there is one; the last gives logits. Registers only what
+    it owns, so `parameters()` are this rank's; the model's other tensors stay on meta.
+    """
+
+    def __init__(
+        self, model: PreTrainedModel, family: Family, bounds: Sequence[int], stage: int
+    ) -> None:
+        super().__init__()
+        layers = layer_names(model, family)
+        self.whole = (model,)  # in a tuple: not a child
+        self.family, self.names = family, tuple[str, ...]()
+        begin, end = bounds[stage], bounds[stage + 1]
+        self.first, self.last = begin == 0, end == len(layers) + 2
+        self.local = layers[max(begin - 1, 0) : end - 1]
+        self.runs = [model.get_submodule(name) for name in self.local if name]
+        self.rate = family.layerdrop(model)
+        self.adopt(model, owned_names(model, family, bounds, stage))
+
+    def adopt(self, module: nn.Module, owned: set[str], name: str = "") -> None:
+        """Registers the largest modules that are owned whole, and single tensors of the others."""
+        prefix = f"{name}." if name else ""
+        below = {prefix + key for key in tensor_names(module)}
+        if name and below and below <= owned:
+            self.add_module(name.replace(".", "/"), module)
+            return
+        for key, parameter in module._parameters.items():
+            if parameter is not None and prefix + key in owned:
+                self.register_parameter((prefix + key).replace(".", "/"), parameter)
+        for key, child in module.named_children():
+            if below & owned:
+                self.adopt(child, owned, prefix + key)
+
+    def train(self, mode: bool = True) -> "Stage":
+        """Sets the mode of the whole model: parents of what is owned ask for it too."""
+        super().train(mode)
+        self.whole[0].train(mode)
+        return self
+
+    def forward(self, received: Received) -> Received:
+        """See the class."""
+        model, family = self.whole[0], self.family
+        parts = received if isinstance(received, tuple) else (received,)
+        if self.first:
+            hidden, mask = family.embed(model, dict(zip(self.names, parts, strict=True)))
+        else:
+            hidden, mask = parts[0], parts[1] if len(parts) > 1 else None
+        if family.through is not None:
+            hidden = family.through(model, self, hidden, mask)
+        else:
+            hidden = self.pass_layers(hidden, family.around(model, hidden, mask))
+        if self.last:
+            return family.head(model, hidden, mask)
+        return hidden if mask is None else (hidden, mask)
+
+    def pass_layers(self, hidden: Tensor, context: dict[str, Any]) -> Tensor:
+        """The stage's layers, one after the other."""
+        for layer in self.kept():
+            found = layer(hidden, **context)
+            hidden = found[0] if isinstance(found, tuple) else found
+        return hidden
+
+    def kept(self) -> Iterator[nn.Module]:
+        """The layers less those that LayerDrop leaves out of this pass."""
+        for layer in self.runs:
+            if not self.training or not self.rate or float(torch.rand([])) >= self.rate:
+                yield layer
