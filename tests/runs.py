@@ -77,15 +77,18 @@ def without_dropout(path: Path) -> list[str]:
 
 # Name: how many processes, and what the recipe says of the layout.
 LAYOUTS: dict[str, tuple[int, tuple[str, ...]]] = {
-    "data-2": (2, ()),
+    "data-2": (2, ("parallel.zero.stage=0",)),
     "zero-1": (2, ("parallel.zero.stage=1",)),
     "zero-2": (2, ("parallel.zero.stage=2",)),
     "zero-3": (2, ("parallel.zero.stage=3",)),
-    "pipeline-2": (2, ("parallel.pipeline.stages=2",)),
+    "pipeline-2": (2, ("parallel.pipeline.stages=2", "parallel.zero.stage=0")),
     "pipeline-2 x data-2": (4, ("parallel.pipeline.stages=2", "parallel.zero.stage=1")),
-    "tensor-2": (2, ("parallel.tensor=2",)),
+    "tensor-2": (2, ("parallel.tensor=2", "parallel.zero.stage=0")),
     "tensor-2 x data-2": (4, ("parallel.tensor=2", "parallel.zero.stage=1")),
-    "pipeline-2 x tensor-2": (4, ("parallel.pipeline.stages=2", "parallel.tensor=2")),
+    "pipeline-2 x tensor-2": (
+        4,
+        ("parallel.pipeline.stages=2", "parallel.tensor=2", "parallel.zero.stage=0"),
+    ),
     "pipeline-2 x tensor-2 x data-2": (
         8,
         ("parallel.pipeline.stages=2", "parallel.tensor=2", "parallel.zero.stage=1"),

@@ -20,18 +20,20 @@ from zoo.training.checks import ring_two
 from zoo.training.reader import Reader
 
 BAR = 1e-4
-SETTINGS = (*SHORT, "run.save_every=0", "task.augment.mixup=0.0")
+
+
+# ResNet at its twins' own rate (2e-3) amplifies another order of additions a thousandfold within
+# ten steps (a ReLU at its kink flips); a quarter of the rate does not.
+CALM = "optimizer.params.lr=5e-4"
 
 
 def settings(path: Path) -> list[str]:
-    """What a twin runs with: four micro-batches a step, no dropout."""
+    """What a twin runs with: four micro-batches a step, no dropout, no mixup."""
     recipe = load_recipe(path, tiny=True)
-    words = [
-        word
-        for word in SETTINGS
-        if recipe.task.kind == "image-classification" or "mixup" not in word
-    ]
-    return [*words, f"run.micro_batch={recipe.run.batch // 4}", *without_dropout(path)]
+    words = [*SHORT, f"run.micro_batch={recipe.run.batch // 4}", *without_dropout(path)]
+    if recipe.task.kind == "image-classification":
+        words.append("task.augment.mixup=0.0")
+    return [*words, CALM] if recipe.model.config["model_type"] == "resnet" else words
 
 
 def refusal(path: Path, changes: Sequence[str], world: int) -> str | None:
