@@ -1,5 +1,6 @@
 """A run goes on where it stopped: on its own layout bit by bit, on another within rounding."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -8,6 +9,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -67,23 +69,48 @@ def test_a_checkpoint_of_one_layout_goes_on_in_another(
 
 def test_a_run_killed_anywhere_ends_like_an_undisturbed_one(tmp_path: Path) -> None:
     kills = int(os.environ.get("ZOO_KILLS", "6"))
-    words = [*COMMON, "run.steps=60", "run.save_every=2", "run.eval_every=10"]
+    words = [*COMMON, f"run.steps={10 * kills}", "run.save_every=2", "run.eval_every=10"]
     train(1, RECIPE, tmp_path / "calm", *words)
-    folder, rng, killed = tmp_path / "killed", random.Random(0), 0
-    while killed < kills:
+    folder, rng, torn = tmp_path / "killed", random.Random(0), []
+    for number in range(kills):
+        since = time.time()
         process = started(run_twin, RECIPE, [f"run.folder={folder}", *words])
-        process.join(rng.uniform(1.5, 3.5))
-        if process.exitcode is not None:
-            break
+        if number % 2:
+            process.join(rng.uniform(1.5, 3.5))
+        else:
+            wait_for_save(process, folder, since, rng.randint(1, 4))
+            time.sleep(rng.choice([0.0, 0.001, 0.003]))
+        assert process.exitcode is None, "the run ended before it could be killed"
         process.kill()
         process.join()
-        killed += 1
-    assert killed, "the run ended before it could be killed"
+        torn += saves_begun(folder, since)
+    print(f"{len(torn)} of {kills} kills tore a save: {torn}")
+    assert torn, "no kill fell inside a save"
     train(1, RECIPE, folder, *words)
     assert losses(folder) == losses(tmp_path / "calm")
     assert [row for row in rows(folder) if "valid/loss" in row] == [
         row for row in rows(tmp_path / "calm") if "valid/loss" in row
     ]
+
+
+def saves_begun(folder: Path, since: float) -> set[str]:
+    """The checkpoints that are being written, or were when the run was killed, after `since`."""
+    found = set()
+    for part in (folder / "checkpoints").glob(".step-*.part"):
+        with contextlib.suppress(FileNotFoundError):  # it has just become a whole one
+            found |= {part.name} if part.stat().st_mtime > since else set()
+    return found
+
+
+def wait_for_save(process: BaseProcess, folder: Path, since: float, count: int) -> None:
+    """Returns when the run is seen inside a save for the `count`-th time, or has ended."""
+    seen: set[str] = set()
+    while process.exitcode is None:
+        new = saves_begun(folder, since) - seen
+        seen |= new
+        if new and len(seen) >= count:
+            return
+        time.sleep(0.0002)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

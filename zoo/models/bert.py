@@ -1,10 +1,9 @@
-"""BERT in pieces: the forward of BertModel, BertForMaskedLM and BertForSequenceClassification."""
+"""BERT in pieces: the forward of BertModel and of its heads over tokens and over texts."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
-from transformers.masking_utils import create_bidirectional_mask
 
 from zoo.models.stage import Family, Hidden
 
@@ -20,8 +19,14 @@ def embed(model: Any, inputs: Mapping[str, Tensor]) -> Hidden:
 
 
 def around(model: Any, hidden: Tensor, mask: Tensor | None) -> dict[str, Any]:
-    """The mask as attention takes it."""
-    made = create_bidirectional_mask(config=model.config, inputs_embeds=hidden, attention_mask=mask)
+    """The mask as attention takes it, causal where the configuration says `is_decoder`."""
+    made, _ = model.bert._create_attention_masks(
+        attention_mask=mask,
+        encoder_attention_mask=None,
+        embedding_output=hidden,
+        encoder_hidden_states=None,
+        past_key_values=None,
+    )
     return {"attention_mask": made}
 
 

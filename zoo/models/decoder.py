@@ -12,10 +12,27 @@ from transformers.modeling_outputs import MoeModelOutputWithPast
 from zoo.models.stage import Family, Hidden, Stage, layer_names
 
 
+# What travels between their layers is more than hidden states: chosen keys, streams, per-layer
+# embeddings, keys and values of earlier layers, cycles over the same layers.
+MORE_THAN_HIDDEN = frozenset(
+    {
+        "deepseek_v4",
+        "gemma3n_text",
+        "gemma4_text",
+        "gemma4_unified_text",
+        "glm_moe_dsa",
+        "hrm_text",
+        "hy_v4",
+    }
+)
+
+
 def family(config: PreTrainedConfig) -> Family | None:
     """The family of a language model whose configuration carries `base_model_pp_plan`, or None."""
     plan = getattr(config, "base_model_pp_plan", None)
     if not plan or type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        return None
+    if config.model_type in MORE_THAN_HIDDEN:
         return None
     prefix = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)].base_model_prefix
     front = next(name for name, (taken, _) in plan.items() if taken == ["input_ids"])
@@ -53,7 +70,11 @@ def family(config: PreTrainedConfig) -> Family | None:
 
 
 def own_head(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> Tensor:
-    """The causal model's own forward around a base model that gives `hidden`: caps and all."""
+    """The logits of the model's own forward around a base model that gives `hidden`: caps and all.
+
+    Token ids, from which sequence classification upstream finds the last token of each text, are
+    stand-ins made from the mask: unlike there, a text's own pad token at its end is no padding.
+    """
     pad = getattr(model.config, "pad_token_id", None) or 0
     ids = torch.full(hidden.shape[:2], pad + 1, device=hidden.device)
     if mask is not None:

@@ -1,4 +1,4 @@
-"""GPT-2 in pieces: the forward of GPT2Model and GPT2LMHeadModel."""
+"""GPT-2 in pieces: the forward of GPT2Model, GPT2LMHeadModel and GPT2ForSequenceClassification."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from transformers.masking_utils import create_causal_mask
 
+from zoo.models.decoder import own_head
 from zoo.models.stage import Family, Hidden
 
 LAYER = "transformer.h.*"
@@ -37,9 +38,8 @@ def around(model: Any, hidden: Tensor, mask: Tensor | None) -> dict[str, Any]:
 
 
 def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Tensor:
-    """Logits over the vocabulary."""
-    found: Tensor = model.lm_head(model.transformer.ln_f(hidden))
-    return found
+    """Logits over the vocabulary, or over the classes from the last token."""
+    return own_head(model, model.transformer.ln_f(hidden), mask)
 
 
 FAMILY = Family(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -94,13 +95,16 @@ def positions(model: nn.Module, family: Family) -> dict[str, int | None]:
 
 
 def parameter_weights(model: nn.Module, family: Family) -> list[float]:
-    """How many parameters each position holds (embedding, layers, head)."""
+    """How many parameters each position holds (embedding, layers, head), tied ones in each."""
     weights = [0.0] * (len(layer_names(model, family)) + 2)
     where = positions(model, family)
-    for name, parameter in model.named_parameters():
+    counted: set[tuple[int, int]] = set()
+    for name, parameter in model.named_parameters(remove_duplicate=False):
         position = where[name]
         assert position is not None, f"{name} would be trained on every stage apart"
-        weights[position] += parameter.numel()
+        if (position, id(parameter)) not in counted:
+            counted.add((position, id(parameter)))
+            weights[position] += parameter.numel()
     return weights
 
 
@@ -112,25 +116,25 @@ def layer_weights(model: nn.Module, family: Family) -> list[float]:
 def balanced(weights: Sequence[float], parts: int) -> list[int]:
     """Bounds of `parts` contiguous ranges, none empty, whose heaviest is as light as can be.
 
-    Raises ValueError if there are fewer items than parts. Dynamic programming over (parts, items).
+    Among those the second heaviest is as light as can be, and so on: no range is left without a
+    layer while another has one to spare. Raises ValueError if there are fewer items than parts.
+    Dynamic programming over (parts, items).
     """
     count = len(weights)
     if count < parts:
-        raise ValueError(f"{count} layers cannot make {parts} stages")
-    sums = [0.0]
-    for weight in weights:
-        sums.append(sums[-1] + weight)
-    best = [[(sums[end], [0, end]) for end in range(count + 1)]]
+        raise ValueError(f"{count} positions cannot make {parts} stages")
+    sums = [0.0, *accumulate(weights)]
+    best = {end: ([sums[end]], [0, end]) for end in range(1, count + 1)}
     for part in range(2, parts + 1):
-        row: list[tuple[float, list[int]]] = [(float("inf"), [])] * part
+        longer = {}
         for end in range(part, count + 1):
             options = (
-                (max(best[-1][cut][0], sums[end] - sums[cut]), [*best[-1][cut][1], end])
+                (sorted([*best[cut][0], sums[end] - sums[cut]], reverse=True), [*best[cut][1], end])
                 for cut in range(part - 1, end)
             )
-            row.append(min(options, key=lambda option: option[0]))
-        best.append(row)
-    return best[-1][count][1]
+            longer[end] = min(options)
+        best = longer
+    return best[count][1]
 
 
 def owned_names(
@@ -172,7 +176,7 @@ class Stage(nn.Module):
         begin, end = bounds[stage], bounds[stage + 1]
         self.first, self.last = begin == 0, end == len(layers) + 2
         self.local = layers[max(begin - 1, 0) : end - 1]
-        self.runs = [model.get_submodule(name) for name in self.local if name]
+        self.runs = [model.get_submodule(name) for name in self.local]
         self.rate = family.layerdrop(model)
         self.adopt(model, owned_names(model, family, bounds, stage))
 

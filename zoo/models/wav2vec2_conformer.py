@@ -50,6 +50,7 @@ def layerdrop(model: Any) -> float:
     return float(model.config.layerdrop)
 
 
+# `self_attn.num_heads` stays whole: only rotary positions read it, before the projections.
 FAMILY = Family(
     first=(
         f"{BASE}.feature_extractor",
@@ -76,5 +77,4 @@ FAMILY = Family(
         f"{LAYER}.ffn2.intermediate_dense": "colwise",
         f"{LAYER}.ffn2.output_dense": "rowwise",
     },
-    divided=(f"{LAYER}.self_attn:num_heads",),
 )
