@@ -1,8 +1,7 @@
 """What the zoo's loop costs: steps per second against a bare PyTorch loop, in one run, in turn.
 
 `python -m tests.benchmarks.overhead [--pairs 5]` prints the ratio (1 = as fast as the bare loop)
-for a long and a
-short step, one process, and each ZeRO stage beside it.
+for a long and a short step, one process, and each ZeRO stage beside it.
 """
 
 import argparse
@@ -35,10 +34,8 @@ def recipe_of(size: str, stage: int) -> Recipe:
     return load_recipe(path, [*changes, f"run.micro_batch={batch}"], tiny=True)
 
 
-def zoo_step(recipe: Recipe, root: Path) -> tuple[Callable[[], None], Any, Any]:
-    """One turn of the real loop, with its bookkeeping; the engine and an endless supply of
-    batches.
-    """
+def zoo_step(recipe: Recipe, root: Path, place: Place) -> tuple[Callable[[], None], Any, Any]:
+    """One turn of the real loop with its bookkeeping, what was checked, and more batches."""
     from zoo.engines.build import build_engine
     from zoo.training.checks import ring_two
     from zoo.training.folder import RunFolder
@@ -48,9 +45,9 @@ def zoo_step(recipe: Recipe, root: Path) -> tuple[Callable[[], None], Any, Any]:
     from zoo.training.run import prepare, training_batches
     from zoo.training.world import Here
 
-    checked = ring_two(recipe, 1)
+    checked = ring_two(recipe, place.world)
     prepared = prepare(recipe, checked)
-    here = Here(Place(), torch.device("cpu"))
+    here = Here(place, torch.device("cpu"))
     engine = build_engine(
         recipe, checked.layout, here.place, checked.task, checked.model, checked.weights,
         here.device, prepared.steps,
@@ -71,7 +68,7 @@ def zoo_step(recipe: Recipe, root: Path) -> tuple[Callable[[], None], Any, Any]:
             fit.write_row(done)
 
     more = training_batches(recipe, checked, prepared, Progress(), here)
-    return step, (checked, recipe), more
+    return step, checked, more
 
 
 def bare_step(checked: Any, recipe: Recipe, batches: Any) -> Callable[[], None]:
@@ -113,7 +110,7 @@ def measure(size: str, stage: int, pairs: int) -> str:
     """One line of the table: the bare step and the median ratio of alternating pairs."""
     recipe = recipe_of(size, stage)
     with TemporaryDirectory() as root:
-        ours, (checked, _), batches = zoo_step(recipe, Path(root))
+        ours, checked, batches = zoo_step(recipe, Path(root), Place())
         bare = bare_step(checked, recipe, batches)
         seconds(ours, 3), seconds(bare, 3)
         turns = max(5, round(2.0 / seconds(bare, 5)))

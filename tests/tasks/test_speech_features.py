@@ -6,7 +6,7 @@ from transformers import AutoConfig, AutoFeatureExtractor, AutoModelForCTC, Para
 from zoo.errors import ConfigError
 from zoo.recipe.spec_task import SpecAugment, SpeechAugment
 from zoo.tasks.build import build_task
-from zoo.tasks.speech_augment import augmented, masked, resampled
+from zoo.tasks.speech_augment import augmented, centred, masked, resampled
 from zoo.tasks.speech_features import features_of, least_samples, output_lengths, stacked
 
 WAV2VEC2 = {
@@ -154,6 +154,14 @@ def test_silence_stands_at_both_ends():
     assert found.sum() == 800
     assert found[0] == found[-1] == 0
     assert len(found) <= 800 + 2 * 800
+
+
+def test_evaluation_hears_the_silence_usual_in_training():
+    clip = np.ones(800, dtype=np.float32)
+    found = centred(clip, 8000, SpeechAugment(silence=0.1))
+    assert len(found) == 800 + 2 * 400
+    assert found[400:-400].min() == 1 and found.sum() == 800
+    assert centred(clip, 8000, SpeechAugment()) is clip
 
 
 def test_spec_augment_hides_bands_and_stretches():

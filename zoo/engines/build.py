@@ -18,6 +18,7 @@ from deepspeed.utils import logger
 from torch import nn
 from transformers import PreTrainedModel
 
+from zoo.engines.allocator import nothing_kept
 from zoo.engines.engine import Batch
 from zoo.engines.groups import Groups, model_parallel_unit
 from zoo.engines.holdings import full_shapes, holdings
@@ -154,7 +155,8 @@ def fill_model(
     if cut.bounds and cut.family is not None:
         stage = groups.layout.stage(groups.rank)
         wanted = owned_names(model, cut.family, cut.bounds, stage).__contains__
-    fill(model, recipe.run.seed, weights, device, settle, wanted)
+    with nothing_kept():
+        fill(model, recipe.run.seed, weights, device, settle, wanted)
 
 
 def build_engine(
@@ -178,6 +180,7 @@ def build_engine(
     config = deepspeed_config(recipe, layout)
     groups = Groups.of(layout, place.rank)
     model = apply_batch_norm(model, recipe.model.batch_norm)
+    model.config.use_cache = False  # nobody reads keys and values again; exports keep it
     shapes = full_shapes(model)
     cut = cut_model(model, recipe.parallel.pipeline.balance, groups, sample, device)
     fill_model(model, recipe, weights, device, config, cut, groups)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,7 +11,6 @@ from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, PreTrainedConfig, PreTrain
 from transformers.modeling_outputs import MoeModelOutputWithPast
 
 from zoo.models.stage import Family, Hidden, Stage, layer_names
-
 
 # What travels between their layers is more than hidden states: chosen keys, streams, per-layer
 # embeddings, keys and values of earlier layers, cycles over the same layers.
@@ -69,6 +69,13 @@ def family(config: PreTrainedConfig) -> Family | None:
     return found
 
 
+@dataclass
+class Done(MoeModelOutputWithPast):
+    """A base model's answer with every name that a causal model may ask for."""
+
+    cross_attentions: None = None
+
+
 def own_head(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> Tensor:
     """The logits of the model's own forward around a base model that gives `hidden`: caps and all.
 
@@ -79,7 +86,7 @@ def own_head(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> Ten
     ids = torch.full(hidden.shape[:2], pad + 1, device=hidden.device)
     if mask is not None:
         ids = ids - (mask == 0).long()
-    done = MoeModelOutputWithPast(last_hidden_state=hidden)
+    done = Done(last_hidden_state=hidden)
     with instead({model.base_model: lambda *args, **options: done}):
         logits: Tensor = model(input_ids=ids, use_cache=False).logits
     return logits

@@ -139,7 +139,7 @@ class SpeechAugment(Spec):
     noise: Range | Off = False
     """White noise: signal-to-noise ratio in dB."""
     silence: Amount = 0.0
-    """Up to this many seconds of silence at both ends."""
+    """Up to this many seconds of silence at both ends; in evaluation half of that."""
 
 
 class CTCSpec(Spec):

@@ -17,7 +17,7 @@ from zoo.models.config import family_config, model_config
 from zoo.recipe.spec import CTCSpec, Recipe
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import ratio
-from zoo.tasks.speech_augment import augmented, masked, resampled
+from zoo.tasks.speech_augment import augmented, centred, masked, resampled
 from zoo.tasks.speech_features import (
     SPECTROGRAM,
     WAVEFORM,
@@ -110,8 +110,7 @@ class CTC(Task):
         rate = int(self.extractor.sampling_rate)
         audio = resampled(row["audio"], row["sampling_rate"], rate)
         augment = self.spec.augment
-        if training:
-            audio = augmented(audio, rate, augment, rng)
+        audio = augmented(audio, rate, augment, rng) if training else centred(audio, rate, augment)
         if len(audio) < self.shortest:
             raise CorruptExample(f"a clip of {len(audio)} samples; {self.shortest} are needed")
         features = features_of(self.extractor, audio)

@@ -13,11 +13,15 @@ def augmented(
     if augment.speed != (1.0, 1.0):
         audio = _faster(audio, rng.uniform(*augment.speed))
     if augment.silence:
-        ends = (rng.uniform(0, augment.silence, 2) * rate).astype(int)
-        audio = np.pad(audio, (int(ends[0]), int(ends[1])))
+        audio = _between(audio, rate, rng.uniform(0, augment.silence, 2))
     if augment.noise:
         audio = _noisy(audio, rng.uniform(*augment.noise), rng)
     return audio.astype(np.float32, copy=False)
+
+
+def centred(audio: np.ndarray, rate: int, augment: SpeechAugment) -> np.ndarray:
+    """The clip as evaluation hears it: between silences of the length usual in training."""
+    return _between(audio, rate, np.full(2, augment.silence / 2)) if augment.silence else audio
 
 
 def masked(features: Tensor, augment: SpecAugment, rng: np.random.Generator) -> Tensor:
@@ -44,6 +48,11 @@ def resampled(audio: np.ndarray, rate: int, wanted: int) -> np.ndarray:
 
     divisor = int(np.gcd(rate, wanted))
     return resample_poly(audio, wanted // divisor, rate // divisor).astype(np.float32)
+
+
+def _between(audio: np.ndarray, rate: int, seconds: np.ndarray) -> np.ndarray:
+    before, after = (seconds * rate).astype(int)
+    return np.pad(audio, (int(before), int(after)))
 
 
 def _faster(audio: np.ndarray, factor: float) -> np.ndarray:
