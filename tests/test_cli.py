@@ -42,6 +42,9 @@ QUICK = [
     ("show", RECIPE, "--deepspeed", "--world-size", "4"),
     ("check", RECIPE, "--tiny"),
     ("explain", RECIPE, "optimizer.params.lr"),
+    ("compat",),
+    ("compat", RECIPE, "--tiny", "parallel=pipeline-2"),
+    ("compat", RECIPE, "--json"),
     ("schema",),
 ]
 

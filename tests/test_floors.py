@@ -10,11 +10,12 @@ ZOO = Path(__file__).parents[1] / "zoo"
 MAY = {
     "errors": set(),
     "layout": {"errors"},
+    "compression": {"errors"},
     "recipe": {"layout", "errors"},
     "data": {"recipe", "layout", "errors"},
     "models": {"recipe", "layout", "errors"},
     "tasks": {"data", "models", "recipe", "layout", "errors"},
-    "engines": {"tasks", "data", "models", "recipe", "layout", "errors"},
+    "engines": {"compression", "tasks", "data", "models", "recipe", "layout", "errors"},
     "launching": {"recipe", "layout", "errors"},
     "training": {"engines", "tasks", "data", "models", "recipe", "launching", "layout", "errors"},
 }

@@ -143,6 +143,30 @@ def explain(
 
 
 @app.command()
+def compat(
+    recipe: Annotated[
+        str | None, typer.Argument(metavar="[RECIPE]", help="Absent: what every family can do.")
+    ] = None,
+    changes: ChangesArgument = None,
+    tiny: TinyOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Show which layouts, precisions and optimizers go with a recipe, and why others do not."""
+    from zoo.recipe.compat import matrix
+    from zoo.recipe.compat_families import families_page
+    from zoo.recipe.compat_show import matrix_page
+
+    page = matrix_page(matrix(recipe, changes or (), tiny)) if recipe else families_page()
+    if as_json:
+        print(json.dumps(page.content, indent=2))
+        return
+    for heads, rows in page.tables:
+        _table(heads, rows)
+        print()
+    print("\n".join(page.lines))
+
+
+@app.command()
 def train(
     recipe: RecipeArgument,
     changes: ChangesArgument = None,

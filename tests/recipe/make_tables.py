@@ -1,6 +1,6 @@
 """Writes zoo/recipe/tables/*.json from the classes of DeepSpeed and transformers; tests compare.
 
-Run `python tests/recipe/make_tables.py` after an upgrade of either.
+Run `python tests/recipe/make_tables.py` after an upgrade of either, or a change of zoo/models.
 """
 
 import enum
@@ -141,6 +141,46 @@ def processor_table() -> dict[str, Any]:
     return {**{name: {} for name in sorted(names)}, **IMAGES}
 
 
+def families_table() -> dict[str, Any]:
+    """By model type: tasks that have a head for it, and how the zoo cuts it, if it does.
+
+    `family` is the file of zoo/models that speaks for it; without one it trains whole, `more` if
+    only because its layers pass on more than hidden states. `tensor` says whether there is a plan
+    for tensor ranks, `uncut` which of the plan's styles the zoo does not cut.
+    """
+    from transformers import CONFIG_MAPPING
+
+    from zoo.tasks.build import TASKS
+
+    heads: dict[str, list[str]] = {}
+    for task, kind in TASKS.items():
+        for model_type in kind.model_class._model_mapping._model_mapping:  # type: ignore[attr-defined]
+            heads.setdefault(model_type, []).append(task)
+    known = {name: tasks for name, tasks in sorted(heads.items()) if name in CONFIG_MAPPING}
+    found = {name: _family(name, tasks) for name, tasks in known.items()}
+    return {name: entry for name, entry in found.items() if entry is not None}
+
+
+def _family(model_type: str, tasks: list[str]) -> dict[str, Any] | None:
+    from huggingface_hub.errors import StrictDataclassError
+    from transformers import CONFIG_MAPPING
+
+    from zoo.models.decoder import MORE_THAN_HIDDEN
+    from zoo.models.families import family_of
+    from zoo.models.split import COLUMNS, REPLICATED, ROWS
+
+    try:
+        family = family_of(CONFIG_MAPPING[model_type]())
+    except StrictDataclassError:  # no configuration without words of its own: not known here
+        return None
+    if family is None:
+        return {"tasks": tasks} | ({"more": True} if model_type in MORE_THAN_HIDDEN else {})
+    file = family.embed.__module__.rpartition(".")[2]
+    uncut = sorted(set(family.tensor.values()) - {*COLUMNS, *ROWS, REPLICATED})
+    found = {"tasks": tasks, "family": file, "tensor": bool(family.tensor)}
+    return found | ({"uncut": uncut} if uncut else {})
+
+
 def write(name: str, table: dict[str, Any]) -> None:
     """One table as JSON, one key of the outer objects a line."""
     (TABLES / f"{name}.json").write_text(as_text(table), encoding="ascii")
@@ -151,7 +191,12 @@ def as_text(table: dict[str, Any]) -> str:
     return json.dumps(table, indent=None, sort_keys=True).replace('}, "', '},\n "') + "\n"
 
 
-TABLE_MAKERS = {"zero": zero_table, "model": model_table, "processor": processor_table}
+TABLE_MAKERS = {
+    "zero": zero_table,
+    "model": model_table,
+    "processor": processor_table,
+    "families": families_table,
+}
 
 if __name__ == "__main__":
     for name, make in TABLE_MAKERS.items():

@@ -22,6 +22,10 @@ SPEECH: dict[str, Any] = {
 }
 ZERO = "parallel.zero."
 TWO_STAGES = "parallel.pipeline.stages=2"
+KIND = "parallel.compression.kind"
+LAMB = ["optimizer.type=OneBitLamb", "optimizer.params.freeze_step=0.1"]
+WARMUP = ["optimizer.scheduler.type=WarmupLR", "optimizer.scheduler.params.warmup_num_steps=10"]
+WHOLE = ["model.config.model_type=opt"]
 # Sections laid over the good recipe, then words of the command line.
 BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "length": ({"run": {**RUN, "epochs": 1}}, []),
@@ -34,6 +38,29 @@ BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
         [TWO_STAGES, "parallel.tensor=2", f"{ZERO}stage=0", "run.precision=bf16"],
     ),
     "norm of slices": ({}, ["parallel.tensor=2", f"{ZERO}stage=0", "run.precision=fp16"]),
+    "stages of a whole family": ({}, [*WHOLE, TWO_STAGES]),
+    "owners of means": ({}, [*LAMB, f"{ZERO}stage=1"]),
+    "means of a cut model": ({}, [*LAMB, f"{ZERO}stage=0", "parallel.tensor=2"]),
+    "one exchange": ({}, [*LAMB, f"{ZERO}stage=0", f"{KIND}=int8"]),
+    "whole gradients": ({}, [f"{ZERO}stage=1", f"{KIND}=int8"]),
+    "copies on tensor ranks": ({}, [f"{ZERO}stage=0", f"{KIND}=int8", "parallel.tensor=2"]),
+    "compressors of a pipeline": ({}, [f"{ZERO}stage=0", f"{KIND}=local-sgd", TWO_STAGES]),
+    "one overflow": ({}, [f"{ZERO}stage=0", f"{KIND}=int8", "run.precision=fp16"]),
+    "rough gradients": ({}, [f"{ZERO}stage=0", f"{KIND}=top-k", "optimizer.type=Lion"]),
+    "a frozen maximum": (
+        {},
+        [f"{ZERO}stage=0", f"{KIND}=power-sgd", "optimizer.params.amsgrad=true"],
+    ),
+    "velocity": (
+        {},
+        [f"{ZERO}stage=0", f"{KIND}=top-k", "optimizer.type=SGD", "optimizer.params.dampening=0.1"],
+    ),
+    "something to compress": ({}, ["optimizer.type=OneBitAdam", f"{ZERO}stage=0", "run.steps=9"]),
+    "a settled variance": (
+        {},
+        [*LAMB, f"{ZERO}stage=0", "run.steps=90", *WARMUP],
+    ),
+    "slices of a whole family": ({}, [*WHOLE, "parallel.tensor=2"]),
     "optimizer offload": ({}, [f"{ZERO}stage=0", f"{ZERO}offload_optimizer.device=cpu"]),
     "parameter offload": ({}, [f"{ZERO}offload_param.device=cpu"]),
     "optimizer state in memory": ({}, [f"{ZERO}offload_optimizer.device=nvme"]),

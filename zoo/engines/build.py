@@ -18,13 +18,16 @@ from deepspeed.utils import logger
 from torch import nn
 from transformers import PreTrainedModel
 
+from zoo.compression.moments import MomentOptimizer
 from zoo.engines.allocator import nothing_kept
+from zoo.engines.build_exchange import build_exchange
 from zoo.engines.engine import Batch
 from zoo.engines.groups import Groups, model_parallel_unit
 from zoo.engines.holdings import full_shapes, holdings
 from zoo.engines.optimizer import build_optimizer
 from zoo.engines.pipe import Pipeline, PipelineEngine
 from zoo.engines.schedule import build_schedule
+from zoo.engines.state import set_counters
 from zoo.engines.zero import ZeroEngine
 from zoo.layout import Layout, Part, Place
 from zoo.models.build import apply_batch_norm, batch_norms, freeze, on_meta
@@ -185,7 +188,8 @@ def build_engine(
     cut = cut_model(model, recipe.parallel.pipeline.balance, groups, sample, device)
     fill_model(model, recipe, weights, device, config, cut, groups)
     module, tied = staged(model, cut, groups)
-    optimizer = build_optimizer(recipe, model)
+    optimizer = build_optimizer(recipe, model, groups.data, steps)
+    fresh = optimizer.counters() if isinstance(optimizer, MomentOptimizer) else {}
     schedule = build_schedule(optimizer, resolve_scheduler(recipe, steps))
     buffers = fp32_buffers(module)
     engine, *_ = deepspeed.initialize(
@@ -200,10 +204,15 @@ def build_engine(
     if not engine.zero_optimization() and recipe.run.precision != "fp32":
         # FP16_UnfusedOptimizer takes a step with zero gradients to make its state; undo it.
         optimizer.state.clear()
+        set_counters(optimizer, fresh)
         engine.optimizer.refresh_fp32_params()
     held = holdings(model, layout, place.rank, shapes, cut.parts, tied)
+    exchange = build_exchange(recipe, model, held, optimizer, groups, steps)
+    if exchange.averages:
+        engine.enable_backward_allreduce = False
+        engine.pipeline_enable_backward_allreduce = False
     kind = PipelineEngine if isinstance(module, Pipeline) else ZeroEngine
-    return kind(engine, task, groups, recipe.run.seed, held)
+    return kind(engine, task, groups, recipe.run.seed, held, exchange)
 
 
 def staged(

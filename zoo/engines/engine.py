@@ -20,7 +20,7 @@ class Step:
 
     `loss` is the global sum over the global count of targets; `grad_norm` the global norm before
     clipping; `lr` the first group's rate used in this step; `signal` the largest stop signal of
-    any rank.
+    any rank; `sent` (this rank's own) the bytes that went in place of whole gradients.
     """
 
     loss: float
@@ -30,6 +30,7 @@ class Step:
     corrupt: int
     skipped: bool
     signal: int
+    sent: int = 0
 
 
 @dataclass(frozen=True)

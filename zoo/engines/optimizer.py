@@ -7,10 +7,23 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from zoo.compression.frozen_adam import FrozenAdam
+from zoo.compression.moments import MomentOptimizer
+from zoo.compression.onebit_adam import OneBitAdam
+from zoo.compression.onebit_lamb import OneBitLamb
+from zoo.compression.sharded import ShardedOneBitAdam
+from zoo.compression.zero_one_adam import ZeroOneAdam
 from zoo.engines.algorithms import Adagrad, Lamb, Lion, Muon
 from zoo.models.build import matched
+from zoo.recipe.exchange import (
+    averages_itself,
+    freezes_variance,
+    replaces_momentum,
+    steps_of,
+)
 from zoo.recipe.load import origin
-from zoo.recipe.optimizers import hyper_parameters
+from zoo.recipe.optimizers import OPTIMIZERS as PARAMETERS
+from zoo.recipe.optimizers import STEPS, WITHOUT_EFFECT, hyper_parameters
 from zoo.recipe.spec import Recipe
 
 
@@ -30,6 +43,9 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "lion": Lion,
     "adagrad": Adagrad,
     "muon": Muon,
+    "onebitadam": OneBitAdam,
+    "zerooneadam": ZeroOneAdam,
+    "onebitlamb": OneBitLamb,
 }
 # Words that choose a kernel or are spent in making the groups: the classes do not get them.
 SPENT = {"torch_adam", "ns_method", "muon_lr", "adam_lr"}
@@ -106,17 +122,52 @@ def parameter_groups(
     return list(groups.values())
 
 
-def build_optimizer(recipe: Recipe, model: nn.Module) -> Optimizer:
-    """The optimizer of the recipe over the trained parameters that this rank has."""
-    section = recipe.optimizer
+def build_optimizer(recipe: Recipe, model: nn.Module, data: Any, steps: int) -> Optimizer:
+    """The optimizer of the recipe over the trained parameters that this rank has.
+
+    `data` is the group of the data ranks, over which some optimizers average; `steps` the length
+    of the run, of which some settings are shares.
+    """
+    section, name = recipe.optimizer, recipe.optimizer.type.lower()
     settings = tupled(without(hyper_parameters(section, {}), SPENT))
     groups = [
         tupled(without(group, SPENT | {"names"}))
         for group in parameter_groups(recipe, model, filled)
     ]
-    if section.type.lower() == "muon":
+    if name == "muon":
         settings["use_muon"] = True
-    return OPTIMIZERS[section.type.lower()](groups, **settings)
+    if averages_itself(recipe):
+        return communicating(recipe, groups, settings, data, steps)
+    if freezes_variance(recipe):
+        settings = without(settings, {"amsgrad"})
+        return FrozenAdam(groups, freeze_step=max(1, start_of(recipe, steps)), **settings)
+    if replaces_momentum(recipe):
+        settings |= {"momentum": 0.0, "nesterov": False, "weight_decay": 0.0}
+        groups = [group | {"weight_decay": 0.0} for group in groups]
+    return OPTIMIZERS[name](groups, **settings)
+
+
+def communicating(
+    recipe: Recipe, groups: list[dict[str, Any]], settings: dict[str, Any], data: Any, steps: int
+) -> Optimizer:
+    """An optimizer that averages over the data ranks; OneBitAdam under ZeRO 1 is sharded."""
+    section = recipe.optimizer
+    for name, one in PARAMETERS[section.type].items():
+        if one.node is STEPS:
+            settings[name] = steps_of(settings[name], steps)
+    settings = without(settings, set(WITHOUT_EFFECT))
+    kind = OPTIMIZERS[section.type.lower()]
+    if recipe.parallel.zero.get("stage", 0) == 1:
+        kind = ShardedOneBitAdam
+    elif kind is OneBitAdam:
+        settings = without(settings, {"parameter_codec"})
+    return kind(groups, group=data, clipping=section.gradient_clipping, **settings)
+
+
+def start_of(recipe: Recipe, steps: int) -> int:
+    """The step after which `parallel.compression` is in full effect."""
+    start = getattr(recipe.parallel.compression, "start", 0)
+    return steps_of(start, steps) if start else 0
 
 
 def without(settings: dict[str, Any], words: set[str]) -> dict[str, Any]:
@@ -136,6 +187,8 @@ def state_names(optimizer: Optimizer) -> Iterable[str]:
         torch.optim.Adam: ("exp_avg", "exp_avg_sq"),
         torch.optim.AdamW: ("exp_avg", "exp_avg_sq"),
     }
+    if isinstance(optimizer, MomentOptimizer):
+        return tuple(next(iter(optimizer.attached().values())))
     if isinstance(optimizer, torch.optim.SGD) and not optimizer.defaults["momentum"]:
         return ()
     return known.get(type(optimizer), getattr(optimizer, "state_names", ()))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from zoo.engines.engine import Batch, Step, Totals
+from zoo.engines.exchange import Exchange
 from zoo.engines.groups import Groups, topology
 from zoo.engines.holdings import Holdings
 from zoo.engines.zero import ZeroEngine
@@ -72,9 +73,10 @@ class PipelineEngine(ZeroEngine):
     """
 
     def __init__(
-        self, deepspeed_engine: Any, task: Task, groups: Groups, seed: int, held: Holdings
-    ) -> None:
-        super().__init__(deepspeed_engine, task, groups, seed, held)
+        self, deepspeed_engine: Any, task: Task, groups: Groups, seed: int, held: Holdings,
+        exchange: Exchange,
+    ) -> None:  # fmt: skip
+        super().__init__(deepspeed_engine, task, groups, seed, held, exchange)
         layout, rank = self.layout, self.rank
         self.stage: Stage = next(m for m in self.inner.module.modules() if isinstance(m, Stage))
         self.speaks = self.speaks and layout.stage(rank) == layout.pipe - 1
@@ -98,15 +100,14 @@ class PipelineEngine(ZeroEngine):
         lr = float(self.inner.basic_optimizer.param_groups[0]["lr"])
         before = self.inner.skipped_steps
         self.inner.train_batch(self.items())
-        skipped = self.inner.skipped_steps > before
         loss = self.loss_sum / max(targets, 1.0)
-        norm = self.norm if self.plain else self.norm_of_wrapped()
-        step = Step(loss, norm, lr, int(targets), int(corrupt), skipped, stop)
+        norm, skipped = self.after_update(self.norm if self.plain else None, before)
+        step = Step(loss, norm, lr, int(targets), int(corrupt), skipped, stop, self.newly_sent())
         return self.finished(step, micro_batches)
 
     def eval_batch(self, batch: Batch, signal: int = 0) -> tuple[Totals, int]:
         """See Engine."""
-        self.settle_statistics()
+        self.settle()
         self.begin([batch])
         self.inner.eval_batch(self.items(), bcast_loss=False, num_micro_batches=1)
         return self.joined(self.shaped(self.totals), signal)
@@ -143,6 +144,7 @@ class PipelineEngine(ZeroEngine):
     def take_model_step(self, lr_kwargs: Any = None) -> None:
         """Runs where DeepSpeed would update: the loss is checked and the norm taken before."""
         self.loss_sum = self.loss_of_all(float(self.sums), self.micro_batches)
+        self.exchange.average(self.step + 1)
         if self.plain:
             self.norm = self.clip()
         self.take(lr_kwargs)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from zoo.compression.moments import MomentOptimizer
 from zoo.engines.engine import Fragment
 from zoo.engines.holdings import Holding, Holdings
 from zoo.engines.optimizer import state_names
@@ -34,6 +35,8 @@ def torch_optimizer(engine: Any) -> Optimizer:
 
 def ready(optimizer: Optimizer, master: Tensor) -> dict[str, Any]:
     """The optimizer's state of one master; made as zeros where no step has made it yet."""
+    if isinstance(optimizer, MomentOptimizer):
+        return dict(optimizer.attached()[master])
     state = optimizer.state[master]
     for name in state_names(optimizer):
         if state.get(name) is None:
@@ -162,12 +165,22 @@ def refresh_sharded(optimizer: Any) -> None:
         kept[0].all_gather(kept)
 
 
-def set_steps(engine: Any, applied: int) -> None:
+def counters(engine: Any) -> dict[str, Any]:
+    """What an optimizer of ours counts for all its parameters at once, JSON-ready."""
+    optimizer = torch_optimizer(engine)
+    return optimizer.counters() if isinstance(optimizer, MomentOptimizer) else {}
+
+
+def set_steps(engine: Any, applied: int, counted: dict[str, Any]) -> None:
     """Writes the number of applied updates into every state that counts them.
 
     Goes by the states: ZeRO 3 leaves its groups without parameters between two steps.
     """
-    for state in torch_optimizer(engine).state.values():
+    optimizer = torch_optimizer(engine)
+    if isinstance(optimizer, MomentOptimizer):
+        optimizer.load_counters(counted)
+        return
+    for state in optimizer.state.values():
         if "step" in state:
             state["step"] = torch.full_like(torch.as_tensor(state["step"]), float(applied))
 
@@ -194,3 +207,9 @@ def set_scaler(engine: Any, numbers: dict[str, float]) -> None:
     for word, value in numbers.items():
         if hasattr(scaler, word):
             setattr(scaler, word, value)
+
+
+def set_counters(optimizer: Optimizer, counted: dict[str, Any]) -> None:
+    """Makes an optimizer of ours count from there, whatever a first call without gradients did."""
+    if isinstance(optimizer, MomentOptimizer):
+        optimizer.load_counters(counted)

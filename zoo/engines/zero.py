@@ -10,6 +10,7 @@ from torch import Tensor
 
 from zoo.engines import state
 from zoo.engines.engine import Batch, Fragment, NonFiniteLoss, Step, Totals
+from zoo.engines.exchange import Exchange
 from zoo.engines.groups import Groups
 from zoo.engines.holdings import Holdings
 from zoo.engines.schedule import restore_schedule
@@ -28,10 +29,12 @@ class ZeroEngine:
     """
 
     def __init__(
-        self, deepspeed_engine: Any, task: Task, groups: Groups, seed: int, held: Holdings
-    ) -> None:
+        self, deepspeed_engine: Any, task: Task, groups: Groups, seed: int, held: Holdings,
+        exchange: Exchange,
+    ) -> None:  # fmt: skip
         self.inner, self.task, self.groups, self.seed = deepspeed_engine, task, groups, seed
         self.layout, self.rank, self.held = groups.layout, groups.rank, held
+        self.exchange, self.sent = exchange, 0
         self.step, self.skipped_in_a_row = 0, 0
         self.layout_name = (
             f"ZeRO {deepspeed_engine.zero_optimization_stage()} on {self.layout.describe()}"
@@ -64,8 +67,13 @@ class ZeroEngine:
         mean = self.loss_of_all(float(sums), micro_batches) / max(targets, 1.0)
         lr = float(self.inner.basic_optimizer.param_groups[0]["lr"])
         norm, skipped = self.update()
-        step = Step(mean, norm, lr, int(targets), int(corrupt), skipped, stop)
+        step = Step(mean, norm, lr, int(targets), int(corrupt), skipped, stop, self.newly_sent())
         return self.finished(step, micro_batches)
+
+    def newly_sent(self) -> int:
+        """Bytes that the exchange sent since the last step."""
+        before, self.sent = self.sent, self.exchange.sent
+        return self.sent - before
 
     def counts(self, micro_batches: Sequence[Batch], signal: int) -> tuple[float, float, int]:
         """Targets and corrupt examples of the global batch, and the largest stop signal."""
@@ -83,10 +91,18 @@ class ZeroEngine:
 
     def update(self) -> tuple[float, bool]:
         """Clips and steps; returns the norm and whether fp16 skipped the step."""
-        norm = self.clip() if self.plain else None
+        self.exchange.average(self.step + 1)
+        norm = self.clip() if self.plain and self.exchange.own_norm is None else None
         before = self.inner.skipped_steps
         self.inner.step()
-        skipped = self.inner.skipped_steps > before
+        return self.after_update(norm, before)
+
+    def after_update(self, norm: float | None, skipped_before: int) -> tuple[float, bool]:
+        """The norm of the step just taken, from whoever took it, and whether it was skipped."""
+        self.exchange.stepped(self.step + 1)
+        skipped = self.inner.skipped_steps > skipped_before or self.exchange.skipped
+        if self.exchange.own_norm is not None:
+            return self.exchange.own_norm, skipped
         return self.norm_of_wrapped() if norm is None else norm, skipped
 
     def finished(self, step: Step, micro_batches: Sequence[Batch]) -> Step:
@@ -112,7 +128,7 @@ class ZeroEngine:
             square = own.double().square().to(self.device)
             dist.all_reduce(square, group=self.groups.model)
             norm = square.sqrt().float()
-        if self.clipping:
+        if self.clipping and not self.exchange.clips:
             torch.nn.utils.clip_grads_with_norm_(trained, self.clipping, norm)
         return float(norm)
 
@@ -125,7 +141,7 @@ class ZeroEngine:
 
     def eval_batch(self, batch: Batch, signal: int = 0) -> tuple[Totals, int]:
         """See Engine."""
-        self.settle_statistics()
+        self.settle()
         self.inner.eval()
         with torch.no_grad():
             inputs, labels = self.moved(batch)
@@ -145,9 +161,18 @@ class ZeroEngine:
 
     def fragments(self) -> Iterator[Fragment]:
         """See Engine."""
-        self.settle_statistics()
+        self.settle()
+        yield from self.of_engine()
+        yield from self.exchange.fragments(self.layout.data_rank(self.rank))
+
+    def of_engine(self) -> Iterator[Fragment]:
+        """The fragments of DeepSpeed's engine, less what the exchange gives in their place."""
+        taken = {one.name for one in getattr(self.exchange, "held", ())}
         data_rank = self.layout.data_rank(self.rank)
-        return state.fragments(self.inner, self.held, data_rank, self.layout.data)
+        for fragment in state.fragments(self.inner, self.held, data_rank, self.layout.data):
+            kind, _, name = fragment.key.partition("/")
+            if not (name in taken and self.exchange.replaces(kind)):
+                yield fragment
 
     def counters(self) -> dict[str, Any]:
         """See Engine."""
@@ -157,6 +182,8 @@ class ZeroEngine:
             "skipped_in_a_row": self.skipped_in_a_row,
             "schedule": self.inner.lr_scheduler.state_dict(),
             "scaler": state.scaler_state(self.inner),
+            "optimizer": state.counters(self.inner),
+            "exchange": self.exchange.counters(),
         }
 
     def restore(
@@ -164,10 +191,11 @@ class ZeroEngine:
     ) -> None:
         """See Engine."""
         with torch.no_grad():
-            for fragment in self.fragments():
+            for fragment in self.of_engine():
                 read(fragment)
             state.refresh(self.inner)
-        state.set_steps(self.inner, counters["applied"])
+            self.exchange.restore(counters["exchange"], read, self.layout.data_rank(self.rank))
+        state.set_steps(self.inner, counters["applied"], counters["optimizer"])
         state.set_scaler(self.inner, counters["scaler"])
         restore_schedule(self.inner.lr_scheduler, counters["schedule"], self.inner.basic_optimizer)
         self.inner.global_steps = self.step = step
@@ -229,6 +257,11 @@ class ZeroEngine:
         else:
             everyone = [mine]
         raise NonFiniteLoss(self.step, [c for c in everyone if not np.isfinite(c[1])])
+
+    def settle(self) -> None:
+        """Makes equal on all data ranks what training lets differ: before evaluation and saving."""
+        self.exchange.settle()
+        self.settle_statistics()
 
     def settle_statistics(self) -> None:
         """Averages BatchNorm's running statistics over the data ranks, once after training."""

@@ -16,6 +16,7 @@ Key = tuple[str, ...]
 # Changing the discriminator (second) of the object at the first drops these keys; None: all others.
 RESTARTS: dict[Key, tuple[str, str | None]] = {
     ("task",): ("kind", None),
+    ("parallel", "compression"): ("kind", None),
     ("data",): ("source", None),
     ("model", "config"): ("model_type", None),
     ("optimizer",): ("type", "params"),

@@ -1,6 +1,7 @@
 """What the rules look for: each function says what was found in a recipe, or an empty string."""
 
 from collections.abc import Callable
+from typing import Any
 
 from zoo.recipe.maps import table
 from zoo.recipe.read import brief
@@ -99,6 +100,26 @@ def _unsharded(recipe: Recipe, ranks: str) -> str:
 def sliced_matrices(recipe: Recipe) -> str:
     name, tensor = recipe.optimizer.type, recipe.parallel.tensor
     return f"{tensor} with {name}" if name in WHOLE_MATRICES and tensor > 1 else ""
+
+
+def _family(recipe: Recipe) -> dict[str, Any] | None:
+    """What the table says of the architecture; None where it comes with a name or its own code."""
+    model = recipe.model
+    told = model.name is None and not model.trust_remote_code
+    entry: dict[str, Any] | None = table("families").get(model.config.get("model_type", ""))
+    return entry if told else None
+
+
+def stages_of_whole(recipe: Recipe) -> str:
+    stages, family = recipe.parallel.pipeline.stages, _family(recipe)
+    refused = stages > 1 and family is not None and "family" not in family
+    return f"{stages} for {recipe.model.config['model_type']}" if refused else ""
+
+
+def slices_of_whole(recipe: Recipe) -> str:
+    tensor, family = recipe.parallel.tensor, _family(recipe)
+    refused = tensor > 1 and family is not None and not family.get("tensor")
+    return f"{tensor} for {recipe.model.config['model_type']}" if refused else ""
 
 
 def masks_twice(recipe: Recipe) -> str:

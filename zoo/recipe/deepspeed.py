@@ -6,6 +6,7 @@ from typing import Any
 
 from zoo.errors import ConfigError, Fault
 from zoo.layout import Layout
+from zoo.recipe.exchange import averages_itself, clips_itself, steps_of
 from zoo.recipe.load import origin
 from zoo.recipe.optimizers import NEEDS_TOTAL, SCHEDULERS, STEPS, hyper_parameters
 from zoo.recipe.spec import Recipe
@@ -60,14 +61,16 @@ def deepspeed_config(recipe: Recipe, layout: Layout) -> dict[str, Any]:
     """The JSON handed to deepspeed.initialize, beside an optimizer that is an instance."""
     cut = batching(recipe, layout)
     precision = recipe.run.precision
+    clipping = 0.0 if clips_itself(recipe) else recipe.optimizer.gradient_clipping
+    zero = {"stage": 0} if averages_itself(recipe) else dict(recipe.parallel.zero)
     # Cutting activations over tensor ranks is cached by shape, and shapes vary here.
     whole = {"pipe_partitioned": False, "grad_partitioned": False}
     return {
         "train_batch_size": cut.micro_batch * cut.accumulation * layout.data,
         "train_micro_batch_size_per_gpu": cut.micro_batch,
         "gradient_accumulation_steps": cut.accumulation,
-        "gradient_clipping": recipe.optimizer.gradient_clipping,
-        "zero_optimization": dict(recipe.parallel.zero),
+        "gradient_clipping": clipping,
+        "zero_optimization": zero,
         "bf16": {"enabled": precision == "bf16"},
         "fp16": {"enabled": precision == "fp16"},
         "zero_allow_untested_optimizer": True,
@@ -76,11 +79,6 @@ def deepspeed_config(recipe: Recipe, layout: Layout) -> dict[str, Any]:
         "wall_clock_breakdown": False,
         **({"pipeline": whole} if layout.pipe > 1 else {}),
     }
-
-
-def steps_of(count: float, total: int) -> int:
-    """A Count as steps: a share of `total` is rounded, and never less than one step."""
-    return max(1, round(count * total)) if isinstance(count, float) and count < 1 else int(count)
 
 
 def resolve_scheduler(recipe: Recipe, total_steps: int) -> dict[str, Any] | None:

@@ -227,6 +227,8 @@ def _object_node(node: Node, names: Node, data: Any) -> Node | None:
             return resolve({"$ref": mapping[chosen]}, names)
         # Without a valid discriminator only the discriminator itself can be spoken about.
         return {"properties": {word: {"enum": list(mapping)}}}
-    parts = [*node.get("anyOf", []), node]
-    resolved = (resolve(one, names) for one in parts)
+    resolved = [resolve(one, names) for one in [*node.get("anyOf", []), node]]
+    tagged = next((one for one in resolved if "discriminator" in one), None)
+    if tagged is not None:
+        return _object_node(tagged, names, data)
     return next((one for one in resolved if one.get("type") == "object"), None)

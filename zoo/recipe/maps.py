@@ -14,7 +14,7 @@ from zoo.recipe.read import brief
 
 @functools.cache
 def table(name: str) -> Node:
-    """A shipped table: `zero`, `model` or `processor`."""
+    """A shipped table: `zero`, `model`, `processor` or `families`."""
     content: Node = json.loads((Path(__file__).parent / "tables" / f"{name}.json").read_text())
     return content
 
@@ -192,4 +192,7 @@ def _parameter_faults(
     values: dict[str, Any], parameters: dict[str, Parameter], path: Key, origin: Origin
 ) -> list[Fault]:
     nodes = {name: parameter.node for name, parameter in parameters.items()}
-    return _node_faults(values, nodes, path, origin)
+    rest = {name: value for name, value in values.items() if name != "max_grad_norm"}
+    clipping, key = "optimizer.gradient_clipping", (*path, "max_grad_norm")
+    elsewhere = Fault(origin(key), ".".join(key), RULED_BY_ANOTHER, clipping, clipping)
+    return _node_faults(rest, nodes, path, origin) + [elsewhere] * (len(rest) < len(values))

@@ -48,6 +48,33 @@ def _adam() -> dict[str, Parameter]:
     }
 
 
+def _one_bit(**more: Parameter) -> dict[str, Parameter]:
+    """What DeepSpeed's 1-bit optimizers took, and what ours take beside it."""
+    return {
+        "lr": Parameter(AMOUNT, 1e-3),
+        "betas": _whole(BETAS, [0.9, 0.999]),
+        "eps": _whole(AMOUNT, 1e-8),
+        "weight_decay": Parameter(AMOUNT, 0.0),
+        # Real here; DeepSpeed's read it and corrected nothing.
+        "bias_correction": _whole(SWITCH, True),
+        # Frozen denominators are at least this share of their block's root mean square.
+        "denominator_floor": _whole(AMOUNT, 0.1),
+        # How whole gradients travel before the freeze.
+        "warmup_dtype": _whole({"enum": ["fp32", "bf16"]}, "fp32"),
+        **more,
+        **{name: _whole(node) for name, node in WITHOUT_EFFECT.items()},
+    }
+
+
+# Words of DeepSpeed's 1-bit optimizers that change nothing here.
+WITHOUT_EFFECT: dict[str, Node] = {
+    "comm_backend_name": {"enum": ["nccl", "mpi", "hccl", "compressed", "gloo"]},
+    "cuda_aware": SWITCH,
+    "eps_inside_sqrt": SWITCH,
+    "amsgrad": {"const": False},
+}
+WHOLE_STEPS: Node = {"type": "integer", "minimum": 1}
+
 OPTIMIZERS: dict[str, dict[str, Parameter]] = {
     "AdamW": _adam(),
     "Adam": _adam(),
@@ -91,13 +118,32 @@ OPTIMIZERS: dict[str, dict[str, Parameter]] = {
         "eps": Parameter(AMOUNT, 1e-10),
         "weight_decay": Parameter(AMOUNT, 0.0),
     },
+    "OneBitAdam": _one_bit(
+        freeze_step=_whole(STEPS, 100000),
+        # How owners send parameters down under ZeRO 1.
+        parameter_codec=_whole({"enum": ["bf16", "int8", "sign"]}, "bf16"),
+    ),
+    "ZeroOneAdam": _one_bit(
+        var_freeze_step=_whole(STEPS, 100000),
+        var_update_scaler=_whole(WHOLE_STEPS, 16),
+        local_step_scaler=_whole(WHOLE_STEPS, 32678),
+        local_step_clipper=_whole(WHOLE_STEPS, 16),
+    ),
+    "OneBitLamb": _one_bit(
+        freeze_step=_whole(STEPS, 100000),
+        max_coeff=_whole(POSITIVE, 10.0),
+        min_coeff=_whole(AMOUNT, 0.01),
+        coeff_beta=_whole(MOMENTUM, 0.9),
+        factor_max=_whole(POSITIVE, 4.0),
+        factor_min=_whole(POSITIVE, 0.5),
+        factor_threshold=_whole(POSITIVE, 0.1),
+    ),
 }
+COMMUNICATING = ("OneBitAdam", "ZeroOneAdam", "OneBitLamb")
+"""Optimizers that average over the data ranks themselves."""
 
 # Optimizers that a reader of DeepSpeed's documents may ask for, and what to take meanwhile.
 ELSEWHERE = {
-    "OneBitAdam": ("comes with compression", "AdamW"),
-    "ZeroOneAdam": ("comes with compression", "AdamW"),
-    "OneBitLamb": ("comes with compression", "Lamb"),
     "Adafactor": ("its factored state has no shape that a checkpoint of any layout holds", "AdamW"),
     "FusedAdam": ("DeepSpeed's name of it is AdamW", "AdamW"),
     "CPUAdam": ("DeepSpeed's name of it is AdamW; with optimizer offload it is taken", "AdamW"),

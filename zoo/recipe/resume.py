@@ -25,6 +25,7 @@ COLUMN = {
     "data.workers": "~",
     "data.cache": "~",
     "parallel": "~",
+    "parallel.compression": "=",
     "optimizer": "=",
     "run.steps": "!",
     "run.epochs": "!",

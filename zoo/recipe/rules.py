@@ -1,36 +1,28 @@
 """Rules across keys: one table of what may not stand together, why, and what to write instead."""
 
-from dataclasses import dataclass
-
 from zoo.errors import Fault
 from zoo.recipe import conditions as c
-from zoo.recipe.conditions import Say
 from zoo.recipe.keys import Origin
+from zoo.recipe.rule import Rule
+from zoo.recipe.rules_compression import COMPRESSION_RULES
 from zoo.recipe.spec import Recipe
 
-
-@dataclass(frozen=True)
-class Rule:
-    """`found` says what is wrong in a recipe, or nothing; `key` is where the fault is shown."""
-
-    name: str
-    key: str
-    found: Say
-    allowed: str
-    why: str
-    nearest: str | Say = ""
+__all__ = ["RULES", "Rule", "broken_rules", "rule_faults"]
 
 
 def rule_faults(recipe: Recipe, origin: Origin) -> list[Fault]:
     """Every rule that a recipe breaks, as faults."""
     faults = []
-    for rule in RULES:
-        found = rule.found(recipe)
-        if found:
-            nearest = rule.nearest if isinstance(rule.nearest, str) else rule.nearest(recipe)
-            file = origin(tuple(rule.key.split(".")))
-            faults.append(Fault(file, rule.key, found, f"{rule.allowed} ({rule.why})", nearest))
+    for rule, found in broken_rules(recipe):
+        nearest = rule.nearest if isinstance(rule.nearest, str) else rule.nearest(recipe)
+        file = origin(tuple(rule.key.split(".")))
+        faults.append(Fault(file, rule.key, found, f"{rule.allowed} ({rule.why})", nearest))
     return faults
+
+
+def broken_rules(recipe: Recipe) -> list[tuple[Rule, str]]:
+    """The rules that a recipe breaks, each with what was found."""
+    return [(rule, found) for rule in RULES if (found := rule.found(recipe))]
 
 
 RULES = (
@@ -57,6 +49,7 @@ RULES = (
         "ZeRO 1-3 hands the optimizer flat partitions: what looks at whole matrices becomes "
         "silently another algorithm",
         "0, or optimizer.type AdamW",
+        source="deepspeed/runtime/zero/stage_1_and_2.py: single_partition_of_fp32_groups",
     ),
     Rule(
         "matrices, not slices",
@@ -66,6 +59,7 @@ RULES = (
         "a tensor rank's slice is not the matrix: what looks at whole matrices becomes silently "
         "another algorithm",
         "1, or optimizer.type AdamW",
+        source="You et al. 2020, arXiv:1904.00962, algorithm 2; Jordan et al. 2024, Muon",
     ),
     Rule(
         "gradients of a pipeline",
@@ -75,6 +69,7 @@ RULES = (
         "it keeps gradients across micro-batches, which stages 2 and 3 partition: "
         "deepspeed/runtime/pipe/engine.py asserts",
         "1",
+        source="deepspeed/runtime/pipe/engine.py: incompatible with pipeline parallelism",
     ),
     Rule(
         "masters of a pipeline",
@@ -84,6 +79,8 @@ RULES = (
         "without ZeRO, DeepSpeed's BF16_Optimizer shards bf16's masters by itself, and "
         "FP16_UnfusedOptimizer counts tied weights twice in the norm of fp16",
         "1",
+        source="deepspeed/runtime/bf16_optimizer.py: fp32_groups_flat_partition; "
+        "deepspeed/runtime/fp16/unfused_optimizer.py: get_weight_norm",
     ),
     Rule(
         "norm of slices",
@@ -92,6 +89,25 @@ RULES = (
         "1, 2 or 3 with tensor ranks, or run.precision fp32",
         "deepspeed/runtime/fp16/unfused_optimizer.py counts only tensor rank 0 in the norm",
         "1",
+        source="deepspeed/runtime/fp16/unfused_optimizer.py: get_weight_norm",
+    ),
+    Rule(
+        "stages of a whole family",
+        "parallel.pipeline.stages",
+        c.stages_of_whole,
+        "1",
+        "this family trains whole: nothing says how it runs in pieces; `zoo compat` shows what can",
+        "1, with parallel.zero.stage 3 to share the weights out",
+        source="transformers/configuration_utils.py: base_model_pp_plan",
+    ),
+    Rule(
+        "slices of a whole family",
+        "parallel.tensor",
+        c.slices_of_whole,
+        "1",
+        "nothing says how the matrices of this family are cut; `zoo compat` shows what can be",
+        "1, with parallel.zero.stage 3 to share the weights out",
+        source="transformers/configuration_utils.py: base_model_tp_plan",
     ),
     Rule(
         "optimizer offload",
@@ -272,4 +288,5 @@ RULES = (
         "patterns that leave parameters to train",
         "* matches every parameter",
     ),
+    *COMPRESSION_RULES,
 )

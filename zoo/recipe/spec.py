@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr
 
+from zoo.recipe.spec_compression import CompressionSpec
 from zoo.recipe.spec_data import BuiltInData, DataSpec, FilesData, HubData
 from zoo.recipe.spec_task import (
     CausalLMSpec,
@@ -14,7 +15,7 @@ from zoo.recipe.spec_task import (
     SequenceClassificationSpec,
     TaskSpec,
 )
-from zoo.recipe.spec_words import Amount, NotNegative, Positive, Rhythm, Spec, Text
+from zoo.recipe.spec_words import Amount, NotNegative, Off, Positive, Rhythm, Spec, Text
 
 __all__ = [
     "BuiltInData",
@@ -97,6 +98,8 @@ class ParallelSpec(Spec):
     """Layers dealt out to stages, through which micro-batches follow one another."""
     tensor: Positive = 1
     """How many ranks share each large matrix; keep them on one machine. 1 cuts none."""
+    compression: CompressionSpec | Off = False
+    """What data ranks send in place of whole gradients: fewer bits, fewer entries, less often."""
 
 
 class Scheduler(Spec):
@@ -113,7 +116,8 @@ class OptimizerSpec(Spec):
     """Everything about the update; a DeepSpeed `optimizer` section is accepted as it is."""
 
     type: Text
-    """AdamW, Adam, SGD, Lamb, Lion, Adagrad or Muon (case-insensitive)."""
+    """AdamW, Adam, SGD, Lamb, Lion, Adagrad, Muon, OneBitAdam, ZeroOneAdam or OneBitLamb
+    (case-insensitive)."""
     params: dict[str, Any] = Field(default_factory=dict)
     """Its parameters, as DeepSpeed and torch name them."""
     weight_decay_on: Literal["matrices", "all"] = "matrices"

@@ -15,6 +15,7 @@ from zoo.engines.engine import Batch, Engine, NonFiniteLoss
 from zoo.errors import ConfigError, ResumeError
 from zoo.layout import Layout, Place
 from zoo.recipe.deepspeed import batching
+from zoo.recipe.exchange import without_effect
 from zoo.recipe.spec import Recipe
 from zoo.tasks.task import Task
 from zoo.training import checkpoint
@@ -68,7 +69,7 @@ def run(recipe: Recipe, fresh: bool = False) -> int:
             folder.write_status("refused", REFUSED, started)
         raise
     with world(place) as here:
-        for note in [*checked.notes, *notes]:
+        for note in [*without_effect(recipe), *checked.notes, *notes]:
             say(here, note)
         if here.first:
             aside = folder.set_aside() if fresh else None

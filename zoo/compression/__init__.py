@@ -1,0 +1,1 @@
+"""How few bytes: codecs, the error-feedback mean, compressors of gradients, optimizers."""

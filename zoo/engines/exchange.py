@@ -1,0 +1,274 @@
+"""What data ranks exchange instead of DeepSpeed's reduction, and the state that goes with it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo.compression.communicating import Communicating
+from zoo.compression.gradient import Compressor
+from zoo.compression.local import OuterStep
+from zoo.engines.engine import Fragment
+from zoo.engines.holdings import Holding
+
+Read = Callable[[Fragment], None]
+Shared = dict[str, Tensor]
+
+
+class Exchange:
+    """DeepSpeed reduces the gradients itself: nothing to do, nothing to keep."""
+
+    averages = False
+    """Whether gradients are averaged here, so that DeepSpeed must not."""
+    skipped = False
+    """Whether the step just taken changed nothing, because a gradient was not finite."""
+    own_norm: float | None = None
+    """The norm where it is not the engine that takes it, and clips by it."""
+    clips = False
+    """Whether gradients are clipped here."""
+
+    @property
+    def sent(self) -> int:
+        """Bytes that this rank has sent in place of whole gradients."""
+        return 0
+
+    def average(self, step: int) -> None:
+        """Runs before the update of `step` (from 1): p.grad becomes what the optimizer takes."""
+
+    def stepped(self, step: int) -> None:
+        """Runs after the update of `step`."""
+
+    def settle(self) -> None:
+        """Makes parameters equal on all data ranks: before evaluation and saving."""
+
+    def replaces(self, key: str) -> bool:
+        """Whether a kind of fragment (`param`, `exp_avg`, ...) is given here, not by the engine."""
+        return False
+
+    def fragments(self, rank: int) -> Iterator[Fragment]:
+        """The state of data rank `rank`, under parameters' names."""
+        return iter(())
+
+    def counters(self) -> dict[str, Any]:
+        """The state that is not tensors, JSON-ready."""
+        return {}
+
+    def restore(self, counters: dict[str, Any], read: Read, rank: int) -> None:
+        """Takes up what `fragments` and `counters` gave, as data rank `rank` of any number."""
+
+
+class Kept(Exchange):
+    """An exchange with state in one fused buffer, whose places have parameters' names.
+
+    `source` has per_rank(), sharded() and shared(), and `slots` (start, numel) by parameter in the
+    order of `held`. What differs by rank is one tensor a rank; on another number of ranks each
+    takes their mean, which keeps what is owed (its sum over ranks, divided by the old number).
+    """
+
+    averages = True
+
+    def __init__(self, source: Any, held: Sequence[Holding], ranks: int) -> None:
+        self.source, self.held, self.ranks = source, held, ranks
+
+    @property
+    def sent(self) -> int:
+        """See Exchange."""
+        found: int = self.source.sent
+        return found
+
+    def places(self) -> Iterator[tuple[Holding, int, int]]:
+        """Each parameter, its start in the fused buffer and how many elements it has."""
+        start = 0
+        for one in self.held:
+            yield one, start, one.tensor.numel()
+            start += one.tensor.numel()
+
+    def fragments(self, rank: int) -> Iterator[Fragment]:
+        """See Exchange."""
+        yield from self.of_rank(rank)
+        for kind, (view, begin) in self.source.sharded().items():
+            yield from self.stretch(RENAMED.get(kind, kind), view, begin)
+        yield from self.shared(rank == 0)
+
+    def of_rank(self, rank: int) -> Iterator[Fragment]:
+        """What differs by rank, as data rank `rank` has it."""
+        for kind, flat in self.source.per_rank().items():
+            yield from self.stretch(f"{kind}.{rank}", flat, 0)
+
+    def stretch(
+        self, kind: str, view: Tensor, begin: int, primary: bool = True
+    ) -> Iterator[Fragment]:
+        """A stretch of the fused buffer from `begin`, parameter by parameter."""
+        for one, start, numel in self.places():
+            first, last = max(start, begin), min(start + numel, begin + len(view))
+            if first < last:
+                part = view[first - begin : last - begin]
+                key, place = f"{kind}/{one.name}", first - start
+                yield Fragment(key, one.shape, place, part, primary, one.part)
+
+    def shared(self, primary: bool) -> Iterator[Fragment]:
+        """What is equal on all ranks: stretches, factors of one parameter, numbers."""
+        total = sum(one.tensor.numel() for one in self.held)
+        for kind, tensor in self.source.shared().items():
+            name, _, index = kind.partition("/")
+            if tensor.shape == (total,):
+                yield from self.stretch(kind, tensor, 0, primary)
+            else:
+                key = f"{name}/{self.held[int(index)].name if index else 'all'}"
+                yield Fragment(key, tuple(tensor.shape), 0, tensor.view(-1), primary)
+
+    def counters(self) -> dict[str, Any]:
+        """See Exchange."""
+        return {"ranks": self.ranks}
+
+    def restore(self, counters: dict[str, Any], read: Read, rank: int) -> None:
+        """See Exchange."""
+        own = list(self.of_rank(rank))
+        keys = {fragment.key for fragment in own}
+        same = counters["ranks"] == self.ranks
+        for fragment in self.fragments(rank):
+            if same or fragment.key not in keys:
+                read(fragment)
+        for mine in () if same else own:
+            kind, _, name = mine.key.partition("/")
+            total = torch.zeros_like(mine.tensor)
+            for old in range(counters["ranks"]):
+                theirs = torch.empty_like(mine.tensor)
+                key = f"{kind.rpartition('.')[0]}.{old}/{name}"
+                read(Fragment(key, mine.shape, mine.start, theirs, False, mine.part))
+                total += theirs
+            mine.tensor.copy_(total / counters["ranks"])
+
+
+RENAMED = {"master": "param"}
+"""Kinds of the exchanges whose fragments have the engine's own names."""
+
+
+class OwnMeans(Kept):
+    """The optimizer averages, clips and skips by itself."""
+
+    source: Communicating
+    clips = True
+
+    @property
+    def skipped(self) -> bool:  # type: ignore[override]
+        """See Exchange."""
+        return self.source.skipped
+
+    @property
+    def own_norm(self) -> float:  # type: ignore[override]
+        """See Exchange: of the mean gradient, or after the freeze the ranks' root mean square."""
+        return self.source.last_norm
+
+    def settle(self) -> None:
+        """See Exchange."""
+        if hasattr(self.source, "settle"):
+            self.source.settle()
+
+    def replaces(self, key: str) -> bool:
+        """See Exchange: of a sharded optimizer, what its owners have."""
+        return key in {RENAMED.get(kind, kind) for kind in self.source.sharded()}
+
+    def fragments(self, rank: int) -> Iterator[Fragment]:
+        """See Exchange; replicas follow masters through a codec, so they are kept beside."""
+        yield from super().fragments(rank)
+        if self.replaces("param"):
+            for one in self.held:
+                flat = one.tensor.data.view(-1)
+                yield Fragment(f"replica/{one.name}", one.shape, 0, flat, rank == 0, one.part)
+
+
+class Compressed(Kept):
+    """Gradients are averaged through a compressor from step `start` + 1 on, whole before.
+
+    `decay` is added to the gradient, parameter by parameter, where the compressor's momentum takes
+    the place of the optimizer's.
+    """
+
+    source: Compressor
+
+    def __init__(
+        self, source: Compressor, whole: Compressor, held: Sequence[Holding], ranks: int,
+        start: int, decay: Sequence[float] = (), clips: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(source, held, ranks)
+        self.whole, self.start, self.decay, self.clips = whole, start, decay, clips
+        device = held[0].tensor.device
+        total = sum(one.tensor.numel() for one in held)
+        self.buffer = torch.zeros(total, dtype=torch.float32, device=device)
+
+    @property
+    def sent(self) -> int:
+        """See Exchange."""
+        return self.source.sent + self.whole.sent
+
+    @torch.no_grad()
+    def average(self, step: int) -> None:
+        """See Exchange."""
+        places = list(self.places())
+        for one, start, numel in places:
+            part, gradient = self.buffer[start : start + numel], one.tensor.grad
+            part.zero_() if gradient is None else part.copy_(gradient.view(-1))
+        for (one, start, numel), decay in zip(places, self.decay, strict=False):
+            self.buffer[start : start + numel].add_(one.tensor.view(-1), alpha=decay)
+        mean = (self.source if step > self.start else self.whole)(self.buffer)
+        for one, start, numel in places:
+            found = mean[start : start + numel].view_as(one.tensor)
+            if one.tensor.grad is None:
+                one.tensor.grad = torch.empty_like(one.tensor)
+            one.tensor.grad.copy_(found)
+
+
+class Alone(Kept):
+    """Ranks step alone and meet every so often (local SGD, DiLoCo); each keeps its own moments."""
+
+    source: OuterStep
+
+    def __init__(
+        self, source: OuterStep, whole: Compressor, held: Sequence[Holding], ranks: int,
+        states: Callable[[Tensor], dict[str, Tensor]],
+    ) -> None:  # fmt: skip
+        super().__init__(source, held, ranks)
+        self.together = Compressed(whole, whole, held, ranks, 0)
+        self.states, self.apart = states, False
+
+    @property
+    def sent(self) -> int:
+        """See Exchange."""
+        return self.source.sent + self.together.sent
+
+    def average(self, step: int) -> None:
+        """See Exchange."""
+        if step <= self.source.first:
+            self.together.average(step)
+
+    def stepped(self, step: int) -> None:
+        """See Exchange."""
+        if step == self.source.first:
+            self.source.begin(self.parameters())
+        self.apart = step > self.source.first
+        if self.source.due(step):
+            self.settle()
+
+    def settle(self) -> None:
+        """See Exchange: ranks meet early."""
+        if self.apart:
+            self.source.sync(self.parameters())
+        self.apart = False
+
+    def replaces(self, key: str) -> bool:
+        """See Exchange."""
+        return key in self.states(self.held[0].tensor)
+
+    def of_rank(self, rank: int) -> Iterator[Fragment]:
+        """What differs by rank: the moments too."""
+        yield from super().of_rank(rank)
+        for one in self.held:
+            for kind, tensor in self.states(one.tensor).items():
+                flat = tensor.view(-1)
+                yield Fragment(f"{kind}.{rank}/{one.name}", one.shape, 0, flat, True, one.part)
+
+    def parameters(self) -> list[Tensor]:
+        """The parameters that meet."""
+        return [one.tensor.data for one in self.held]

@@ -1,0 +1,182 @@
+"""What goes with what: the rules asked about every layout, precision and optimizer of a recipe."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any, get_args
+
+from zoo.errors import ConfigError, Fault
+from zoo.recipe.catalog import catalogs, find_recipe, fragments
+from zoo.recipe.keys import key_faults
+from zoo.recipe.load import compose, load_recipe
+from zoo.recipe.maps import map_faults, table
+from zoo.recipe.optimizers import OPTIMIZERS, STEPS
+from zoo.recipe.rules import broken_rules
+from zoo.recipe.spec import Recipe, RunSpec
+
+PRECISIONS: tuple[str, ...] = get_args(RunSpec.model_fields["precision"].annotation)
+Change = tuple[str, Recipe]
+Laid = tuple[Recipe | None, list[Fault]]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why something is refused: the rule's own words, or a fault of the keys."""
+
+    name: str
+    key: str
+    allowed: str
+    why: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One choice: the words that make it, the names of what refuses it, what to add to be legal."""
+
+    strategy: str
+    precision: str
+    optimizer: str
+    words: tuple[str, ...]
+    reasons: tuple[str, ...] = ()
+    instead: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Every cell of a recipe; `optimizer` is the recipe's own, notes say what ring 1 cannot."""
+
+    cells: tuple[Cell, ...]
+    reasons: dict[str, Reason]
+    optimizer: str
+    notes: tuple[str, ...]
+
+
+def matrix(path: str, changes: Sequence[str] = (), tiny: bool = False) -> Matrix:
+    """Judges every strategy x precision x optimizer laid over a recipe, by the rules of ring 1.
+
+    Strategies are the fragments of `parallel` in the recipe's catalogs. Raises ConfigError with
+    the faults that no choice takes away.
+    """
+    base, faults = _laid(path, changes, tiny)
+    if base is None or faults:
+        load_recipe(path, changes, tiny)  # says them all
+        raise ConfigError(faults)
+    layouts = {name: _laid(path, [*changes, f"parallel={name}"], tiny) for name in strategies(path)}
+    chosen = {
+        name: _laid(path, [*changes, *optimizer_words(base, name)], tiny) for name in OPTIMIZERS
+    }
+    reasons: dict[str, Reason] = {}
+    cells = []
+    for strategy, precision, optimizer in product(layouts, PRECISIONS, chosen):
+        chosen_words = optimizer_words(base, optimizer)
+        words = (f"parallel={strategy}", f"run.precision={precision}", *chosen_words)
+        laid = _mixed(base, layouts[strategy], chosen[optimizer], precision)
+        cell, found = _judged(Cell(strategy, precision, optimizer, words), laid)
+        cells.append(cell)
+        reasons |= found
+    if set.intersection(*(set(cell.reasons) for cell in cells)):
+        load_recipe(path, changes, tiny)  # what no choice takes away is the recipe's own fault
+    return Matrix(tuple(cells), reasons, base.optimizer.type, _notes(base))
+
+
+def _laid(path: str, changes: Sequence[str], tiny: bool) -> Laid:
+    """A recipe whose keys are checked and whose rules are not."""
+    composed = compose(path, changes, tiny)
+    data, origin = composed.composition.data, composed.composition.origin
+    recipe, wrong = key_faults(data, origin)
+    return recipe, [*composed.faults, *map_faults(data, origin), *wrong]
+
+
+def _mixed(base: Recipe, layout: Laid, optimizer: Laid, precision: str) -> Laid:
+    """The recipe with another layout, optimizer and precision: sections are checked one by one."""
+    if layout[0] is None or optimizer[0] is None:
+        return None, [*layout[1], *optimizer[1]]
+    sections = {
+        "parallel": layout[0].parallel,
+        "optimizer": optimizer[0].optimizer,
+        "run": base.run.model_copy(update={"precision": precision}),
+    }
+    return base.model_copy(update=sections), [*layout[1], *optimizer[1]]
+
+
+def _judged(cell: Cell, laid: Laid) -> tuple[Cell, dict[str, Reason]]:
+    """A cell with what refuses it and what would not be."""
+    recipe, faults = laid
+    if recipe is None or faults:
+        found = {fault.key: Reason(fault.key, fault.key, fault.allowed) for fault in faults}
+        return replace(cell, reasons=tuple(found)), found
+    rules = [rule for rule, _ in broken_rules(recipe)]
+    found = {r.name: Reason(r.name, r.key, r.allowed, r.why, r.source) for r in rules}
+    instead = nearest(recipe) if found else ()
+    return replace(cell, reasons=tuple(found), instead=instead), found
+
+
+def strategies(path: str) -> list[str]:
+    """The named layouts that a recipe may take: what lies in `parallel` of its catalogs."""
+    return fragments("parallel", catalogs(find_recipe(path).parent))
+
+
+def optimizer_words(base: Recipe, name: str) -> tuple[str, ...]:
+    """The words that choose another optimizer: the recipe's own rate, counts a fifth of the run."""
+    if name == base.optimizer.type:
+        return ()
+    rate = base.optimizer.params.get("lr", OPTIMIZERS[name]["lr"].default)
+    counts = [key for key, one in OPTIMIZERS[name].items() if one.node is STEPS]
+    shares = [f"optimizer.params.{key}=0.2" for key in counts]
+    return (f"optimizer.type={name}", f"optimizer.params.lr={rate}", *shares)
+
+
+def nearest(recipe: Recipe) -> tuple[str, ...]:
+    """The fewest changes of stage, offload, precision, optimizer or degrees that break no rule."""
+    first = list(_steps(recipe))
+    for word, changed in first:
+        if not broken_rules(changed):
+            return (word,)
+    for word, changed in first:
+        for further, last in _steps(changed):
+            if not broken_rules(last):
+                return (word, further)
+    return ()
+
+
+def _steps(recipe: Recipe) -> Iterator[Change]:
+    """One change at a time, those that keep most of what was asked for first."""
+    parallel, zero = recipe.parallel, recipe.parallel.zero
+    stage = zero["stage"]
+
+    def with_zero(values: dict[str, Any]) -> Recipe:
+        return recipe.model_copy(update={"parallel": parallel.model_copy(update={"zero": values})})
+
+    for other in sorted({0, 1, 2, 3} - {stage}, key=lambda other: (abs(other - stage), other)):
+        yield f"parallel.zero.stage={other}", with_zero({**zero, "stage": other})
+    for key in ("offload_optimizer", "offload_param"):
+        if key in zero:
+            without = {name: value for name, value in zero.items() if name != key}
+            yield f"parallel.zero.{key}.device=none", with_zero(without)
+    for precision in sorted({"bf16", "fp32"} - {recipe.run.precision}):
+        run = recipe.run.model_copy(update={"precision": precision})
+        yield f"run.precision={precision}", recipe.model_copy(update={"run": run})
+    if recipe.optimizer.type != "AdamW":
+        plain = recipe.optimizer.model_copy(update={"type": "AdamW", "params": {}})
+        yield "optimizer.type=AdamW", recipe.model_copy(update={"optimizer": plain})
+    if parallel.tensor > 1:
+        one = parallel.model_copy(update={"tensor": 1})
+        yield "parallel.tensor=1", recipe.model_copy(update={"parallel": one})
+    if parallel.pipeline.stages > 1:
+        alone = parallel.pipeline.model_copy(update={"stages": 1})
+        one = parallel.model_copy(update={"pipeline": alone})
+        yield "parallel.pipeline.stages=1", recipe.model_copy(update={"parallel": one})
+
+
+def _notes(base: Recipe) -> tuple[str, ...]:
+    """What only the second ring sees."""
+    entry = table("families").get(base.model.config.get("model_type", ""), {})
+    said = ["zoo check --deep --world-size N says whether heads, layers, batch and device allow it"]
+    if base.model.name or base.model.trust_remote_code:
+        said.append("so it does for stages and tensor ranks: the architecture is not in the recipe")
+    elif "uncut" in entry:
+        said.append(
+            f"tensor ranks are refused there where a layer has {' or '.join(entry['uncut'])}"
+        )
+    return tuple(said)

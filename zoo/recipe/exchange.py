@@ -1,0 +1,52 @@
+"""Who averages over the data ranks, how, and what follows: read off a recipe."""
+
+from zoo.recipe.optimizers import COMMUNICATING
+from zoo.recipe.spec import Recipe
+
+
+def averages_itself(recipe: Recipe) -> bool:
+    """Whether the optimizer averages over the data ranks; DeepSpeed then runs at ZeRO stage 0."""
+    return recipe.optimizer.type in COMMUNICATING
+
+
+def compression_kind(recipe: Recipe) -> str:
+    """The kind of `parallel.compression`, empty without."""
+    compression = recipe.parallel.compression
+    return "" if compression is False else compression.kind
+
+
+def replaces_momentum(recipe: Recipe) -> bool:
+    """Whether a compressor holds the momentum in place of SGD."""
+    return compression_kind(recipe) == "top-k" and recipe.optimizer.type == "SGD"
+
+
+def freezes_variance(recipe: Recipe) -> bool:
+    """Whether gradients become too rough for Adam's second moment, which then stays."""
+    rough = compression_kind(recipe) in ("int4", "top-k", "power-sgd")
+    return rough and recipe.optimizer.type in ("Adam", "AdamW")
+
+
+EXPLAINED = {
+    "comm_backend_name": "messages travel over torch's process group",
+    "cuda_aware": "messages travel over torch's process group",
+    "eps_inside_sqrt": "DeepSpeed stored it and never used it",
+    "amsgrad": "a frozen variance has no maximum to keep",
+}
+
+
+def without_effect(recipe: Recipe) -> list[str]:
+    """A line for each word of the recipe that a compressed optimizer takes and does not need."""
+    if not averages_itself(recipe):
+        return []
+    given = [key for key in EXPLAINED if key in recipe.optimizer.params]
+    return [f"optimizer.params.{key} has no effect: {EXPLAINED[key]}" for key in given]
+
+
+def clips_itself(recipe: Recipe) -> bool:
+    """Whether gradients are clipped where they are averaged: their mean comes too late for it."""
+    return averages_itself(recipe) or replaces_momentum(recipe)
+
+
+def steps_of(count: float, total: int) -> int:
+    """A Count as steps: a share of `total` is rounded, and never less than one step."""
+    return max(1, round(count * total)) if isinstance(count, float) and count < 1 else int(count)
