@@ -1,6 +1,7 @@
 """What `zoo compat` allows really trains, and what it refuses really fails or is wrong."""
 
 import math
+import re
 import traceback
 import zlib
 from collections.abc import Callable, Sequence
@@ -80,10 +81,20 @@ def name_of(case: tuple[str, Cell]) -> str:
     return f"{case[0]} {case[1].strategy} {case[1].precision} {case[1].optimizer}"
 
 
-SAMPLE = [
-    pytest.param(*case, id=name_of(case), marks=[pytest.mark.slow] if number > 5 else [])
-    for number, case in enumerate(sampled(30))
-]
+# DeepSpeed casts BatchNorm's weights and not its statistics (runtime/engine.py:
+# _cast_module_mixed_precision), and its kernels take only one type.
+TWO_TYPES = pytest.mark.xfail(strict=True, reason="BatchNorm's weights and statistics differ")
+CASES = sampled(30)
+QUICK = [case for case in CASES if case[1].precision == "fp32"][:6]
+
+
+def marks_of(case: tuple[str, Cell]) -> list[pytest.MarkDecorator]:
+    """Not slow are six cells, in the precision that CPUs are quick in."""
+    normed = case[0] in ("ctc", "image-classification") and case[1].precision == "bf16"
+    return [TWO_TYPES] * normed + [pytest.mark.slow] * (case not in QUICK)
+
+
+SAMPLE = [pytest.param(*case, id=name_of(case), marks=marks_of(case)) for case in CASES]
 
 
 @pytest.mark.ranks(4)
@@ -94,7 +105,9 @@ def test_what_is_allowed_trains_like_one_process(kind: str, cell: Cell, tmp_path
     recipe = load_recipe(path, words, tiny=True)
     world = layout_of(recipe).world
     world *= 2 if world < 4 and recipe.parallel.zero["stage"] else 1
-    assert refusal(path, words, world) is None
+    if reason := refusal(path, words, world):
+        assert re.fullmatch(r"parallel\.(pipeline\.stages|tensor): \d for \d .*", reason), reason
+        pytest.skip(reason)  # the twin is too small
     train(world, path, tmp_path / "cut", *words)
     train(1, path, tmp_path / "one", *words, "parallel=zero-0", "run.precision=fp32")
     found = losses(tmp_path / "cut")

@@ -27,7 +27,7 @@ from zoo.engines.holdings import full_shapes, holdings
 from zoo.engines.optimizer import build_optimizer
 from zoo.engines.pipe import Pipeline, PipelineEngine
 from zoo.engines.schedule import build_schedule
-from zoo.engines.state import set_counters
+from zoo.engines.state import forget
 from zoo.engines.zero import ZeroEngine
 from zoo.layout import Layout, Part, Place
 from zoo.models.build import apply_batch_norm, batch_norms, freeze, on_meta
@@ -203,8 +203,7 @@ def build_engine(
         part._buffers[key] = value
     if not engine.zero_optimization() and recipe.run.precision != "fp32":
         # FP16_UnfusedOptimizer takes a step with zero gradients to make its state; undo it.
-        optimizer.state.clear()
-        set_counters(optimizer, fresh)
+        forget(optimizer, fresh)
         engine.optimizer.refresh_fp32_params()
     held = holdings(model, layout, place.rank, shapes, cut.parts, tied)
     exchange = build_exchange(recipe, model, held, optimizer, groups, steps)

@@ -65,6 +65,8 @@ class Engine(Protocol):
 
     step: int
     layout_name: str
+    whole_bytes: int
+    """What fp32 all-reduce would send a rank and step; 0 where gradients are reduced like that."""
 
     def train_batch(self, micro_batches: Sequence[Batch], signal: int = 0) -> Step:
         """One optimizer step over this rank's micro-batches; raises NonFiniteLoss before any

@@ -28,6 +28,9 @@ class Exchange:
     clips = False
     """Whether gradients are clipped here."""
 
+    whole_bytes = 0
+    """What fp32 all-reduce would send a rank and step, where something else is sent."""
+
     @property
     def sent(self) -> int:
         """Bytes that this rank has sent in place of whole gradients."""
@@ -63,13 +66,15 @@ class Kept(Exchange):
 
     `source` has per_rank(), sharded() and shared(), and `slots` (start, numel) by parameter in the
     order of `held`. What differs by rank is one tensor a rank; on another number of ranks each
-    takes their mean, which keeps what is owed (its sum over ranks, divided by the old number).
+    takes a mean of some (`heirs`), so that the mean over ranks, which is what is owed, stays.
     """
 
     averages = True
 
     def __init__(self, source: Any, held: Sequence[Holding], ranks: int) -> None:
         self.source, self.held, self.ranks = source, held, ranks
+        elements = sum(one.tensor.numel() for one in held)
+        self.whole_bytes = 2 * (ranks - 1) * 4 * elements // ranks
 
     @property
     def sent(self) -> int:
@@ -132,13 +137,26 @@ class Kept(Exchange):
                 read(fragment)
         for mine in () if same else own:
             kind, _, name = mine.key.partition("/")
-            total = torch.zeros_like(mine.tensor)
-            for old in range(counters["ranks"]):
-                theirs = torch.empty_like(mine.tensor)
+            total, theirs = torch.zeros_like(mine.tensor), torch.empty_like(mine.tensor)
+            for old, share in heirs(rank, self.ranks, counters["ranks"]):
                 key = f"{kind.rpartition('.')[0]}.{old}/{name}"
                 read(Fragment(key, mine.shape, mine.start, theirs, False, mine.part))
-                total += theirs
-            mine.tensor.copy_(total / counters["ranks"])
+                total.add_(theirs, alpha=share)
+            mine.tensor.copy_(total)
+
+
+def heirs(rank: int, ranks: int, before: int) -> list[tuple[int, float]]:
+    """Whose errors a rank of `ranks` takes over from `before` ranks, and how much of each.
+
+    Both stand side by side on one line of length 1; a rank takes what lies under its own stretch,
+    so its shares add up to 1, and those of one old rank, over all new ones, to ranks / before.
+    """
+    found = []
+    for old in range(before):
+        first, last = max(rank * before, old * ranks), min((rank + 1) * before, (old + 1) * ranks)
+        if first < last:
+            found.append((old, (last - first) / before))
+    return found
 
 
 RENAMED = {"master": "param"}

@@ -209,7 +209,9 @@ def set_scaler(engine: Any, numbers: dict[str, float]) -> None:
             setattr(scaler, word, value)
 
 
-def set_counters(optimizer: Optimizer, counted: dict[str, Any]) -> None:
-    """Makes an optimizer of ours count from there, whatever a first call without gradients did."""
+def forget(optimizer: Optimizer, fresh: dict[str, Any]) -> None:
+    """Undoes a first call with zero gradients; `fresh` is what an optimizer of ours counted."""
     if isinstance(optimizer, MomentOptimizer):
-        optimizer.load_counters(counted)
+        optimizer.load_counters(fresh)
+    else:
+        optimizer.state.clear()

@@ -35,6 +35,7 @@ class ZeroEngine:
         self.inner, self.task, self.groups, self.seed = deepspeed_engine, task, groups, seed
         self.layout, self.rank, self.held = groups.layout, groups.rank, held
         self.exchange, self.sent = exchange, 0
+        self.whole_bytes = exchange.whole_bytes
         self.step, self.skipped_in_a_row = 0, 0
         self.layout_name = (
             f"ZeRO {deepspeed_engine.zero_optimization_stage()} on {self.layout.describe()}"

@@ -87,6 +87,7 @@ def people_line(row: dict[str, Any], steps: int, unit: str, scores: dict[str, fl
         f"lr {row['lr']:.3g}",
         f"{row['examples_per_second']:.0f} examples/s",
         f"{row['targets_per_second']:.0f} {unit}/s",
+        *([f"{row['sent_bytes'] / 1e6:.3g} MB sent"] if "sent_bytes" in row else []),
         f"{row['memory_gib']:.2f} GiB",
         f"{hours}:{minutes:02}:{seconds:02} left",
     ]

@@ -41,7 +41,7 @@ class Fit:
     here: Here
     log: Log
     saved: int = -1
-    window: list[tuple[float, int, bool]] = field(default_factory=list)
+    window: list[tuple[float, Step]] = field(default_factory=list)
 
     def run(self) -> None:
         """Trains to the last step; raises Stopped after a signal, NonFiniteLoss on a bad loss."""
@@ -73,26 +73,28 @@ class Fit:
         self.progress.samples += self.recipe.run.batch
         self.progress.seconds += seconds
         self.progress.corrupt += step.corrupt
-        self.window.append((seconds, step.targets, step.skipped))
+        self.window.append((seconds, step))
 
     def write_row(self, step: Step) -> None:
         """A training row: the step's own loss and norm, throughput since the last row."""
         progress = self.progress
-        seconds = sum(s for s, _, _ in self.window)
+        seconds = sum(s for s, _ in self.window)
+        steps = [step for _, step in self.window]
         row = {
             "step": progress.step,
             "loss": step.loss,
             "grad_norm": step.grad_norm,
             "lr": step.lr,
             "examples": progress.samples,
-            "examples_per_second": round(len(self.window) * self.recipe.run.batch / seconds, 2),
-            "targets_per_second": round(sum(t for _, t, _ in self.window) / seconds, 1),
-            "step_seconds": round(seconds / len(self.window), 5),
+            "examples_per_second": round(len(steps) * self.recipe.run.batch / seconds, 2),
+            "targets_per_second": round(sum(one.targets for one in steps) / seconds, 1),
+            "step_seconds": round(seconds / len(steps), 5),
             "seconds": round(progress.seconds, 3),
             "memory_gib": memory_gib(self.here),
             "epoch": round(progress.step / self.steps_per_epoch, 4),
-            "skipped": sum(s for _, _, s in self.window),
+            "skipped": sum(one.skipped for one in steps),
             "corrupt": progress.corrupt,
+            **traffic(sum(one.sent for one in steps) / len(steps), self.engine.whole_bytes),
         }
         self.window = []
         self.log.row(row)
@@ -155,6 +157,16 @@ class Fit:
         if self.here.first:
             checkpoint.prune(root, self.recipe.run.keep)
         return folder
+
+
+def traffic(sent: float, whole: int) -> dict[str, float]:
+    """Bytes that rank 0 sent a step, and how many times fewer than fp32 all-reduce's `whole`.
+
+    Empty where the engine reduces gradients itself; a ratio of 0 where nothing was sent.
+    """
+    if not whole:
+        return {}
+    return {"sent_bytes": round(sent), "compression": round(whole / sent, 2) if sent else 0.0}
 
 
 def summed(tallies: Iterable[Totals]) -> Totals:

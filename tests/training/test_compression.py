@@ -1,0 +1,169 @@
+"""Compressed optimizers and compressors through the engine: learning, bytes, and resuming."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.ranks import run_ranks
+from tests.runs import SHORT, furthest, losses, rows, train, twin
+from zoo.recipe.load import load_recipe
+from zoo.training.checkpoint import folders
+from zoo.training.loop import Fit, Stopped
+from zoo.training.reader import Reader
+from zoo.training.run import run
+
+PATH = twin("causal-lm")
+SMALL = (
+    *SHORT,
+    *("model.config.n_embd=32", "model.config.n_layer=1", "task.sequence_length=32"),
+    *("run.batch=16", "run.micro_batch=4", "run.save_every=10", "run.keep=9"),
+    *("parallel.zero.stage=0", "optimizer.scheduler=false", "optimizer.params.lr=5e-3"),
+)
+FREEZE = "optimizer.params.freeze_step=6"
+# Long enough for the variance to settle: else two trajectories part.
+LONG = ("run.steps=80", "run.save_every=40", "optimizer.params.lr=2e-3")
+SGD = {"type": "SGD", "params": {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01}}
+SGD_WORDS = ("optimizer=" + json.dumps(SGD | {"gradient_clipping": 1.0}),)
+KIND = "parallel.compression.kind"
+START = "parallel.compression.start=6"
+HOW: dict[str, tuple[str, ...]] = {
+    "OneBitAdam": ("optimizer.type=OneBitAdam", FREEZE),
+    "OneBitAdam in bf16": ("optimizer.type=OneBitAdam", FREEZE, "run.precision=bf16"),
+    **{
+        f"OneBitAdam, ZeRO 1, {codec}": (
+            *("optimizer.type=OneBitAdam", FREEZE, "parallel.zero.stage=1"),
+            f"optimizer.params.parameter_codec={codec}",
+        )
+        for codec in ("bf16", "int8", "sign")
+    },
+    "ZeroOneAdam": (
+        *("optimizer.type=ZeroOneAdam", "optimizer.params.var_freeze_step=6"),
+        *("optimizer.params.local_step_scaler=2", "optimizer.params.local_step_clipper=4"),
+    ),
+    "OneBitLamb": ("optimizer.type=OneBitLamb", FREEZE),
+    "int8": (f"{KIND}=int8",),
+    "int4": (f"{KIND}=int4", START),
+    "power-sgd": (f"{KIND}=power-sgd", START),
+    "power-sgd with SGD": (*SGD_WORDS, f"{KIND}=power-sgd", START),
+    "top-k": (f"{KIND}=top-k", START, "parallel.compression.ratio=0.05"),
+    "top-k with SGD": (*SGD_WORDS, f"{KIND}=top-k", START),
+    "local-sgd": (f"{KIND}=local-sgd", START, "parallel.compression.every=4"),
+    "DiLoCo": (
+        *(f"{KIND}=local-sgd", START, "parallel.compression.every=4"),
+        *("parallel.compression.outer_lr=0.7", "parallel.compression.outer_momentum=0.5"),
+    ),
+}
+
+
+def words(name: str) -> list[str]:
+    """The changes of a way to exchange; parameters after the type that they belong to."""
+    how = sorted(HOW[name], key=lambda word: not word.startswith("optimizer"))
+    types = [word for word in how if word.startswith(("optimizer.type", "optimizer={"))]
+    rest = [word for word in how if word not in types]
+    sgd = any(word.startswith("optimizer={") for word in types)
+    small = [word for word in SMALL if not (sgd and word.startswith("optimizer."))]
+    return [*types, *small, *rest]
+
+
+def resumed(
+    world: int, name: str, whole: Path, folder: Path, last: int = 20, *more: str
+) -> dict[int, float]:
+    """The losses of a run that goes on from the last but one checkpoint of another."""
+    shutil.copytree(whole, folder)
+    shutil.rmtree(folder / "checkpoints" / f"step-{last:08}")
+    shutil.rmtree(folder / "model")
+    train(world, PATH, folder, *words(name), *more)
+    return losses(folder)
+
+
+@pytest.mark.ranks(2)
+@pytest.mark.parametrize("name", HOW)
+def test_a_run_goes_on_bit_by_bit_while_it_compresses(name: str, tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    found = train(2, PATH, whole, *words(name))
+    assert losses(whole)[20] < losses(whole)[1]
+    assert all("sent_bytes" in row for row in found if "loss" in row)
+    assert resumed(2, name, whole, tmp_path / "resumed") == losses(whole)
+
+
+def carried(path: Path, changes: list[str], folder: Path) -> dict[str, np.ndarray]:
+    """What ranks that take a run up owe together before their first step, by parameter."""
+    found: dict[str, torch.Tensor] = {}
+
+    def caught(fit: Fit) -> None:
+        exchange = fit.engine.exchange
+        for kind, scale in (("worker_error", 1 / exchange.ranks), ("server_error", 1.0)):
+            state = exchange.source.per_rank() | exchange.source.sharded()
+            view, start = state[kind] if isinstance(state[kind], tuple) else (state[kind], 0)
+            whole = torch.zeros(sum(one.tensor.numel() for one in exchange.held))
+            whole[start : start + len(view)] = view * scale
+            torch.distributed.all_reduce(whole)
+            for one, begin, numel in exchange.places():
+                found[one.name] = found.get(one.name, 0) + whole[begin : begin + numel]
+        raise Stopped(15)
+
+    Fit.run = caught  # this process is a rank's own
+    run(load_recipe(path, [*changes, f"run.folder={folder}"], tiny=True))
+    return {name: values.numpy() for name, values in found.items()}
+
+
+def owed(folder: Path) -> dict[str, torch.Tensor]:
+    """The mean of the workers' errors and the servers' of the newest checkpoint (rho)."""
+    reader = Reader(folders(folder)[0])
+    kinds = sorted({key.partition("/")[0] for key in reader.shapes})
+    names = sorted({k.partition("/")[2] for k in reader.shapes if k.startswith("server_error/")})
+    ranks = [kind for kind in kinds if kind.startswith("worker_error.")]
+    assert ranks and names
+    return {
+        n: sum(reader.whole(f"{kind}/{n}").flatten() for kind in ranks) / len(ranks)
+        + reader.whole(f"server_error/{n}").flatten()
+        for n in names
+    }
+
+
+@pytest.mark.ranks(4)
+@pytest.mark.parametrize("name", ["OneBitAdam", "OneBitAdam, ZeRO 1, int8", "power-sgd"])
+@pytest.mark.parametrize(("before", "after"), [(2, 4), (4, 2)])
+def test_another_number_of_ranks_keeps_what_is_owed(
+    name: str, before: int, after: int, tmp_path: Path
+) -> None:
+    whole, calm = tmp_path / "whole", [*LONG]
+    calm += [START.replace("6", "20")] if name == "power-sgd" else [FREEZE.replace("6", "20")]
+    train(before, PATH, whole, *words(name), *calm)
+    found = resumed(after, name, whole, tmp_path / "resumed", 80, *calm)
+    assert furthest(found, losses(whole)) < 0.02
+    shutil.rmtree(whole / "checkpoints" / "step-00000080")
+    if name != "power-sgd":  # it has no servers
+        made, there = owed(whole), run_ranks(after, carried, PATH, [*words(name), *calm], whole)[0]
+        assert made.keys() == there.keys()
+        largest = max(float(value.abs().max()) for value in made.values())
+        assert largest > 0
+        for key, value in made.items():
+            assert float((value - there[key]).abs().max()) <= 1e-6 * largest
+
+
+@pytest.mark.ranks(2)
+def test_before_the_freeze_one_bit_adam_is_adamw(tmp_path: Path) -> None:
+    adamw = ["optimizer.type=Adam", *SMALL]
+    train(2, PATH, tmp_path / "adamw", *adamw)
+    dense = [word for word in words("OneBitAdam") if word != FREEZE]
+    train(2, PATH, tmp_path / "dense", *dense, "optimizer.params.freeze_step=19")
+    first = {step: loss for step, loss in losses(tmp_path / "dense").items() if step <= 19}
+    other = {step: loss for step, loss in losses(tmp_path / "adamw").items() if step <= 19}
+    assert furthest(first, other) < 1e-5
+
+
+@pytest.mark.ranks(2)
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [("OneBitAdam", 29), ("int8", 3.7), ("OneBitAdam, ZeRO 1, sign", 19), ("local-sgd", 3.9)],
+)
+def test_a_row_says_how_many_bytes_were_sent(name: str, least: float, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    train(2, PATH, folder, *words(name), "run.log_every=4")
+    last = [row for row in rows(folder) if "loss" in row][-1]
+    assert last["compression"] >= least
