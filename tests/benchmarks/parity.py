@@ -22,9 +22,9 @@ from zoo.training.reader import Reader
 BAR = 1e-4
 
 
-# ResNet at its twins' own rate (2e-3) amplifies another order of additions a thousandfold within
-# ten steps (a ReLU at its kink flips); a quarter of the rate does not.
-CALM = "optimizer.params.lr=5e-4"
+# At their twins' own rates (2e-3, 4e-3) ResNet and the Conformer amplify another order of additions
+# within ten steps (a ReLU at its kink flips a thousandfold); a quarter of the rate does not.
+CALM = {"resnet": "optimizer.params.lr=5e-4", "parakeet_ctc": "optimizer.params.lr=1e-3"}
 
 
 def settings(path: Path) -> list[str]:
@@ -33,7 +33,8 @@ def settings(path: Path) -> list[str]:
     words = [*SHORT, f"run.micro_batch={recipe.run.batch // 4}", *without_dropout(path)]
     if recipe.task.kind == "image-classification":
         words.append("task.augment.mixup=0.0")
-    return [*words, CALM] if recipe.model.config["model_type"] == "resnet" else words
+    calm = CALM.get(recipe.model.config["model_type"])
+    return [*words, calm] if calm else words
 
 
 def refusal(path: Path, changes: Sequence[str], world: int) -> str | None:

@@ -81,17 +81,13 @@ def name_of(case: tuple[str, Cell]) -> str:
     return f"{case[0]} {case[1].strategy} {case[1].precision} {case[1].optimizer}"
 
 
-# DeepSpeed casts BatchNorm's weights and not its statistics (runtime/engine.py:
-# _cast_module_mixed_precision), and its kernels take only one type.
-TWO_TYPES = pytest.mark.xfail(strict=True, reason="BatchNorm's weights and statistics differ")
 CASES = sampled(30)
 QUICK = [case for case in CASES if case[1].precision == "fp32"][:6]
 
 
 def marks_of(case: tuple[str, Cell]) -> list[pytest.MarkDecorator]:
     """Not slow are six cells, in the precision that CPUs are quick in."""
-    normed = case[0] in ("ctc", "image-classification") and case[1].precision == "bf16"
-    return [TWO_TYPES] * normed + [pytest.mark.slow] * (case not in QUICK)
+    return [pytest.mark.slow] * (case not in QUICK)
 
 
 SAMPLE = [pytest.param(*case, id=name_of(case), marks=marks_of(case)) for case in CASES]

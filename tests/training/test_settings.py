@@ -104,3 +104,14 @@ def test_frozen_parameters_stay_and_are_saved(tmp_path: Path) -> None:
         tensors = load_file(folder / "model" / "model.safetensors")
         frozen[steps] = {n: t for n, t in tensors.items() if n.startswith("bert.embeddings.")}
     assert frozen[1] and all((frozen[5][n] == t).all() for n, t in frozen[1].items())
+
+
+@pytest.mark.ranks(2)
+@pytest.mark.parametrize("kind", ["image-classification", "ctc"])
+@pytest.mark.parametrize("how", ["zero.stage=3", "pipeline.stages=2"])
+def test_batch_norm_trains_in_bf16_like_in_fp32(kind: str, how: str, tmp_path: Path) -> None:
+    words = (*SHORT, "run.steps=6", "parallel.zero.stage=1", f"parallel.{how}")
+    train(2, twin(kind), tmp_path / "fp32", *words)
+    train(2, twin(kind), tmp_path / "bf16", *words, "run.precision=bf16")
+    assert furthest(losses(tmp_path / "bf16"), losses(tmp_path / "fp32")) < 0.02
+    assert (tmp_path / "bf16" / "model" / "model.safetensors").is_file()

@@ -30,7 +30,7 @@ from zoo.engines.schedule import build_schedule
 from zoo.engines.state import forget
 from zoo.engines.zero import ZeroEngine
 from zoo.layout import Layout, Part, Place
-from zoo.models.build import apply_batch_norm, batch_norms, freeze, on_meta
+from zoo.models.build import apply_batch_norm, freeze, on_meta
 from zoo.models.families import family_of
 from zoo.models.fill import Weights, every, fill, leave
 from zoo.models.stage import (
@@ -228,12 +228,10 @@ def staged(
 
 
 def fp32_buffers(module: torch.nn.Module) -> dict[tuple[torch.nn.Module, str], torch.Tensor]:
-    """Buffers that DeepSpeed would round with the model (rotary frequencies), less BatchNorm's."""
-    norms = set(batch_norms(module))
+    """Buffers that DeepSpeed may round with the model: rotary frequencies, BatchNorm's means."""
     return {
         (part, key): buffer
         for part in module.modules()
-        if part not in norms
         for key, buffer in part._buffers.items()
         if buffer is not None and buffer.is_floating_point()
     }

@@ -8,7 +8,8 @@ from types import MethodType
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 from transformers import PreTrainedModel
 
@@ -63,9 +64,27 @@ def stay_frozen(module: nn.Module, mode: bool = True) -> nn.Module:
     return module
 
 
+def in_fp32(module: _BatchNorm, input: Tensor) -> Tensor:  # noqa: A002 (torch's word)
+    """BatchNorm's forward with statistics and sums in fp32, whatever its weights and inputs are.
+
+    Statistics stay fp32 when a model is cast; the kernels take weights of their type only.
+    """
+    weight, bias = (p if p is None else p.float() for p in (module.weight, module.bias))
+    momentum = module.momentum
+    if module.training and module.num_batches_tracked is not None:
+        module.num_batches_tracked.add_(1)
+        momentum = 1 / float(module.num_batches_tracked) if momentum is None else momentum
+    batch = module.training or module.running_mean is None
+    found = functional.batch_norm(
+        input.float(), module.running_mean, module.running_var, weight, bias, batch,
+        momentum or 0.0, module.eps,
+    )  # fmt: skip
+    return found.to(input.dtype)
+
+
 def apply_batch_norm(model: nn.Module, policy: str) -> nn.Module:
     """`frozen`: statistics and weights stay; `synchronized`: statistics over all data ranks (GPUs
-    only).
+    only). Otherwise each computes in fp32.
     """
     if policy == "synchronized":
         synchronized: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)
@@ -74,4 +93,6 @@ def apply_batch_norm(model: nn.Module, policy: str) -> nn.Module:
         for module in batch_norms(model):
             module.eval().requires_grad_(False)
             module.train = MethodType(stay_frozen, module)  # type: ignore[method-assign]
+    for module in batch_norms(model):
+        module.forward = MethodType(in_fp32, module)  # type: ignore[method-assign]
     return model

@@ -75,7 +75,16 @@ def load(recipe: Recipe, task: Task, reader: Reader) -> PreTrainedModel:
     if missing:
         raise ResumeError(f"{reader.folder} lacks {', '.join(missing[:5])}")
     fill(model, recipe.run.seed, reader, torch.device("cpu"))
-    return model.to(DTYPES[recipe.run.precision]).eval()
+    return rounded(model, DTYPES[recipe.run.precision]).eval()
+
+
+def rounded(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
+    """The model with all that is saved in `dtype`; what is computed (positions) stays fp32."""
+    saved = model.state_dict(keep_vars=True)
+    for tensor in saved.values():
+        if tensor.is_floating_point():
+            tensor.data = tensor.data.to(dtype)
+    return model
 
 
 def scores_at(folder: RunFolder, found: Path) -> dict[str, Any]:
