@@ -77,7 +77,7 @@ def test_list_shows_every_recipe_with_what_it_is_made_of() -> None:
         "optimizer",
     ]
     assert [line.split()[0] for line in lines[1:]] == [file.stem for file in recipes()]
-    [gpt2] = [line for line in lines if line.startswith(RECIPE)]
+    [gpt2] = [line for line in lines if line.split()[0] == RECIPE]
     for word in ("causal-lm", "gpt2-small", "124 M", "openwebtext", "ZeRO-1", "AdamW"):
         assert word in gpt2
 

@@ -14,6 +14,7 @@ import torch
 
 from tests.runs import CATALOG, LAYOUTS, SHORT, furthest, losses, train, without_dropout
 from zoo.errors import ConfigError
+from zoo.recipe.exchange import averages_itself
 from zoo.recipe.load import load_recipe
 from zoo.training.checkpoint import folders
 from zoo.training.checks import ring_two
@@ -35,6 +36,12 @@ def settings(path: Path) -> list[str]:
         words.append("task.augment.mixup=0.0")
     calm = CALM.get(recipe.model.config["model_type"])
     return [*words, calm] if calm else words
+
+
+def compresses(path: Path) -> bool:
+    """Whether what a recipe computes depends on the number of ranks by its nature."""
+    recipe = load_recipe(path)
+    return averages_itself(recipe) or bool(recipe.parallel.compression)
 
 
 def refusal(path: Path, changes: Sequence[str], world: int) -> str | None:
@@ -104,9 +111,8 @@ def main() -> None:
     parser.add_argument("recipes", nargs="*", help="stems of recipes; all without any")
     parser.add_argument("--layouts", nargs="*", default=[*LAYOUTS])
     words = parser.parse_args()
-    paths = [
-        p for p in sorted(CATALOG.glob("*/*.json")) if p.stem in words.recipes or not words.recipes
-    ]
+    chosen = [p for p in sorted(CATALOG.glob("*/*.json")) if p.stem in words.recipes]
+    paths = chosen or [p for p in sorted(CATALOG.glob("*/*.json")) if not compresses(p)]
     print("| recipe (tiny twin) | " + " | ".join(words.layouts) + " |")
     print("| --- |" + " --- |" * len(words.layouts), flush=True)
     holds, refused = True, []

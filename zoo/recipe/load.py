@@ -12,7 +12,7 @@ from zoo.recipe.catalog import FOLDERS, catalogs, find_recipe, fragment, fragmen
 from zoo.recipe.compose import Composition, Key, absolute, lay_section
 from zoo.recipe.keys import RULED_BY_ANOTHER, UNKNOWN, key_faults, without_unknown
 from zoo.recipe.maps import map_faults
-from zoo.recipe.optimizers import canonical
+from zoo.recipe.optimizers import COMMUNICATING, OPTIMIZERS, STEPS, canonical
 from zoo.recipe.read import brief, parse, read_object
 from zoo.recipe.rules import rule_faults
 from zoo.recipe.spec import Provenance, Recipe
@@ -166,9 +166,21 @@ def _lay_tiny_kind(composition: Composition, roots: tuple[Path, ...]) -> None:
         allowed = f"with --tiny, one of {', '.join(fragments('tiny', roots))}"
         origin = composition.origin(("task", "kind"))
         raise ConfigError([Fault(origin, "task.kind", brief(kind), allowed)])
+    chosen = canonical(str(composition.get(("optimizer", "type"))))
     for section, value in read_object(file).items():
         if section not in ("$schema", "description"):
             lay_section(composition, section, value, (shown(file), file.parent), roots)
+    if chosen in COMMUNICATING:
+        _keep_compressing(composition, chosen)
+
+
+def _keep_compressing(composition: Composition, chosen: str) -> None:
+    """A twin's own rates and decay, under the optimizer that the recipe is about."""
+    params = composition.get(("optimizer", "params")) or {}
+    kept = {name: params[name] for name in ("lr", "betas", "weight_decay") if name in params}
+    freezes = {name: 0.2 for name, one in OPTIMIZERS[chosen].items() if one.node is STEPS}
+    changes = {"type": chosen, "params": kept | freezes}
+    composition.lay(("optimizer",), changes, "--tiny (the optimizer stays)")
 
 
 def _lay_word(composition: Composition, word: str, roots: tuple[Path, ...], tiny: bool) -> None:

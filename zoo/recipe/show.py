@@ -8,6 +8,7 @@ from typing import Any
 from zoo.errors import ConfigError, Fault
 from zoo.recipe.catalog import recipes
 from zoo.recipe.deepspeed import Group, parameter_groups, resolve_scheduler
+from zoo.recipe.exchange import compression_kind
 from zoo.recipe.keys import known_keys, unknown
 from zoo.recipe.load import expanded, load_recipe, origin_of, split_key
 from zoo.recipe.optimizers import OPTIMIZERS, algorithm
@@ -70,6 +71,7 @@ def _layout(recipe: Recipe) -> str:
     parts += [f"pipeline {recipe.parallel.pipeline.stages}"] * (recipe.parallel.pipeline.stages > 1)
     parts += [f"tensor {recipe.parallel.tensor}"] * (recipe.parallel.tensor > 1)
     parts += ["checkpointing"] * recipe.parallel.gradient_checkpointing
+    parts += [compression_kind(recipe)] * bool(recipe.parallel.compression)
     return " + ".join(parts)
 
 
