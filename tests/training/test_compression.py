@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from tests.benchmarks.parity import refusal
 from tests.ranks import run_ranks
-from tests.runs import SHORT, furthest, losses, rows, train, twin
+from tests.runs import CATALOG, SHORT, furthest, losses, rows, train, twin
 from zoo.recipe.load import load_recipe
 from zoo.training.checkpoint import folders
 from zoo.training.loop import Fit, Stopped
@@ -167,3 +168,23 @@ def test_a_row_says_how_many_bytes_were_sent(name: str, least: float, tmp_path: 
     train(2, PATH, folder, *words(name), "run.log_every=4")
     last = [row for row in rows(folder) if "loss" in row][-1]
     assert last["compression"] >= least
+
+
+LLAMA = CATALOG / "nlp" / "llama-mini-shakespeare.json"
+STAGES = ("parallel.zero.stage=0", "parallel.pipeline.stages=2")
+
+
+@pytest.mark.ranks(4)
+@pytest.mark.parametrize("kind", ["int8", "power-sgd"])
+def test_stages_compress_over_their_own_data_ranks(kind: str, tmp_path: Path) -> None:
+    settings = [*SGD_WORDS, *SHORT, "run.micro_batch=4", "model.config.tie_word_embeddings=false"]
+    train(1, LLAMA, tmp_path / "one", *settings)
+    train(4, LLAMA, tmp_path / "cut", *settings, *STAGES, f"{KIND}={kind}")
+    assert furthest(losses(tmp_path / "cut"), losses(tmp_path / "one")) < 0.03
+    found = [row for row in rows(tmp_path / "cut") if "loss" in row]
+    assert found[-1]["compression"] > 3.5
+
+
+def test_copies_of_tied_weights_are_not_compressed_apart() -> None:
+    words = [*STAGES, f"{KIND}=int8", "model.config.tie_word_embeddings=true"]
+    assert "tied" in str(refusal(LLAMA, words, 2))

@@ -19,6 +19,7 @@ from zoo.models.fill import NoWeights, Weights
 from zoo.models.stage import layer_weights
 from zoo.models.tensor import tensor_faults
 from zoo.recipe.deepspeed import deepspeed_config
+from zoo.recipe.exchange import compression_kind
 from zoo.recipe.load import origin
 from zoo.recipe.spec import Recipe
 from zoo.tasks.build import build_task
@@ -95,6 +96,10 @@ def cut_faults(recipe: Recipe, model: PreTrainedModel) -> list[Fault]:
             if degree > 1:
                 refuse(key, f"{degree} for {model.config.model_type}", known)
         return faults
+    kind = compression_kind(recipe)
+    if kind and stages > 1 and model.all_tied_weights_keys:
+        found = f"{kind} with tied weights on {stages} stages"
+        refuse("parallel.compression", found, "false: copies would receive different means")
     positions = len(layer_weights(model, family))
     if stages > positions:
         found = f"{stages} for {positions - 2} layers, embedding and head"
