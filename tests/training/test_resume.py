@@ -75,8 +75,11 @@ def test_a_run_killed_anywhere_ends_like_an_undisturbed_one(tmp_path: Path) -> N
     for number in range(kills):
         since = time.time()
         process = started(run_twin, RECIPE, [f"run.folder={folder}", *words])
-        if number % 2:
-            process.join(rng.uniform(1.5, 3.5))
+        if number % 4 == 1:
+            process.join(rng.uniform(0.0, 1.0))  # while it starts
+        elif number % 4 == 3:
+            wait_for_steps(process, folder, rng.randint(1, 8))
+            time.sleep(rng.uniform(0.0, 0.05))
         else:
             wait_for_save(process, folder, since, rng.randint(1, 4))
             time.sleep(rng.choice([0.0, 0.001, 0.003]))
@@ -100,6 +103,18 @@ def saves_begun(folder: Path, since: float) -> set[str]:
         with contextlib.suppress(FileNotFoundError):  # it has just become a whole one
             found |= {part.name} if part.stat().st_mtime > since else set()
     return found
+
+
+def wait_for_steps(process: BaseProcess, folder: Path, count: int) -> None:
+    """Returns when the run has taken `count` steps more than are on the disk, or has ended."""
+    path = folder / "metrics.jsonl"
+    before = len(path.read_text().splitlines()) if path.exists() else 0
+    while process.exitcode is None:
+        now = len(path.read_text().splitlines()) if path.exists() else 0
+        before = min(before, now)  # a resume takes rows back
+        if now >= before + count:
+            return
+        time.sleep(0.001)
 
 
 def wait_for_save(process: BaseProcess, folder: Path, since: float, count: int) -> None:
