@@ -20,7 +20,7 @@ from zoo.recipe.spec import Recipe
 
 CATALOG = Path(__file__).parents[2] / "configs" / "recipes"
 SIZES = {
-    "short step": ["model.config.n_embd=64", "model.config.n_layer=2", "run.batch=8"],
+    "short step": ["model.config.n_embd=64", "model.config.n_layer=2", "run.batch=4"],
     "long step": ["model.config.n_embd=192", "model.config.n_layer=4", "run.batch=16"],
 }
 STAGES = (0, 1, 2, 3)

@@ -81,8 +81,13 @@ def resumed(
     return losses(folder)
 
 
+QUICK = {"OneBitAdam in bf16", "OneBitAdam, ZeRO 1, sign", "ZeroOneAdam", "top-k with SGD"}
+
+
 @pytest.mark.ranks(2)
-@pytest.mark.parametrize("name", HOW)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in QUICK else [pytest.mark.slow]) for n in HOW]
+)
 def test_a_run_goes_on_bit_by_bit_while_it_compresses(name: str, tmp_path: Path) -> None:
     whole = tmp_path / "whole"
     found = train(2, PATH, whole, *words(name))
@@ -127,8 +132,15 @@ def owed(folder: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.ranks(4)
-@pytest.mark.parametrize("name", ["OneBitAdam", "OneBitAdam, ZeRO 1, int8", "power-sgd"])
-@pytest.mark.parametrize(("before", "after"), [(2, 4), (4, 2)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "OneBitAdam",
+        pytest.param("OneBitAdam, ZeRO 1, int8", marks=pytest.mark.slow),
+        pytest.param("power-sgd", marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize(("before", "after"), [(2, 4), pytest.param(4, 2, marks=pytest.mark.slow)])
 def test_another_number_of_ranks_keeps_what_is_owed(
     name: str, before: int, after: int, tmp_path: Path
 ) -> None:
@@ -158,6 +170,7 @@ def test_before_the_freeze_one_bit_adam_is_adamw(tmp_path: Path) -> None:
     assert furthest(first, other) < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.ranks(2)
 @pytest.mark.parametrize(
     ("name", "least"),
@@ -175,7 +188,7 @@ STAGES = ("parallel.zero.stage=0", "parallel.pipeline.stages=2")
 
 
 @pytest.mark.ranks(4)
-@pytest.mark.parametrize("kind", ["int8", "power-sgd"])
+@pytest.mark.parametrize("kind", ["int8", pytest.param("power-sgd", marks=pytest.mark.slow)])
 def test_stages_compress_over_their_own_data_ranks(kind: str, tmp_path: Path) -> None:
     settings = [*SGD_WORDS, *SHORT, "run.micro_batch=4", "model.config.tie_word_embeddings=false"]
     train(1, LLAMA, tmp_path / "one", *settings)

@@ -23,6 +23,7 @@ RECIPES = {
     "parakeet": "speech/conformer-ctc-small-librispeech",
     "wav2vec2-conformer": "speech/wav2vec2-conformer-large-librispeech-finetune",
 }
+QUICK = ("gpt2", "parakeet")
 ONE_STEP = (*SHORT, "run.steps=1", "parallel.zero.stage=0", "model.batch_norm=frozen")
 STILL = (*ONE_STEP, "optimizer.params.lr=0.0", "parallel.pipeline.stages=2")
 
@@ -41,7 +42,9 @@ def assert_equal(one: Path, other: Path) -> None:
 
 
 @pytest.mark.ranks(4)
-@pytest.mark.parametrize("family", RECIPES)
+@pytest.mark.parametrize(
+    "family", [pytest.param(n, marks=[] if n in QUICK else [pytest.mark.slow]) for n in RECIPES]
+)
 def test_a_checkpoint_through_stages_and_slices_comes_back_bit_by_bit(
     family: str, tmp_path: Path
 ) -> None:

@@ -107,8 +107,12 @@ def test_frozen_parameters_stay_and_are_saved(tmp_path: Path) -> None:
 
 
 @pytest.mark.ranks(2)
-@pytest.mark.parametrize("kind", ["image-classification", "ctc"])
-@pytest.mark.parametrize("how", ["zero.stage=3", "pipeline.stages=2"])
+@pytest.mark.parametrize(
+    "kind", [pytest.param("image-classification", marks=pytest.mark.slow), "ctc"]
+)
+@pytest.mark.parametrize(
+    "how", [pytest.param("zero.stage=3", marks=pytest.mark.slow), "pipeline.stages=2"]
+)
 def test_batch_norm_trains_in_bf16_like_in_fp32(kind: str, how: str, tmp_path: Path) -> None:
     words = (*SHORT, "run.steps=6", "parallel.zero.stage=1", f"parallel.{how}")
     train(2, twin(kind), tmp_path / "fp32", *words)
