@@ -21,6 +21,9 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "llama": ("CausalLM", "llama", GROUPED),
     "qwen3": ("CausalLM", "qwen3", GROUPED | {"head_dim": 16}),
     "phi3": ("CausalLM", "phi3", GROUPED),
+    "mistral": ("CausalLM", "mistral", GROUPED | {"sliding_window": 4}),
+    "qwen2": ("CausalLM", "qwen2", GROUPED),
+    "gemma2": ("CausalLM", "gemma2", GROUPED | {"head_dim": 16, "sliding_window": 4}),
     "vit": (
         "ImageClassification",
         "vit",
