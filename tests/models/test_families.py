@@ -93,5 +93,5 @@ def test_the_heaviest_range_is_as_light_as_can_be(weights: list[float], parts: i
 
 
 def test_fewer_layers_than_stages_is_an_error() -> None:
-    with pytest.raises(ValueError, match="2 layers cannot make 3 stages"):
+    with pytest.raises(ValueError, match="2 positions cannot make 3 stages"):
         balanced([1.0, 1.0], 3)

@@ -212,7 +212,9 @@ def test_a_cut_model_computes_what_the_whole_one_does(ranks: int, kind: str, see
         found = rank[kind]
         print(kind, found["logits"], found["gradients"], found["held"])
         assert found["logits"] < 5e-6
-        assert found["gradients"] < 1e-5
+        assert (
+            found["gradients"] < 5e-5
+        )  # rounding in the Conformer; a wrong slice is off by 1e-2 and more
         assert found["replicated"], "ranks differ in the gradient of what they all hold"
         assert not found["drew"], "without dropout nothing is drawn"
 
