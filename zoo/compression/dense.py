@@ -4,7 +4,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from zoo.compression.mean import Group, all_gather, world
+from zoo.compression.mean import Group, all_gather, dense_mean, world
 
 WIRES: dict[str, torch.dtype | None] = {"fp32": None, "bf16": torch.bfloat16}
 
@@ -31,9 +31,8 @@ class DenseMean:
             return values
         if self.short is not None:
             return values.copy_(self.gather(self.to_owner(values).to(self.short)))
-        dist.all_reduce(values, group=self.group)
-        self.sent += 2 * (self.ranks - 1) * values.nbytes // self.ranks
-        return values.div_(self.ranks)
+        self.sent += dense_mean(values, self.group)
+        return values
 
     def to_owner(self, values: Tensor) -> Tensor:
         """The mean of the chunk of `values` that this rank owns (length / ranks,)."""

@@ -13,7 +13,6 @@ from zoo.engines.engine import Fragment
 from zoo.engines.holdings import Holding
 
 Read = Callable[[Fragment], None]
-Shared = dict[str, Tensor]
 
 
 class Exchange:
@@ -64,8 +63,8 @@ class Exchange:
 class Kept(Exchange):
     """An exchange with state in one fused buffer, whose places have parameters' names.
 
-    `source` has per_rank(), sharded() and shared(), and `slots` (start, numel) by parameter in the
-    order of `held`. What differs by rank is one tensor a rank; on another number of ranks each
+    `source` has per_rank(), sharded() and shared(); its buffer holds the parameters in the order of
+    `held`. What differs by rank is one tensor a rank; on another number of ranks each
     takes a mean of some (`heirs`), so that the mean over ranks, which is what is owed, stays.
     """
 
@@ -181,8 +180,7 @@ class OwnMeans(Kept):
 
     def settle(self) -> None:
         """See Exchange."""
-        if hasattr(self.source, "settle"):
-            self.source.settle()
+        self.source.settle()
 
     def replaces(self, key: str) -> bool:
         """See Exchange: of a sharded optimizer, what its owners have."""
@@ -254,7 +252,7 @@ class Alone(Kept):
     @property
     def sent(self) -> int:
         """See Exchange."""
-        return self.source.sent + self.together.sent
+        return self.source.sent + self.together.whole.sent
 
     def average(self, step: int) -> None:
         """See Exchange."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from zoo.recipe.exchange import zero_stage
 from zoo.recipe.maps import table
 from zoo.recipe.read import brief
 from zoo.recipe.spec import BuiltInData, CTCSpec, ImageClassificationSpec, MaskedLMSpec, Recipe
@@ -28,14 +29,10 @@ def near_batch(recipe: Recipe) -> str:
     return str(max(1, round(recipe.run.batch / micro)) * micro)
 
 
-def _stage(recipe: Recipe) -> int:
-    return int(recipe.parallel.zero.get("stage", 0))
-
-
 def flat_partitions(recipe: Recipe) -> str:
     name = recipe.optimizer.type
-    whole = name in WHOLE_MATRICES and _stage(recipe) > 0
-    return f"{_stage(recipe)} with {name}" if whole else ""
+    whole = name in WHOLE_MATRICES and zero_stage(recipe) > 0
+    return f"{zero_stage(recipe)} with {name}" if whole else ""
 
 
 def _device(recipe: Recipe, key: str) -> str:
@@ -45,7 +42,7 @@ def _device(recipe: Recipe, key: str) -> str:
 
 def offload_below(key: str, least: int) -> Say:
     def found(recipe: Recipe) -> str:
-        place, stage = _device(recipe, key), _stage(recipe)
+        place, stage = _device(recipe, key), zero_stage(recipe)
         return f"{place} with stage {stage}" if place != "none" and stage < least else ""
 
     return found
@@ -64,7 +61,7 @@ def quantized_below_3(recipe: Recipe) -> str:
     )
     used = [key for key in keys if zero.get(key)]
     used += ["zero_hpz_partition_size"] if zero.get("zero_hpz_partition_size", 1) > 1 else []
-    return f"{_stage(recipe)} with {', '.join(used)}" if used and _stage(recipe) < 3 else ""
+    return f"{zero_stage(recipe)} with {', '.join(used)}" if used and zero_stage(recipe) < 3 else ""
 
 
 def own_optimizers(recipe: Recipe) -> str:
@@ -76,7 +73,7 @@ def own_optimizers(recipe: Recipe) -> str:
 
 
 def pipeline_gradients(recipe: Recipe) -> str:
-    stages, zero = recipe.parallel.pipeline.stages, _stage(recipe)
+    stages, zero = recipe.parallel.pipeline.stages, zero_stage(recipe)
     return f"{zero} with {stages} pipeline stages" if stages > 1 and zero > 1 else ""
 
 
@@ -93,7 +90,7 @@ def norm_of_slices(recipe: Recipe) -> str:
 
 def _unsharded(recipe: Recipe, ranks: str) -> str:
     precision = recipe.run.precision
-    low = precision != "fp32" and _stage(recipe) == 0
+    low = precision != "fp32" and zero_stage(recipe) == 0
     return f"0 with {ranks} in {precision}" if low else ""
 
 

@@ -1,7 +1,15 @@
 """Who averages over the data ranks, how, and what follows: read off a recipe."""
 
-from zoo.recipe.optimizers import COMMUNICATING
+from zoo.recipe.optimizers import COMMUNICATING, WITHOUT_EFFECT
 from zoo.recipe.spec import Recipe
+
+ROUGH = ("int4", "top-k", "power-sgd")
+"""Compressors whose gradients are delayed and noisy."""
+
+
+def zero_stage(recipe: Recipe) -> int:
+    """The stage of `parallel.zero`."""
+    return int(recipe.parallel.zero.get("stage", 0))
 
 
 def averages_itself(recipe: Recipe) -> bool:
@@ -22,8 +30,7 @@ def replaces_momentum(recipe: Recipe) -> bool:
 
 def freezes_variance(recipe: Recipe) -> bool:
     """Whether gradients become too rough for Adam's second moment, which then stays."""
-    rough = compression_kind(recipe) in ("int4", "top-k", "power-sgd")
-    return rough and recipe.optimizer.type in ("Adam", "AdamW")
+    return compression_kind(recipe) in ROUGH and recipe.optimizer.type in ("Adam", "AdamW")
 
 
 EXPLAINED = {
@@ -38,7 +45,7 @@ def without_effect(recipe: Recipe) -> list[str]:
     """A line for each word of the recipe that a compressed optimizer takes and does not need."""
     if not averages_itself(recipe):
         return []
-    given = [key for key in EXPLAINED if key in recipe.optimizer.params]
+    given = [key for key in WITHOUT_EFFECT if key in recipe.optimizer.params]
     return [f"optimizer.params.{key} has no effect: {EXPLAINED[key]}" for key in given]
 
 

@@ -1,26 +1,23 @@
 """Rules about what data ranks exchange: compressed optimizers and compressors, with conditions."""
 
 from zoo.recipe.exchange import (
+    ROUGH,
     averages_itself,
     compression_kind,
     freezes_variance,
     replaces_momentum,
     steps_of,
+    zero_stage,
 )
 from zoo.recipe.optimizers import SCHEDULERS, hyper_parameters
 from zoo.recipe.rule import Rule
 from zoo.recipe.spec import Recipe
 
-ROUGH = ("int4", "top-k", "power-sgd")
 HOLD_ROUGH = ("SGD", "Adam", "AdamW")
 
 
-def _stage(recipe: Recipe) -> int:
-    return int(recipe.parallel.zero.get("stage", 0))
-
-
 def sharded_means(recipe: Recipe) -> str:
-    stage, name = _stage(recipe), recipe.optimizer.type
+    stage, name = zero_stage(recipe), recipe.optimizer.type
     fits = stage == 0 or (stage == 1 and name == "OneBitAdam")
     return f"{stage} with {name}" if averages_itself(recipe) and not fits else ""
 
@@ -42,7 +39,7 @@ def two_exchanges(recipe: Recipe) -> str:
 
 
 def partitioned_gradients(recipe: Recipe) -> str:
-    kind, stage = compression_kind(recipe), _stage(recipe)
+    kind, stage = compression_kind(recipe), zero_stage(recipe)
     both = kind and stage and not averages_itself(recipe)
     return f"{kind} with parallel.zero.stage {stage}" if both else ""
 
