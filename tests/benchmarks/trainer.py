@@ -1,7 +1,7 @@
 """The zoo against Hugging Face's Trainer: one DeepSpeed ZeRO-2 JSON, one model, two processes.
 
 `python -m tests.benchmarks.trainer [--pairs 5] [--steps 40]` prints examples per second of both in
-alternating pairs, the median ratio (above 1 the zoo is faster) and what either logs.
+alternating pairs and the median ratio (above 1 the zoo is faster).
 """
 
 import argparse
@@ -19,9 +19,10 @@ from zoo.layout import Layout, Place
 from zoo.recipe.deepspeed import deepspeed_config
 from zoo.recipe.load import load_recipe
 from zoo.recipe.spec import Recipe
+from zoo.training.run import prepare
 
 PATH = Path(__file__).parents[2] / "configs/recipes/nlp/gpt2-small-openwebtext.json"
-RANKS, WARM = 2, 5
+RANKS, WARM, BLOCK = 2, 5, 5
 CHANGES = [
     "model.config.n_embd=192", "model.config.n_layer=4", "run.batch=16", "run.micro_batch=8",
     "parallel.zero.stage=2", "run.steps=100000", "run.log_every=10", "data.workers=0",
@@ -33,74 +34,83 @@ def recipe_of() -> Recipe:
     return load_recipe(PATH, CHANGES, tiny=True)
 
 
-def ours(steps: int) -> float:
-    """Seconds of `steps` steps of the real loop; every rank."""
+def pairs_of(pairs: int, steps: int) -> list[tuple[float, float]]:
+    """Seconds of `steps` steps of the zoo's loop and of Trainer.train, in turn; every rank.
+
+    Both engines live in the same processes, and after every BLOCK of Trainer's steps the zoo makes
+    as many, so that what else the machine does meets both.
+    """
+    from transformers import Trainer, TrainerCallback
+
     from tests.benchmarks.overhead import seconds, zoo_step
     from zoo.training.world import choose_accelerator, world
 
-    quiet()
-    place = Place.from_environment()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    place, recipe = Place.from_environment(), recipe_of()
     choose_accelerator(place)
     with TemporaryDirectory() as root, world(place):
-        step, _, _ = zoo_step(recipe_of(), Path(root), place)
+        step, checked, _ = zoo_step(recipe, Path(root), place)
         seconds(step, WARM)
-        return seconds(step, steps) * steps
+        blocks: list[tuple[float, float]] = []
+
+        class Turns(TrainerCallback):
+            """Times a block of Trainer's steps, then as many of the zoo's."""
+
+            started = 0.0
+
+            def on_step_end(self, arguments: Any, state: Any, *_: Any, **__: Any) -> None:
+                done = state.global_step - WARM
+                if done > 0 and done % BLOCK == 0:
+                    theirs = time.perf_counter() - self.started
+                    blocks.append((seconds(step, BLOCK) * BLOCK, theirs))
+                if done >= 0 and done % BLOCK == 0:
+                    self.started = time.perf_counter()
+
+        Trainer(
+            model=trainer_model(checked),
+            args=trainer_arguments(recipe, root, WARM + pairs * steps),
+            train_dataset=Blocks(prepare(recipe, checked).train),
+            data_collator=stacked,
+            callbacks=[Turns()],
+        ).train()
+    turns = steps // BLOCK
+    cuts = [blocks[first : first + turns] for first in range(0, len(blocks), turns)]
+    return [(sum(a for a, _ in cut), sum(b for _, b in cut)) for cut in cuts]
 
 
-def theirs(steps: int) -> float:
-    """Seconds of `steps` steps of Trainer.train on the same rows, JSON and AdamW; every rank."""
-    from transformers import Trainer, TrainerCallback, TrainingArguments
+def trainer_model(checked: Any) -> Any:
+    """The same architecture, from transformers itself."""
+    model = checked.task.model_class.from_config(checked.task.config)
+    model.config.use_cache = False
+    return model
 
-    from zoo.engines.build import quiet_deepspeed
-    from zoo.training.checks import ring_two
-    from zoo.training.run import prepare
-    from zoo.training.world import choose_accelerator
 
-    quiet()
-    choose_accelerator(Place.from_environment())
-    recipe = recipe_of()
-    checked = ring_two(recipe, RANKS)
-    rows = prepare(recipe, checked).train
-    quiet_deepspeed()
-    times: list[float] = []
-
-    class Clock(TrainerCallback):
-        def on_step_end(self, *_: Any, **__: Any) -> None:
-            times.append(time.perf_counter())
+def trainer_arguments(recipe: Recipe, root: str, steps: int) -> Any:
+    """The same batch, optimizer, clipping and DeepSpeed JSON in Trainer's words."""
+    from transformers import TrainingArguments
 
     params = recipe.optimizer.params
-    with TemporaryDirectory() as root:
-        arguments = TrainingArguments(
-            output_dir=root,
-            use_cpu=True,
-            deepspeed=deepspeed_config(recipe, Layout(1, RANKS, 1)),
-            max_steps=WARM + steps,
-            per_device_train_batch_size=recipe.run.micro_batch,
-            gradient_accumulation_steps=1,
-            max_grad_norm=recipe.optimizer.gradient_clipping,
-            learning_rate=params["lr"],
-            adam_beta1=params["betas"][0],
-            adam_beta2=params["betas"][1],
-            weight_decay=params["weight_decay"],
-            optim="adamw_torch_fused",
-            logging_steps=recipe.run.log_every,
-            save_strategy="no",
-            report_to=[],
-            disable_tqdm=True,
-            dataloader_num_workers=0,
-            dataloader_pin_memory=False,
-        )
-        model = checked.task.model_class.from_config(checked.task.config)
-        model.config.use_cache = False
-        trainer = Trainer(
-            model=model,
-            args=arguments,
-            train_dataset=Blocks(rows),
-            data_collator=stacked,
-            callbacks=[Clock()],
-        )
-        trainer.train()
-    return times[-1] - times[WARM - 1]
+    return TrainingArguments(
+        output_dir=root,
+        use_cpu=True,
+        deepspeed=deepspeed_config(recipe, Layout(1, RANKS, 1)),
+        max_steps=steps,
+        per_device_train_batch_size=recipe.run.micro_batch,
+        gradient_accumulation_steps=1,
+        max_grad_norm=recipe.optimizer.gradient_clipping,
+        learning_rate=params["lr"],
+        adam_beta1=params["betas"][0],
+        adam_beta2=params["betas"][1],
+        weight_decay=params["weight_decay"],
+        optim="adamw_torch_fused",
+        logging_steps=recipe.run.log_every,
+        save_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        dataloader_num_workers=0,
+        dataloader_pin_memory=False,
+    )
 
 
 class Blocks(torch.utils.data.Dataset):
@@ -122,25 +132,19 @@ def stacked(examples: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
     return {key: torch.stack([one[key] for one in examples]) for key in examples[0]}
 
 
-def quiet() -> None:
-    """One thread, no warnings."""
-    torch.set_num_threads(1)
-    warnings.simplefilter("ignore")
-
-
 def main() -> None:
     """Prints a line a pair and the median."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--steps", type=int, default=40, help=f"a multiple of {BLOCK}")
     words = parser.parse_args()
     examples = words.steps * recipe_of().run.batch
+    found = run_ranks(RANKS, pairs_of, words.pairs, words.steps, timeout=1800)[0]
     print("| zoo, examples/s | Trainer, examples/s | zoo / Trainer |\n| --- | --- | --- |")
     ratios = []
-    for _ in range(words.pairs):
-        rates = [examples / max(run_ranks(RANKS, side, words.steps)) for side in (ours, theirs)]
-        ratios.append(rates[0] / rates[1])
-        print(f"| {rates[0]:.1f} | {rates[1]:.1f} | {ratios[-1]:.3f} |", flush=True)
+    for ours, theirs in found:
+        ratios.append(theirs / ours)
+        print(f"| {examples / ours:.1f} | {examples / theirs:.1f} | {ratios[-1]:.3f} |")
     print(f"\nmedian of {words.pairs} pairs: {statistics.median(ratios):.3f}")
 
 

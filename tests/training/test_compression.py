@@ -201,3 +201,16 @@ def test_stages_compress_over_their_own_data_ranks(kind: str, tmp_path: Path) ->
 def test_copies_of_tied_weights_are_not_compressed_apart() -> None:
     words = [*STAGES, f"{KIND}=int8", "model.config.tie_word_embeddings=true"]
     assert "tied" in str(refusal(LLAMA, words, 2))
+
+
+@pytest.mark.slow
+@pytest.mark.ranks(2)
+@pytest.mark.parametrize(("before", "after"), [(0, 1), (1, 0)])
+def test_one_bit_adam_goes_on_with_owners_and_without(
+    before: int, after: int, tmp_path: Path
+) -> None:
+    whole, stage = tmp_path / "whole", "parallel.zero.stage="
+    train(2, PATH, whole, *words("OneBitAdam"), f"{stage}{before}")
+    found = resumed(2, "OneBitAdam", whole, tmp_path / "other", 20, f"{stage}{after}")
+    assert list(found) == list(range(1, 21))
+    assert furthest(found, losses(whole)) < 0.02

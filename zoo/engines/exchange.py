@@ -9,6 +9,7 @@ from torch import Tensor
 from zoo.compression.communicating import Communicating
 from zoo.compression.gradient import Compressor
 from zoo.compression.local import OuterStep
+from zoo.compression.sharded import ShardedOneBitAdam
 from zoo.engines.engine import Fragment
 from zoo.engines.holdings import Holding
 
@@ -193,6 +194,22 @@ class OwnMeans(Kept):
             for one in self.held:
                 flat = one.tensor.data.view(-1)
                 yield Fragment(f"replica/{one.name}", one.shape, 0, flat, rank == 0, one.part)
+
+    def counters(self) -> dict[str, Any]:
+        """See Exchange; whether parameters stand beside their masters."""
+        return super().counters() | {"replicas": self.replaces("param")}
+
+    def restore(self, counters: dict[str, Any], read: Read, rank: int) -> None:
+        """See Exchange; a run that had no owners left no replicas: masters are published."""
+        known = counters["replicas"]
+
+        def present(fragment: Fragment) -> None:
+            if known or not fragment.key.startswith("replica/"):
+                read(fragment)
+
+        super().restore(counters, present, rank)
+        if isinstance(self.source, ShardedOneBitAdam) and not known:
+            self.source.publish()
 
 
 class Compressed(Kept):

@@ -93,7 +93,7 @@ class PipelineEngine(ZeroEngine):
 
     def train_batch(self, micro_batches: Sequence[Batch], signal: int = 0) -> Step:
         """See Engine."""
-        targets, corrupt, stop = self.counts(micro_batches, signal)
+        targets, corrupt, stop = self.counts(micro_batches, signal).found
         self.factor = len(micro_batches) * self.layout.data / max(targets, 1.0)
         self.sums.zero_()
         self.begin(micro_batches)
@@ -143,7 +143,8 @@ class PipelineEngine(ZeroEngine):
 
     def take_model_step(self, lr_kwargs: Any = None) -> None:
         """Runs where DeepSpeed would update: the loss is checked and the norm taken before."""
-        self.loss_sum = self.loss_of_all(float(self.sums), self.micro_batches)
+        adding = self.loss_of_all(self.sums)
+        self.loss_sum = self.checked(adding, float(self.sums), self.micro_batches)
         self.exchange.average(self.step + 1)
         if self.plain:
             self.norm = self.clip()

@@ -1,6 +1,7 @@
 """The ordinary engine: one step on DeepSpeed's engine, ZeRO stages 0 to 3, tensor ranks or not."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,24 @@ from zoo.models.build import batch_norms
 from zoo.tasks.task import Task
 
 MOST_SKIPPED = 50
+
+
+class Sums:
+    """Two sums over all ranks and their largest signal, on their way in one message.
+
+    Forward and backward go on meanwhile: a rank that is late keeps the others from nothing.
+    """
+
+    def __init__(self, message: Tensor, work: Any) -> None:
+        self.message, self.work = message, work
+
+    @cached_property
+    def found(self) -> tuple[float, float, int]:
+        """Waits for the message, once."""
+        if self.work is not None:
+            self.work.wait()
+        first, second, *signals = self.message.tolist()
+        return first, second, int(max(signals))
 
 
 class ZeroEngine:
@@ -52,8 +71,7 @@ class ZeroEngine:
 
     def train_batch(self, micro_batches: Sequence[Batch], signal: int = 0) -> Step:
         """See Engine; `micro_batches` are this data rank's, in their order."""
-        targets, corrupt, stop = self.counts(micro_batches, signal)
-        factor = self.layout.data / max(targets, 1.0)
+        counting = self.counts(micro_batches, signal)
         self.inner.train()
         sums = torch.zeros((), dtype=torch.float64, device=self.device)
         first = self.layout.data_rank(self.rank) * len(micro_batches)
@@ -62,10 +80,15 @@ class ZeroEngine:
             inputs, labels = self.moved(batch)
             loss = self.task.loss(self.inner(**inputs).logits, labels)
             sums += loss.detach().double()
+            last = index + 1 == len(micro_batches)
+            if last:
+                adding = self.loss_of_all(sums)
+            targets, corrupt, stop = counting.found
+            factor = self.layout.data / max(targets, 1.0)
             self.inner.backward(loss * factor, scale_wrt_gas=False)
-            if index + 1 < len(micro_batches):
+            if not last:
                 self.inner.step()
-        mean = self.loss_of_all(float(sums), micro_batches) / max(targets, 1.0)
+        mean = self.checked(adding, float(sums), micro_batches) / max(targets, 1.0)
         lr = float(self.inner.basic_optimizer.param_groups[0]["lr"])
         norm, skipped = self.update()
         step = Step(mean, norm, lr, int(targets), int(corrupt), skipped, stop, self.newly_sent())
@@ -76,16 +99,22 @@ class ZeroEngine:
         before, self.sent = self.sent, self.exchange.sent
         return self.sent - before
 
-    def counts(self, micro_batches: Sequence[Batch], signal: int) -> tuple[float, float, int]:
+    def counts(self, micro_batches: Sequence[Batch], signal: int) -> Sums:
         """Targets and corrupt examples of the global batch, and the largest stop signal."""
         targets = float(sum(float(batch["count"]) for batch in micro_batches))
         corrupt = float(sum(batch["corrupt"] for batch in micro_batches))
         once = self.layout.stage(self.rank) == 0 and self.layout.tensor_rank(self.rank) == 0
-        return self.sum_and_max([targets * once, corrupt * once], signal)
+        mine = torch.tensor([targets * once, corrupt * once], dtype=torch.float64)
+        return self.sum_and_max(mine, signal)
 
-    def loss_of_all(self, mine: float, micro_batches: Sequence[Batch]) -> float:
-        """The sum of the losses of all ranks; raises NonFiniteLoss before anybody updates."""
-        found, _, _ = self.sum_and_max([mine if self.speaks else 0.0, 0.0], 0)
+    def loss_of_all(self, mine: Tensor) -> Sums:
+        """The sum of the losses of all ranks."""
+        own = mine if self.speaks else torch.zeros_like(mine)
+        return self.sum_and_max(torch.stack([own, torch.zeros_like(own)]), 0)
+
+    def checked(self, adding: Sums, mine: float, micro_batches: Sequence[Batch]) -> float:
+        """The sum of all losses; raises NonFiniteLoss before anybody updates."""
+        found, _, _ = adding.found
         if not np.isfinite(found) and self.dtype != torch.float16:
             self.stop_at(mine, micro_batches)
         return found
@@ -215,7 +244,10 @@ class ZeroEngine:
         stage = self.layout.stage(self.rank)
         words = [self.seed, self.step, micro, *([stage] if stage else [])]
         sequence = np.random.SeedSequence(words)
-        torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> 1))
+        number = int(sequence.generate_state(1, np.uint64)[0] >> 1)
+        torch.default_generator.manual_seed(number)  # torch.manual_seed walks the stack: 1 ms
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(number)
         np.random.seed(int(sequence.generate_state(1)[0]))
 
     def moved(self, batch: Batch) -> tuple[dict[str, Tensor], Batch]:
@@ -238,15 +270,13 @@ class ZeroEngine:
             dist.all_reduce(values)
         return values
 
-    def sum_and_max(self, values: list[float], signal: int) -> tuple[float, float, int]:
-        """Sums of two numbers over all ranks and the largest signal of any, in one message."""
-        if self.layout.world == 1:
-            return values[0], values[1], signal
+    def sum_and_max(self, values: Tensor, signal: int) -> Sums:
+        """Starts to add up two numbers over all ranks and to find the largest signal of any."""
         message = torch.zeros(2 + self.layout.world, dtype=torch.float64, device=self.device)
-        message[:2] = torch.tensor(values, dtype=torch.float64)
+        message[:2] = values
         message[2 + self.rank] = signal
-        found = self.summed(message).tolist()
-        return found[0], found[1], int(max(found[2:]))
+        shared = self.layout.world > 1
+        return Sums(message, dist.all_reduce(message, async_op=True) if shared else None)
 
     def stop_at(self, loss: float, micro_batches: Sequence[Batch]) -> None:
         """Raises NonFiniteLoss with what every rank knows; all ranks come here together."""
