@@ -44,6 +44,10 @@ class Codec(Protocol):
         """Fills `out` (numel,); what stands in the padding means nothing."""
         ...
 
+    def add(self, message: Tensor, out: Tensor, weight: float) -> None:
+        """Adds `weight` times what `decode` would give to `out` (numel,)."""
+        ...
+
 
 class CastCodec:
     """Values rounded to a shorter dtype; without one, as they are (nothing is lost)."""
@@ -73,6 +77,11 @@ class CastCodec:
     def decode(self, message: Tensor, out: Tensor) -> None:
         """As Codec says."""
         out.copy_(message.view(self.dtype or out.dtype))
+
+    @torch.no_grad()
+    def add(self, message: Tensor, out: Tensor, weight: float) -> None:
+        """As Codec says."""
+        out.add_(message.view(self.dtype or out.dtype), alpha=weight)
 
 
 def _cast(name: str, dtype: torch.dtype | None = None) -> Callable[[], Codec]:

@@ -48,8 +48,8 @@ class Communicating(MomentOptimizer):
         self, params: Any, *, lr: float, betas: tuple[float, float], eps: float,
         weight_decay: float, bias_correction: bool, denominator_floor: float = 0.1,
         group: Group | None = None, codec: str = "sign", block: int | None = 1024,
-        clipping: float = 0.0, warmup_dtype: str = "fp32", feedback: bool = True, pieces: int = 1,
-        model_group: Group | None = None, counted: Callable[[Tensor], bool] | None = None,
+        clipping: float = 0.0, warmup_dtype: str = "fp32", feedback: bool = True,
+        pieces: int | None = None, model_group: Group | None = None, counted: Callable[[Tensor], bool] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(
             params, lr, betas, eps, weight_decay, bias_correction, denominator_floor
@@ -155,8 +155,7 @@ class Communicating(MomentOptimizer):
     def _send_momentum(self, gradient: Tensor) -> None:
         """m <- error-feedback mean of beta1 m + (1 - beta1) g_i, the same bits on each rank."""
         values = torch.lerp(self.exp_avg, gradient, 1 - self._beta1, out=gradient)
-        still = self._frozen().still
-        self.exp_avg.copy_(self.mean(values)).index_fill_(0, still, 0)
+        self.mean(values, out=self._momentum).index_fill_(0, self._frozen().still, 0)
         self.weight1 = self._beta1 * self.weight1 + (1 - self._beta1)
 
     def settle(self) -> None:

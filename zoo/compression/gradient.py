@@ -93,7 +93,7 @@ class TwoPhase:
     def __init__(
         self, codec: str, feedback: bool, fused: Fused, group: Group | None,
         device: torch.device | str, dtype: torch.dtype = torch.float32,
-        block: int | None = None, pieces: int = 1,
+        block: int | None = None, pieces: int | None = None,
     ) -> None:  # fmt: skip
         self.mean = TwoPhaseMean(
             fused.numel, make_codec(codec, block), group, device, dtype,

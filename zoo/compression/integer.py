@@ -1,5 +1,6 @@
 """Small whole numbers with one scale a block: eight or four bits an element."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -62,13 +63,25 @@ class IntegerCodec:
     @torch.no_grad()
     def decode(self, message: Tensor, out: Tensor) -> None:
         """Fills `out` (numel,) from a message that was encoded in its dtype."""
+        for tile, codes, scales in self._read(message, out):
+            torch.mul(codes, scales, out=tile)
+
+    @torch.no_grad()
+    def add(self, message: Tensor, out: Tensor, weight: float) -> None:
+        """As Codec says."""
+        work = torch.empty_like(out[: tile_length(out, self.block)]).view(-1, self.block)
+        for tile, codes, scales in self._read(message, out):
+            tile.add_(torch.mul(codes, scales * weight, out=work[: tile.shape[0]]))
+
+    def _read(self, message: Tensor, out: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Tiles of `out` (blocks, block), their codes as int8, and their scales (blocks, 1)."""
         scales = get_scales(message, out.numel() // self.block, out.dtype)[:, None]
         length = min(out.numel(), tile_length(out, self.block))
         codes = out.new_empty(length, dtype=torch.int8).view(-1, self.block)
         for part, blocks in tiles(out, self.block):
             tile = out[part].view(-1, self.block)
             raw = message[part.start * self.bits // 8 : part.stop * self.bits // 8]
-            torch.mul(self._unpack(raw, codes[: tile.shape[0]]), scales[blocks], out=tile)
+            yield tile, self._unpack(raw, codes[: tile.shape[0]]), scales[blocks]
 
     def _measure(self, tile: Tensor) -> Tensor:
         """The scale of each block (blocks, 1); 1 where all is too small to be divided."""

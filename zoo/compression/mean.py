@@ -21,6 +21,10 @@ def world(group: Group | None) -> tuple[int, int]:
     return dist.get_rank(group), dist.get_world_size(group)
 
 
+MOST, SHORTEST = 4, 1 << 18
+"""Pieces of a chunk, and elements of a piece: more or shorter ones cost more than they hide."""
+
+
 def cuts(units: int, pieces: int, unit: int) -> list[slice]:
     """`units` units of `unit` elements shared out to at most `pieces` stretches, none empty."""
     pieces = max(min(pieces, units), 1)
@@ -39,14 +43,14 @@ class TwoPhaseMean:
     errors that were loaded into it are paid at once.
 
     The vector is padded to a multiple of ranks x 8 x block; the padding never reaches a scale or an
-    error. With `pieces`, the blocks of every chunk are cut, so that one piece is encoded while
-    another travels. Without `feedback` the errors stay 0. All ranks make it and call it together.
+    error. The blocks of every chunk are cut in `pieces`, so that one is encoded while another
+    travels; by default a long chunk in four. Without `feedback` the errors stay 0. All ranks make it and call it together.
     """
 
     def __init__(
         self, numel: int, codec: Codec, group: Group | None, device: torch.device | str,
         dtype: torch.dtype = torch.float32, server_codec: Codec | None = None,
-        feedback: bool = True, pieces: int = 1,
+        feedback: bool = True, pieces: int | None = None,
     ) -> None:  # fmt: skip
         self.numel, self.codec, self.server_codec = numel, codec, server_codec or codec
         self.group, self.feedback = group, feedback
@@ -56,11 +60,9 @@ class TwoPhaseMean:
         self.length = units * unit
         self.padded = self.ranks * self.length
         self.chunk = slice(self.rank * self.length, (self.rank + 1) * self.length)
-        self.pieces = cuts(units, pieces, unit)
+        self.pieces = cuts(units, pieces or min(self.length // SHORTEST, MOST), unit)
         self.worker_error = torch.zeros(self.padded, dtype=dtype, device=device)
         self.server_error = torch.zeros(self.length, dtype=dtype, device=device)
-        longest = max(piece.stop - piece.start for piece in self.pieces)
-        self._decoded = torch.empty(longest, dtype=dtype, device=device)
         self.sent = 0
 
     def reset(self) -> None:
@@ -69,26 +71,29 @@ class TwoPhaseMean:
         self.server_error.zero_()
 
     @torch.no_grad()
-    def __call__(self, values: Tensor) -> Tensor:
+    def __call__(self, values: Tensor, out: Tensor | None = None) -> Tensor:
         """The mean of `values` (numel,) over the ranks, the same bits on each; all ranks call it.
 
+        `out` (padded,) is where it is written, its padding 0; without, memory is taken for it.
         FloatingPointError on the rank whose values are not finite, before any state is touched.
         """
         if self.ranks == 1:
-            return self._alone(values)
+            alone = self._alone(values)
+            return alone if out is None else out[: self.numel].copy_(alone)
         self._load(values)
         sent = [self._scatter(piece) for piece in self.pieces]
-        result = torch.empty_like(self.worker_error)
+        result = torch.empty_like(self.worker_error) if out is None else out
         returned = []
         for piece, (messages, work) in zip(self.pieces, sent, strict=True):
             work.wait()
-            self._average(messages, self.server_error[piece], add=True)
+            self._average(messages, self.server_error[piece])
             returned.append(self._gather(piece))
         for piece, (messages, work) in zip(self.pieces, returned, strict=True):
             work.wait()
             for rank, message in enumerate(messages):
                 self.server_codec.decode(message, self._part(result, rank, piece))
         self._settle()
+        result[self.numel :] = 0
         return result[: self.numel]
 
     @torch.no_grad()
@@ -101,10 +106,10 @@ class TwoPhaseMean:
             return torch.nn.functional.pad(self._alone(values), (0, self.padded - self.numel))
         self._load(values)
         sent = [self._scatter(piece) for piece in self.pieces]
-        mean = torch.empty_like(self.server_error)
+        mean = torch.zeros_like(self.server_error)
         for piece, (messages, work) in zip(self.pieces, sent, strict=True):
             work.wait()
-            self._average(messages, mean[piece], add=False)
+            self._average(messages, mean[piece])
         self._settle()
         mean[self._valid(self.rank, slice(0, self.length)) :] = 0
         return mean
@@ -149,17 +154,10 @@ class TwoPhaseMean:
         self.sent += (self.ranks - 1) * size
         return theirs, work
 
-    def _average(self, messages: Tensor, out: Tensor, add: bool) -> None:
-        """The mean of the ranks' messages, summed in rank order, into or onto `out`."""
-        total = torch.empty_like(out) if add else out
-        decoded = self._decoded[: out.numel()]
-        self.codec.decode(messages[0], total)
-        for message in messages[1:]:
-            self.codec.decode(message, decoded)
-            total += decoded
-        total /= self.ranks
-        if add:
-            out += total
+    def _average(self, messages: Tensor, out: Tensor) -> None:
+        """Adds the mean of the ranks' messages to `out`, in rank order."""
+        for message in messages:
+            self.codec.add(message, out, 1 / self.ranks)
 
     def _gather(self, piece: slice) -> tuple[Tensor, Any]:
         """Sends a piece of this rank's chunk, which becomes the server error, to all ranks."""

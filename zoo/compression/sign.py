@@ -1,6 +1,7 @@
 """One bit an element and one scale a block: the codec of 1-bit Adam."""
 
 import math
+from collections.abc import Iterator
 from functools import cache
 from typing import Literal
 
@@ -78,6 +79,18 @@ class SignCodec:
     @torch.no_grad()
     def decode(self, message: Tensor, out: Tensor) -> None:
         """Fills `out` (numel,) from a message that was encoded in its dtype."""
+        for tile, signs, scales in self._read(message, out):
+            torch.mul(signs, scales, out=tile)
+
+    @torch.no_grad()
+    def add(self, message: Tensor, out: Tensor, weight: float) -> None:
+        """As Codec says."""
+        work = torch.empty_like(out[: tile_length(out, self.block)]).view(-1, self.block)
+        for tile, signs, scales in self._read(message, out):
+            tile.add_(torch.mul(signs, scales * weight, out=work[: tile.shape[0]]))
+
+    def _read(self, message: Tensor, out: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Tiles of `out` (blocks, block), their signs as int8, and their scales (blocks, 1)."""
         table = sign_table(out.device)
         scales = get_scales(message, out.numel() // self.block, out.dtype)[:, None]
         words = min(out.numel(), tile_length(out, self.block)) // 8
@@ -88,7 +101,7 @@ class SignCodec:
             chosen = index[: stop - start].copy_(message[start:stop])
             eight = torch.index_select(table, 0, chosen, out=signs[: stop - start])
             one = eight.view(torch.int8).view(-1, self.block)
-            torch.mul(one, scales[blocks], out=out[part].view(-1, self.block))
+            yield out[part].view(-1, self.block), one, scales[blocks]
 
     def _measure(self, tile: Tensor, work: Tensor, valid: int, scale: Tensor) -> None:
         """The scale of each block of a tile whose padding is 0."""

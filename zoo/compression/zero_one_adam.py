@@ -128,7 +128,7 @@ class ZeroOneAdam(Communicating):
                 self._travelled[place].div_(rate)
             else:  # nobody moved: a learning rate of 0
                 self._travelled[place] = self.exp_avg[place]
-        self.exp_avg.copy_(self.mean(self._travelled))
+        self.mean(self._travelled, out=self._momentum)
         self.exp_avg.index_fill_(0, self._frozen().still, 0)
         self._return()
         self._shift(self._frozen().denominator, self.rates, self.shrinks)
