@@ -1,6 +1,8 @@
 """Measures here what a step costs: the model's passes, and each way's own classes at work."""
 
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -42,17 +44,29 @@ def calibrate(question: Question) -> Calibration:
     checked = ring_two(recipe, link.ranks, device.type)
     prepared = prepare(recipe, checked)
     model = filled(recipe, checked, device)
-    passes = measured_passes(recipe, checked, prepared, model)
-    total, part = shrink(model)
-    with loopback(link.ranks):
-        costs = {
-            way.name: scaled(measured(way, model, link.ranks), total / part)
-            for way in question.ways
-            if way.recipe is not None
-        }
-    accumulation = batching(recipe, checked.layout).accumulation
-    threads, steps = torch.get_num_threads(), prepared.steps
+    with own_threads(link.per_node) as threads:
+        passes = measured_passes(recipe, checked, prepared, model)
+        total, part = shrink(model)
+        with loopback(link.ranks):
+            costs = {
+                way.name: scaled(measured(way, model, link.ranks), total / part)
+                for way in question.ways
+                if way.recipe is not None
+            }
+    steps, accumulation = prepared.steps, batching(recipe, checked.layout).accumulation
     return Calibration(passes, accumulation, costs, total, part, steps, str(device), threads)
+
+
+@contextmanager
+def own_threads(per_node: int) -> Iterator[int]:
+    """As many threads as `zoo launch` leaves a process: one, where several share a machine."""
+    before = torch.get_num_threads()
+    found = 1 if per_node > 1 and "OMP_NUM_THREADS" not in os.environ else before
+    torch.set_num_threads(found)
+    try:
+        yield found
+    finally:
+        torch.set_num_threads(before)
 
 
 def shrink(model: PreTrainedModel) -> tuple[int, int]:
