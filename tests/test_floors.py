@@ -18,6 +18,10 @@ MAY = {
     "engines": {"compression", "tasks", "data", "models", "recipe", "layout", "errors"},
     "launching": {"recipe", "layout", "errors"},
     "training": {"engines", "tasks", "data", "models", "recipe", "launching", "layout", "errors"},
+    "planning": {
+        *("training", "engines", "compression", "tasks", "data", "models", "recipe", "layout"),
+        "errors",
+    },
 }
 HEAVY = {"torch", "transformers", "deepspeed", "datasets", "accelerate"}
 LIGHT = ("errors", "layout", "recipe", "launching")

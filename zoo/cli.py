@@ -6,11 +6,14 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zoo.errors import ConfigError, ResumeError
+
+if TYPE_CHECKING:
+    from zoo.recipe.compat_show import Page
 
 app = typer.Typer(
     name="zoo",
@@ -157,13 +160,30 @@ def compat(
     from zoo.recipe.compat_show import matrix_page
 
     page = matrix_page(matrix(recipe, changes or (), tiny)) if recipe else families_page()
-    if as_json:
-        print(json.dumps(page.content, indent=2))
-        return
-    for heads, rows in page.tables:
-        _table(heads, rows)
-        print()
-    print("\n".join(page.lines))
+    _show(page, as_json)
+
+
+@app.command()
+def advise(
+    recipe: RecipeArgument,
+    bandwidth: Annotated[
+        str, typer.Option("--bandwidth", metavar="RATE", help="Of a node's link: 1Gbit/s.")
+    ],
+    nodes: Annotated[int, typer.Option(help="How many machines.")],
+    changes: ChangesArgument = None,
+    per_node: Annotated[int, typer.Option("--per-node", help="Processes on each.")] = 1,
+    tiny: TinyOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Predict a step's time under each way of sending less, from a short calibration here."""
+    from zoo.planning.ways import question
+
+    asked = question(recipe, changes or (), tiny, bandwidth, nodes, per_node)
+    _choose_accelerator()
+    from zoo.planning.advice import advice_page
+    from zoo.planning.calibrate import calibrate
+
+    _show(advice_page(asked, calibrate(asked)), as_json)
 
 
 @app.command()
@@ -288,6 +308,16 @@ def _choose_accelerator() -> None:
     from zoo.training.world import choose_accelerator
 
     choose_accelerator(Place.from_environment())
+
+
+def _show(page: "Page", as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(page.content, indent=2))
+        return
+    for heads, rows in page.tables:
+        _table(heads, rows)
+        print()
+    print("\n".join(page.lines))
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], to_stderr: bool = False) -> None:

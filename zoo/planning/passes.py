@@ -1,0 +1,96 @@
+"""Measures a model's forward and backward here, on real examples."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from zoo.data.corrupt import CorruptLimit
+from zoo.data.loader import train_batches
+from zoo.engines.build import DTYPES
+from zoo.models.build import apply_batch_norm
+from zoo.models.fill import fill
+from zoo.planning.advice import Passes
+from zoo.recipe.deepspeed import Batching
+from zoo.recipe.spec import Recipe
+from zoo.tasks.task import Batch
+from zoo.training.checks import Checked
+from zoo.training.run import Prepared
+
+BUDGET = 10.0  # seconds of one pass; a micro-batch that takes longer is cut and scaled
+FIRST = 2  # examples of the first pass: BatchNorm takes no single one
+LONG, REPEATS = 0.5, 20  # seconds and calls: short ones are repeated
+
+
+def filled(recipe: Recipe, checked: Checked, device: torch.device) -> PreTrainedModel:
+    """The recipe's model with values, its parameters in the run's precision."""
+    model: Any = apply_batch_norm(checked.model, recipe.model.batch_norm)
+    model.config.use_cache = False
+    fill(model, recipe.run.seed, checked.weights, device)
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(DTYPES[recipe.run.precision])
+    model.train()
+    found: PreTrainedModel = model
+    return found
+
+
+def measured_passes(
+    recipe: Recipe, checked: Checked, prepared: Prepared, model: PreTrainedModel
+) -> Passes:
+    """Forward and backward of one micro-batch; of a part of it where it would take too long."""
+    size = recipe.run.micro_batch
+    device, dtype = next(model.parameters()).device, DTYPES[recipe.run.precision]
+
+    def seconds_of(examples: int) -> float:
+        batch = moved(micro_batch(recipe, checked, prepared, examples), device, dtype)
+
+        def once() -> None:
+            loss = checked.task.loss(model(**batch["inputs"]).logits, batch)
+            (loss / batch["count"].clamp(min=1)).backward()
+
+        return fastest(once, device)
+
+    timed = min(FIRST, size)
+    seconds = seconds_of(timed)
+    more = min(size, int(BUDGET * timed / seconds))
+    if more > timed:
+        timed, seconds = more, seconds_of(more)
+    model.zero_grad(set_to_none=True)
+    return Passes(seconds * size / timed, timed, size)
+
+
+def micro_batch(recipe: Recipe, checked: Checked, prepared: Prepared, examples: int) -> Batch:
+    """The first examples of the training as a micro-batch, augmented as there."""
+    cut = Batching(examples, examples, 1, 1, examples)
+    rows, task, seed = prepared.train, checked.task, recipe.run.seed
+    limit = CorruptLimit.of(recipe, rows)
+    made = train_batches(
+        rows, prepared.order, task.example, task.collate, cut, 0, seed, 0, 0, limit
+    )
+    return next(made)[0]
+
+
+def moved(batch: Batch, device: torch.device, dtype: torch.dtype) -> Batch:
+    """A batch on the device; floating inputs in the model's precision."""
+
+    def there(value: Tensor) -> Tensor:
+        return value.to(device, dtype if value.is_floating_point() else None)
+
+    inputs = {key: there(value) for key, value in batch["inputs"].items()}
+    labels = {key: value.to(device) for key, value in batch["labels"].items()}
+    return batch | {"inputs": inputs, "labels": labels, "count": batch["count"].to(device)}
+
+
+def fastest(call: Callable[[], None], device: torch.device, least: int = 2) -> float:
+    """The shortest of `least` or more calls after one that warms up, in seconds."""
+    spent: list[float] = []
+    while len(spent) <= least or (len(spent) <= REPEATS and sum(spent[1:]) < LONG):
+        started = time.perf_counter()
+        call()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        spent.append(time.perf_counter() - started)
+    return min(spent[1:])

@@ -1,0 +1,162 @@
+"""The ways of sending gradients that a recipe may take: the words that choose each, and the rules.
+
+Nothing here knows a rule: each way is laid over the recipe as the command line would, and what
+`zoo check` says of it is its answer. 0/1 Adam is left out, whose intervals grow over a run.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from zoo.errors import ConfigError, Fault, collected
+from zoo.layout import Layout
+from zoo.planning.link import Link, link_of
+from zoo.recipe.deepspeed import batching
+from zoo.recipe.exchange import averages_itself, compression_kind, steps_of, zero_stage
+from zoo.recipe.load import load_recipe, origin
+from zoo.recipe.optimizers import OPTIMIZERS
+from zoo.recipe.spec import Recipe
+
+WHOLE = "fp32 all-reduce"
+KINDS = ("bf16", "int8", "int4", "top-k", "power-sgd", "local-sgd")
+DOWN = ("bf16", "int8", "sign")
+FREEZE = "0.2"  # 15 to 25 % of the steps are usual
+ADAM = ("Adam", "AdamW", "OneBitAdam", "ZeroOneAdam")
+DENSE = {"OneBitAdam": "AdamW", "ZeroOneAdam": "AdamW", "OneBitLamb": "Lamb"}
+KEPT = ("lr", "betas", "eps", "weight_decay")
+
+
+@dataclass(frozen=True)
+class Way:
+    """How gradients may travel: the words to add to a recipe's, and the recipe that they make.
+
+    Without a recipe it is refused, for the reason in `refused`.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    recipe: Recipe | None
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What `zoo advise` was asked; the first way is the one that others are compared with."""
+
+    recipe: Recipe
+    link: Link
+    ways: tuple[Way, ...]
+
+
+def question(
+    path: str, changes: Sequence[str], tiny: bool, bandwidth: str, nodes: int, per_node: int
+) -> Question:
+    """Reads the command line and the recipe, without torch; a ConfigError holds all faults."""
+    faults: list[Fault] = []
+    recipe, link = None, None
+    with collected(faults):
+        recipe = load_recipe(path, changes, tiny)
+        faults += cut_faults(recipe)
+    with collected(faults):
+        link = link_of(bandwidth, nodes, per_node)
+    if recipe and link and not faults:
+        with collected(faults):
+            batching(recipe, Layout(1, link.ranks, 1))
+    if recipe is None or link is None or faults:
+        raise ConfigError(faults)
+    found = [judged(name, words, path, changes, tiny) for name, words in candidates(recipe)]
+    if found[0].recipe is None:
+        load_recipe(path, [*changes, *found[0].words], tiny)  # says why nothing can be compared
+    if recipe.optimizer.type not in ADAM:
+        reason = f"optimizer.type: found {recipe.optimizer.type}; allowed: Adam, AdamW"
+        found += [Way(name, (), None, reason) for name, _ in one_bit_ways(recipe)]
+    return Question(recipe, link, tuple(found))
+
+
+def cut_faults(recipe: Recipe) -> list[Fault]:
+    """One process measures the whole model: stages and tensor ranks are none of this."""
+    parallel = recipe.parallel
+    degrees = {"pipeline.stages": parallel.pipeline.stages, "tensor": parallel.tensor}
+    return [
+        Fault(origin(recipe, f"parallel.{key}"), f"parallel.{key}", str(degree), "1 for zoo advise")
+        for key, degree in degrees.items()
+        if degree > 1
+    ]
+
+
+def judged(name: str, words: Sequence[str], path: str, changes: Sequence[str], tiny: bool) -> Way:
+    """A way with its recipe, or with what the rules say against it."""
+    try:
+        return Way(name, tuple(words), load_recipe(path, [*changes, *words], tiny))
+    except ConfigError as error:
+        said = [f"{one.key}: found {one.found}; allowed: {one.allowed}" for one in error.faults]
+        return Way(name, tuple(words), None, "; ".join(dict.fromkeys(said)))
+
+
+def candidates(recipe: Recipe) -> Iterator[tuple[str, list[str]]]:
+    """Each way's name and words: whole gradients, shorter ones, and one-bit momenta after Adam."""
+    dense = other_optimizer(recipe, DENSE.get(recipe.optimizer.type, recipe.optimizer.type))
+    yield WHOLE, [*no_compression(recipe), *dense]
+    for kind in KINDS:
+        own = kind == compression_kind(recipe)
+        chosen = [] if own else [f"parallel.compression.kind={kind}"]
+        yield kind, [*stage(recipe, 0), *chosen, *dense]
+    if recipe.optimizer.type in ADAM:
+        yield from one_bit_ways(recipe)
+
+
+def one_bit_ways(recipe: Recipe) -> Iterator[tuple[str, list[str]]]:
+    """1-bit Adam, whole and over the owners of ZeRO stage 1."""
+    words = [*no_compression(recipe), *other_optimizer(recipe, "OneBitAdam")]
+    yield "1-bit Adam", [*stage(recipe, 0), *words]
+    own = recipe.optimizer.params.get("parameter_codec", "bf16") if words == [] else "bf16"
+    for codec in DOWN:
+        down = [] if codec == own else [f"optimizer.params.parameter_codec={codec}"]
+        yield f"1-bit Adam, ZeRO-1, {codec} down", [*stage(recipe, 1), *words, *down]
+
+
+def stage(recipe: Recipe, wanted: int) -> list[str]:
+    """The word that chooses a ZeRO stage, where the recipe has another."""
+    return [] if zero_stage(recipe) == wanted else [f"parallel.zero.stage={wanted}"]
+
+
+def no_compression(recipe: Recipe) -> list[str]:
+    """The word that takes a recipe's compressor away."""
+    return ["parallel.compression=false"] if compression_kind(recipe) else []
+
+
+def other_optimizer(recipe: Recipe, name: str) -> list[str]:
+    """The words that choose another optimizer and keep what both have of rates and decay."""
+    if name == recipe.optimizer.type:
+        return []
+    params = recipe.optimizer.params
+    kept = [key for key in KEPT if key in params and key in OPTIMIZERS[name]]
+    words = [
+        f"optimizer.params.{key}={json.dumps(params[key], separators=(',', ':'))}" for key in kept
+    ]
+    freeze = [f"optimizer.params.freeze_step={FREEZE}"] if "freeze_step" in OPTIMIZERS[name] else []
+    return [f"optimizer.type={name}", *words, *freeze]
+
+
+def in_full_effect(recipe: Recipe) -> Recipe:
+    """The recipe with no dense steps but the one that a variance takes: what is calibrated.
+
+    Patterns of optimizer groups go, which cost nothing and may miss a part of the model.
+    """
+    parallel, params = recipe.parallel, recipe.optimizer.params
+    if parallel.compression and hasattr(parallel.compression, "start"):
+        compression = parallel.compression.model_copy(update={"start": 0})
+        parallel = parallel.model_copy(update={"compression": compression})
+    if averages_itself(recipe):
+        params = {**params, "freeze_step": 1}
+    optimizer = recipe.optimizer.model_copy(update={"params": params, "groups": {}})
+    return recipe.model_copy(update={"parallel": parallel, "optimizer": optimizer})
+
+
+def dense_share(recipe: Recipe, steps: int) -> float:
+    """The share of a run of `steps` in which gradients still travel whole."""
+    default = OPTIMIZERS[recipe.optimizer.type].get("freeze_step")
+    count = getattr(recipe.parallel.compression, "start", 0)
+    if averages_itself(recipe) and default is not None:
+        count = recipe.optimizer.params.get("freeze_step", default.default)
+    return min(steps_of(count, steps) / steps, 1.0) if count else 0.0
