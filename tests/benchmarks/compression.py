@@ -1,9 +1,9 @@
 """What compressed exchanges send and how long steps take, on hosts with slow links, in one run.
 
-`python -m tests.benchmarks.compression [--hosts 2] [--mbit 100 1000 0] [--plot FILE]` trains a GPT-2
-of 13.6 M parameters, one sequence of 16 tokens a rank and step, on network namespaces and prints a
-table for each speed (0: as fast as the machine is): bytes a step by the interfaces' counters and how
-far they are from the codecs' own formula, seconds a step, and how much of them is encoding.
+`python -m tests.benchmarks.compression [--hosts 2] [--mbit 100 1000 0] [--plot FILE]` trains a
+GPT-2 of 13.6 M parameters, one sequence of 16 tokens a rank and step, on network namespaces and
+prints a table for each speed (0: as fast as the machine is): bytes a step by the interfaces'
+counters and how far they are from the codecs' own formula, seconds, and the share of encoding.
 """
 
 import argparse
@@ -42,16 +42,16 @@ WAYS: dict[str, tuple[str, ...]] = {
     "top-k 1 %": (SGD, f"{KIND}=top-k", NOW),
     "PowerSGD rank 4": (SGD, f"{KIND}=power-sgd", NOW),
 }
-FEW, MANY = 3, 13
-HEADS = ("way", "MB a step and host", "of the formula", "times fewer", "s a step", "times faster")
+FIRST, STEPS = 3, 13
+HEADS = (
+    *("way", "MB a step and host", "of the formula", "times fewer"),
+    *("s a step", "times faster", "encoding"),
+)
 
 
 @dataclass(frozen=True)
 class Found:
-    """One way at one speed: bytes a step and host, its formula's, seconds, and those of encoding.
-
-    Bytes are 0 where they were not measured.
-    """
+    """One way at one speed: bytes a step and host, the formula's, seconds, those of encoding."""
 
     sent: float
     formula: float
@@ -60,45 +60,36 @@ class Found:
 
     def cells(self, plain: "Found") -> list[str]:
         """A line of the table."""
-        measured = (f"{self.sent / 1e6:.3f}", f"{self.sent / self.formula:.3f}")
-        counted = [*measured, f"{plain.sent / self.sent:.1f}"] if self.sent else ["", "", ""]
-        shares = [f"{plain.seconds / self.seconds:.2f}", f"{self.encoding / self.seconds:.0%}"]
-        return [*counted, f"{self.seconds:.3f}", *shares]
+        return [
+            f"{self.sent / 1e6:.3f}",
+            f"{self.sent / self.formula:.3f}",
+            f"{plain.sent / self.sent:.1f}",
+            f"{self.seconds:.3f}",
+            f"{plain.seconds / self.seconds:.2f}",
+            f"{self.encoding / self.seconds:.0%}",
+        ]
 
 
-def trained(
-    made: Sequence[Host], folder: Path, steps: int, words: Sequence[str]
-) -> tuple[int, list[dict[str, float]], float]:
-    """Bytes that all hosts sent in a run of `steps`, its training rows, seconds of encoding."""
-    before, timing = sum(host.sent() for host in made), folder.with_suffix(".json")
-    run = ["-m", "tests.benchmarks.timed", str(timing), "train", str(RECIPE), "--tiny", *words]
-    run_on(made, [*run, f"run.folder={folder}", f"run.steps={steps}"], timeout=900)
-    found = [row for row in rows(folder) if "step_seconds" in row]
-    encoding = json.loads(timing.read_text(encoding="utf-8"))["encoding"]
-    return sum(host.sent() for host in made) - before, found, encoding
-
-
-def way(made: Sequence[Host], root: Path, name: str, count_bytes: bool) -> Found:
-    """Measures one way."""
+def way(made: Sequence[Host], root: Path, name: str) -> Found:
+    """Trains one way; what starting and the first, dense step took is left out."""
     types = [word for word in WAYS[name] if word.startswith(("optimizer=", "optimizer.type"))]
     rest = [word for word in WAYS[name] if word not in types]
-    words = [*types, *SETTINGS, f"run.batch={len(made)}", *rest]
-    many, found, encoding = trained(made, root / f"{name}-many", MANY, words)
-    sent, last = 0.0, found[FEW:]
-    if count_bytes:  # the difference of two runs leaves out starting and the first, dense step
-        few, _, _ = trained(made, root / f"{name}-few", FEW, words)
-        sent = (many - few) / (MANY - FEW) / len(made)
-    formula = float(last[-1].get("sent_bytes", 0)) or whole_bytes(root / f"{name}-many", len(made))
-    return Found(sent, formula, statistics.median(row["step_seconds"] for row in last), encoding)
-
-
-def whole_bytes(run: Path, ranks: int) -> float:
-    """What fp32 all-reduce sends a step and rank of the model that a run exported."""
-    weights = run / "model" / "model.safetensors"
-    with weights.open("rb") as file:
-        heads = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    shapes = [entry["data_offsets"] for key, entry in heads.items() if key != "__metadata__"]
-    return 2 * (ranks - 1) / ranks * sum(last - first for first, last in shapes)
+    folder, timing = root / name, root / f"{name}.json"
+    words = [*types, *SETTINGS, f"run.batch={len(made)}", *rest, f"run.folder={folder}"]
+    run = ["-m", "tests.benchmarks.timed", str(timing), "train", str(RECIPE), "--tiny"]
+    run_on(made, [*run, *words, f"run.steps={STEPS}"], timeout=900)
+    watched = [
+        json.loads(Path(f"{timing}.{rank}").read_text(encoding="utf-8"))
+        for rank in range(len(made))
+    ]
+    sent = [(one["sent"][-1] - one["sent"][FIRST - 1]) / (STEPS - FIRST) for one in watched]
+    last = [row for row in rows(folder) if "step_seconds" in row][FIRST:]
+    return Found(
+        statistics.mean(sent),
+        last[-1].get("sent_bytes") or watched[0]["whole"],
+        statistics.median(row["step_seconds"] for row in last),
+        statistics.mean(one["encoding"] for one in watched),
+    )
 
 
 def plot(file: Path, found: dict[int, dict[str, Found]]) -> None:
@@ -131,14 +122,14 @@ def main() -> None:
     for mbit in chosen.mbit:
         ways = found.setdefault(mbit, {})
         print(f"\n{chosen.hosts} hosts, {mbit or 'no'} Mbit/s\n")
-        print("| " + " | ".join((*HEADS, "encoding")) + " |")
-        print("| --- " * (len(HEADS) + 1) + "|", flush=True)
+        print("| " + " | ".join(HEADS) + " |")
+        print("| --- " * len(HEADS) + "|", flush=True)
         with (
             TemporaryDirectory() as root,
             hosts(chosen.hosts, mbit or None) as made,
         ):
             for name in chosen.ways:
-                ways[name] = way(made, Path(root), name, count_bytes=mbit == chosen.mbit[-1])
+                ways[name] = way(made, Path(root), name)
                 cells = ways[name].cells(next(iter(ways.values())))
                 print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
     if chosen.plot:

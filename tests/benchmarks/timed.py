@@ -1,8 +1,9 @@
-"""`python -m tests.benchmarks.timed FILE <words of zoo>`: the command line, with encoding timed.
+"""`python -m tests.benchmarks.timed FILE <words of zoo>`: the command line, watched step by step.
 
-Encoding is all that an exchange does between a gradient and its mean, less the time in collectives:
-errors added, messages written and read, means taken. FILE gets the mean seconds of a compressed
-step, written by rank 0.
+FILE.<rank> gets the bytes that this host had sent after each step, what fp32 all-reduce would send,
+and the mean seconds of encoding in a step. Encoding is all that an exchange does between a gradient
+and its mean, less the time in collectives: errors added, messages written and read, means taken.
+Nothing is exported.
 """
 
 import json
@@ -19,6 +20,8 @@ from zoo.cli import app
 from zoo.compression import mean, sharded
 from zoo.compression.low_rank import PowerSGD
 from zoo.compression.top_k import TopK
+from zoo.engines.zero import ZeroEngine
+from zoo.training import run
 
 COLLECTIVES = ("all_reduce", "all_to_all_single", "all_gather")
 
@@ -68,20 +71,42 @@ class Waiting:
         self.clock.travelling += (time.perf_counter() - start) * self.clock.inside
 
 
+def sent() -> int:
+    """Bytes that this host has sent on its interface."""
+    counter = f"/sys/class/net/{os.environ['GLOO_SOCKET_IFNAME']}/statistics/tx_bytes"
+    return int(Path(counter).read_text(encoding="utf-8"))
+
+
+def watched(call: Callable[..., Any], steps: dict[str, Any]) -> Callable[..., Any]:
+    """A step after which the counter is read."""
+
+    def step(engine: ZeroEngine, *args: Any) -> Any:
+        done = call(engine, *args)
+        elements = sum(p.numel() for p in engine.inner.module.parameters())
+        ranks = engine.layout.data
+        steps["whole"] = 2 * (ranks - 1) * 4 * elements / ranks
+        steps["sent"].append(sent())
+        return done
+
+    return step
+
+
 def main() -> None:
     """Runs the command line and writes what was measured."""
-    file, clock = Path(sys.argv.pop(1)), Clock()
+    file, clock, steps = sys.argv.pop(1), Clock(), {"sent": []}
     for kind in (mean.TwoPhaseMean, TopK, PowerSGD):
         kind.__call__ = clock.exchange(kind.__call__, counted=True)
     sharded.gather_chunks = clock.exchange(sharded.gather_chunks, counted=False)
     for name in COLLECTIVES:
         setattr(dist, name, clock.collective(getattr(dist, name)))
+    ZeroEngine.train_batch = watched(ZeroEngine.train_batch, steps)
+    run.finish = lambda *_: None
     try:
         app()
     finally:
-        if os.environ.get("RANK", "0") == "0":
-            seconds = (clock.exchanging - clock.travelling) / max(clock.exchanges, 1)
-            file.write_text(json.dumps({"encoding": seconds}), encoding="utf-8")
+        seconds = (clock.exchanging - clock.travelling) / max(clock.exchanges, 1)
+        own = Path(f"{file}.{os.environ['RANK']}")
+        own.write_text(json.dumps(steps | {"encoding": seconds}), encoding="utf-8")
 
 
 if __name__ == "__main__":

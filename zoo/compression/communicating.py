@@ -49,7 +49,8 @@ class Communicating(MomentOptimizer):
         weight_decay: float, bias_correction: bool, denominator_floor: float = 0.1,
         group: Group | None = None, codec: str = "sign", block: int | None = 1024,
         clipping: float = 0.0, warmup_dtype: str = "fp32", feedback: bool = True,
-        pieces: int | None = None, model_group: Group | None = None, counted: Callable[[Tensor], bool] | None = None,
+        pieces: int | None = None, model_group: Group | None = None,
+        counted: Callable[[Tensor], bool] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(
             params, lr, betas, eps, weight_decay, bias_correction, denominator_floor

@@ -44,7 +44,8 @@ class TwoPhaseMean:
 
     The vector is padded to a multiple of ranks x 8 x block; the padding never reaches a scale or an
     error. The blocks of every chunk are cut in `pieces`, so that one is encoded while another
-    travels; by default a long chunk in four. Without `feedback` the errors stay 0. All ranks make it and call it together.
+    travels; by default a long chunk in four. Without `feedback` the errors stay 0. All ranks make
+    it and call it together.
     """
 
     def __init__(
