@@ -8,7 +8,7 @@ from typing import Any
 from zoo.errors import ConfigError, Fault
 from zoo.recipe.catalog import recipes
 from zoo.recipe.deepspeed import Group, parameter_groups, resolve_scheduler
-from zoo.recipe.exchange import compression_kind
+from zoo.recipe.exchange import averages_itself, compression_kind, without_effect, zero_stage
 from zoo.recipe.keys import known_keys, unknown
 from zoo.recipe.load import expanded, load_recipe, origin_of, split_key
 from zoo.recipe.optimizers import OPTIMIZERS, algorithm
@@ -83,13 +83,15 @@ def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def notes(recipe: Recipe) -> list[str]:
     """What a reader of the resolved recipe could take for something else."""
-    said = []
+    said = without_effect(recipe)
     if recipe.optimizer.type == "Adam":
         runs = algorithm(recipe.optimizer)
         said.append(
             f"optimizer.type Adam runs {runs}: DeepSpeed's Adam is AdamW"
             " unless params.adam_w_mode is false"
         )
+    if averages_itself(recipe) and zero_stage(recipe):
+        said.append("the optimizer shards itself: DeepSpeed runs at ZeRO stage 0")
     return said
 
 

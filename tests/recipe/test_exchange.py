@@ -1,0 +1,82 @@
+"""Sections of 1-bit optimizers as DeepSpeed's tutorials wrote them are taken word for word."""
+
+from typing import Any
+
+import pytest
+
+from tests.recipe.conftest import Catalog
+from zoo.recipe.exchange import without_effect
+from zoo.recipe.load import load_recipe
+from zoo.recipe.show import notes
+
+# DeepSpeed 0.18's pages onebit-adam.md, zero-one-adam.md, onebit-lamb.md and config-json.md.
+TUTORIALS: dict[str, dict[str, Any]] = {
+    "onebit-adam": {
+        "type": "OneBitAdam",
+        "params": {
+            "lr": 4e-4,
+            "freeze_step": 23000,
+            "bias_correction": False,
+            "cuda_aware": False,
+            "comm_backend_name": "nccl",
+        },
+    },
+    "config-json": {
+        "type": "OneBitAdam",
+        "params": {
+            "lr": 0.001,
+            "betas": [0.8, 0.999],
+            "eps": 1e-8,
+            "weight_decay": 3e-7,
+            "freeze_step": 400,
+            "cuda_aware": False,
+            "comm_backend_name": "nccl",
+        },
+    },
+    "zero-one-adam": {
+        "type": "ZeroOneAdam",
+        "params": {
+            "lr": 1e-3,
+            "weight_decay": 0.01,
+            "bias_correction": False,
+            "var_freeze_step": 1000,
+            "var_update_scaler": 16,
+            "local_step_scaler": 1000,
+            "local_step_clipper": 16,
+            "cuda_aware": False,
+            "comm_backend_name": "nccl",
+        },
+    },
+    "onebit-lamb": {
+        "type": "OneBitLamb",
+        "params": {
+            "lr": 11e-3,
+            "max_coeff": 0.3,
+            "min_coeff": 0.01,
+            "freeze_step": 1000,
+            "cuda_aware": False,
+            "comm_backend_name": "nccl",
+            "coeff_beta": 0.9,
+            "factor_max": 4.0,
+            "factor_min": 0.5,
+            "factor_threshold": 0.1,
+        },
+    },
+}
+RUN = {"steps": 150000, "batch": 16, "micro_batch": 4}
+
+
+@pytest.mark.parametrize("section", TUTORIALS.values(), ids=TUTORIALS)
+def test_a_tutorials_optimizer_is_taken_unchanged_and_idle_words_are_explained_once(
+    section: dict[str, Any], catalog: Catalog
+) -> None:
+    file = catalog.recipe(optimizer=section, parallel={"zero": {"stage": 0}}, run=RUN)
+    recipe = load_recipe(file)
+    assert recipe.optimizer.type == section["type"]
+    assert recipe.optimizer.params == section["params"]
+    said = without_effect(recipe)
+    reason = "has no effect: messages travel over torch's process group"
+    assert said == [
+        f"optimizer.params.{key} {reason}" for key in ("comm_backend_name", "cuda_aware")
+    ]
+    assert set(said) <= set(notes(recipe))  # `zoo show` says so too
