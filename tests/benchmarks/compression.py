@@ -30,9 +30,8 @@ OWNERS = (*ONE_BIT, "parallel.zero.stage=1")
 CODEC = "optimizer.params.parameter_codec"
 SGD = "optimizer=" + json.dumps({"type": "SGD", "params": {"lr": 0.01, "momentum": 0.9}})
 NOW = "parallel.compression.start=0"
-PLAIN = "fp32 all-reduce"
 WAYS: dict[str, tuple[str, ...]] = {
-    PLAIN: (),
+    "fp32 all-reduce": (),
     "bf16": (f"{KIND}=bf16",),
     "int8": (f"{KIND}=int8",),
     "int4": (f"{KIND}=int4", NOW),

@@ -24,7 +24,7 @@ MOST_SKIPPED = 50
 class Sums:
     """Two sums over all ranks and their largest signal, on their way in one message.
 
-    Forward and backward go on meanwhile: a rank that is late keeps the others from nothing.
+    Forward and backward go on meanwhile, so that ranks wait for each other once a step, not thrice.
     """
 
     def __init__(self, message: Tensor, work: Any) -> None:
