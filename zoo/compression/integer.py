@@ -1,17 +1,19 @@
 """Small whole numbers with one scale a block: eight or four bits an element."""
 
-from collections.abc import Iterator
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from zoo.compression.message import (
+    Tiles,
+    add_tiles,
     get_scales,
     put_scales,
     refuse_non_finite,
     tile_length,
     tiles,
+    write_tiles,
 )
 
 BLOCKS = {8: 1024, 4: 256}
@@ -63,17 +65,14 @@ class IntegerCodec:
     @torch.no_grad()
     def decode(self, message: Tensor, out: Tensor) -> None:
         """Fills `out` (numel,) from a message that was encoded in its dtype."""
-        for tile, codes, scales in self._read(message, out):
-            torch.mul(codes, scales, out=tile)
+        write_tiles(self._read(message, out))
 
     @torch.no_grad()
     def add(self, message: Tensor, out: Tensor, weight: float) -> None:
         """As Codec says."""
-        work = torch.empty_like(out[: tile_length(out, self.block)]).view(-1, self.block)
-        for tile, codes, scales in self._read(message, out):
-            tile.add_(torch.mul(codes, scales * weight, out=work[: tile.shape[0]]))
+        add_tiles(self._read(message, out), weight)
 
-    def _read(self, message: Tensor, out: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def _read(self, message: Tensor, out: Tensor) -> Tiles:
         """Tiles of `out` (blocks, block), their codes as int8, and their scales (blocks, 1)."""
         scales = get_scales(message, out.numel() // self.block, out.dtype)[:, None]
         length = min(out.numel(), tile_length(out, self.block))

@@ -37,3 +37,21 @@ def put_scales(scales: Tensor, out: Tensor) -> None:
 def get_scales(message: Tensor, blocks: int, dtype: torch.dtype) -> Tensor:
     """The scales at the end of a message, one a block."""
     return message[message.numel() - blocks * dtype.itemsize :].clone().view(dtype)
+
+
+Tiles = Iterator[tuple[Tensor, Tensor, Tensor]]
+"""Tiles of an output (blocks, block), their small whole numbers, their scales (blocks, 1)."""
+
+
+def write_tiles(read: Tiles) -> None:
+    """Each tile becomes its numbers times their scales."""
+    for tile, numbers, scales in read:
+        torch.mul(numbers, scales, out=tile)
+
+
+def add_tiles(read: Tiles, weight: float) -> None:
+    """Each tile grows by `weight` times its numbers times their scales."""
+    work: Tensor | None = None
+    for tile, numbers, scales in read:
+        work = torch.empty_like(tile) if work is None else work
+        tile.add_(torch.mul(numbers, scales * weight, out=work[: tile.shape[0]]))

@@ -1,7 +1,6 @@
 """One bit an element and one scale a block: the codec of 1-bit Adam."""
 
 import math
-from collections.abc import Iterator
 from functools import cache
 from typing import Literal
 
@@ -9,11 +8,14 @@ import torch
 from torch import Tensor
 
 from zoo.compression.message import (
+    Tiles,
+    add_tiles,
     get_scales,
     put_scales,
     refuse_non_finite,
     tile_length,
     tiles,
+    write_tiles,
 )
 
 PACK = 0x0102040810204080
@@ -79,17 +81,14 @@ class SignCodec:
     @torch.no_grad()
     def decode(self, message: Tensor, out: Tensor) -> None:
         """Fills `out` (numel,) from a message that was encoded in its dtype."""
-        for tile, signs, scales in self._read(message, out):
-            torch.mul(signs, scales, out=tile)
+        write_tiles(self._read(message, out))
 
     @torch.no_grad()
     def add(self, message: Tensor, out: Tensor, weight: float) -> None:
         """As Codec says."""
-        work = torch.empty_like(out[: tile_length(out, self.block)]).view(-1, self.block)
-        for tile, signs, scales in self._read(message, out):
-            tile.add_(torch.mul(signs, scales * weight, out=work[: tile.shape[0]]))
+        add_tiles(self._read(message, out), weight)
 
-    def _read(self, message: Tensor, out: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def _read(self, message: Tensor, out: Tensor) -> Tiles:
         """Tiles of `out` (blocks, block), their signs as int8, and their scales (blocks, 1)."""
         table = sign_table(out.device)
         scales = get_scales(message, out.numel() // self.block, out.dtype)[:, None]
