@@ -1,9 +1,10 @@
 """What compressed training learns beside the same training with whole gradients, on real data.
 
-`python -m tests.benchmarks.convergence [--data text digits] [--seeds 3] [--ways NAME ...]` trains
-two processes a run through `zoo train` and prints a line a way: the final score of each seed, their
-mean against the dense optimizer's, and how many times AdamW's largest parameter the largest one is,
-50 compressed steps after the freeze. Real data lie in ../shared/data (ZOO_SHARED_DATA elsewhere).
+`python -m tests.benchmarks.convergence [--data text digits] [--seeds 3] [--ways NAME ...]
+[--steps N]` trains two processes a run through `zoo train` and prints a line a way: the final score
+of each seed, their mean against the dense optimizer's, and how many times AdamW's largest parameter
+the largest one is, 50 compressed steps after the freeze. Real data lie in ../shared/data
+(ZOO_SHARED_DATA elsewhere).
 """
 
 import argparse
@@ -22,15 +23,14 @@ from zoo.training.checkpoint import folders
 from zoo.training.reader import Reader
 from zoo.training.run import run
 
-RANKS, STEPS, FREEZE = 2, 400, 80
-HEALTH = FREEZE + 50
+RANKS = 2
 SCHEDULE = {
     "type": "WarmupCosineLR",
     "params": {"warmup_num_steps": 0.05, "warmup_type": "linear", "cos_min_ratio": 0.1},
 }
 COMMON = (
-    *(f"run.steps={STEPS}", f"run.save_every={HEALTH}", "run.keep=9", "run.eval_every=0"),
-    *("run.report_to=[]", "data.workers=0", "run.log_every=50"),
+    *("run.keep=9", "run.eval_every=0", "run.report_to=[]", "run.log_every=50"),
+    *("data.workers=0", "parallel.zero.stage=0"),
 )
 GPT2 = {"model_type": "gpt2", "n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 64}
 NO_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
@@ -38,11 +38,12 @@ NO_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
 
 @dataclass(frozen=True)
 class Data:
-    """A recipe, its words, the score that counts, and the rates of the dense optimizers."""
+    """A recipe, its words, the score that counts, the steps, and the dense optimizers' rates."""
 
     recipe: Path
     words: tuple[str, ...]
     score: str
+    steps: int
     adam: float
     lamb: float
     sgd: float
@@ -57,6 +58,7 @@ DATA = {
             *("task.sequence_length=64", "run.batch=16", "run.micro_batch=8"),
         ),
         "valid/loss",
+        steps=400,
         adam=1e-2,
         lamb=1e-2,
         sgd=0.2,
@@ -65,6 +67,7 @@ DATA = {
         CATALOG / "vision" / "resnet-mini-signdigits.json",
         (f"data.folder={SHARED / 'img_signdigits'}", "data.valid=test/*/*"),
         "valid/top_1",
+        steps=1000,
         adam=3e-3,
         lamb=1e-2,
         sgd=0.1,
@@ -86,13 +89,16 @@ class Way:
     words: tuple[str, ...] = ()
 
 
-KIND, START = "parallel.compression.kind", "parallel.compression.start=0.2"
-FROZEN = (("freeze_step", 0.2),)
+FREEZE = 0.2
+"""The share of the steps before compression."""
+KIND, START = "parallel.compression.kind", f"parallel.compression.start={FREEZE}"
+FROZEN = (("freeze_step", FREEZE),)
 OWNERS = ("parallel.zero.stage=1",)
 ZERO_ONE = (
-    *(("var_freeze_step", 0.2), ("var_update_scaler", FREEZE + 1)),
-    *(("local_step_scaler", FREEZE), ("local_step_clipper", 4)),
+    *(("var_freeze_step", FREEZE), ("var_update_scaler", 10**6)),
+    *(("local_step_scaler", 80), ("local_step_clipper", 4)),
 )
+"""The variance never waits before its freeze; up to 4 steps between exchanges after it."""
 DILOCO = ("parallel.compression.outer_lr=0.7", "parallel.compression.outer_momentum=0.5")
 WAYS = {
     "AdamW": Way("AdamW", "AdamW"),
@@ -148,17 +154,19 @@ def start(path: Path, changes: Sequence[str]) -> int:
     return run(load_recipe(path, changes))
 
 
-def trained(data: Data, way: Way, seed: int) -> tuple[float, float]:
-    """The final score and the largest parameter soon after the freeze."""
+def trained(data: Data, way: Way, steps: int, seed: int) -> tuple[float, float]:
+    """The final score and the largest parameter 50 steps after the freeze."""
+    health = round(FREEZE * steps) + 50
     with TemporaryDirectory() as root:
         folder = Path(root) / "run"
-        words = [*data.words, *COMMON, "parallel.zero.stage=0", optimizer_of(data, way), *way.words]
+        words = [*data.words, *COMMON, optimizer_of(data, way), *way.words]
+        words += [f"run.steps={steps}", f"run.save_every={health}"]
         words += [f"run.seed={seed}", f"run.folder={folder}"]
         codes = run_ranks(RANKS, start, data.recipe, words, timeout=900)
         if codes != [0] * RANKS:
             raise SystemExit(f"{way}: exit codes {codes}")
         score = next(row[data.score] for row in reversed(rows(folder)) if data.score in row)
-        early = next(one for one in folders(folder) if one.name.endswith(f"{HEALTH:08}"))
+        early = next(one for one in folders(folder) if one.name.endswith(f"{health:08}"))
         reader = Reader(early)
         keys = [key for key in reader.shapes if key.startswith("param/")]
         return score, max(float(reader.whole(key).abs().max()) for key in keys)
@@ -203,13 +211,15 @@ def main() -> None:
     parser.add_argument("--data", nargs="*", default=[*DATA])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--ways", nargs="*", default=[*WAYS])
+    parser.add_argument("--steps", type=int, help="default: text 400, digits 1,000")
     words = parser.parse_args()
     for name in words.data:
         data, found = DATA[name], dict[str, Result]()
         heads = f"| {name} | {data.score} by seed | mean | against dense | bar | held | growth |"
         print(f"{heads}\n| --- | --- | --- | --- | --- | --- | --- |", flush=True)
         for way in words.ways:
-            pairs = [trained(data, WAYS[way], seed) for seed in range(words.seeds)]
+            steps = words.steps or data.steps
+            pairs = [trained(data, WAYS[way], steps, seed) for seed in range(words.seeds)]
             found[way] = Result([score for score, _ in pairs], [most for _, most in pairs])
             print(line(way, name, found), flush=True)
 
