@@ -25,7 +25,8 @@ def test_advise_prints_every_way_and_the_words_of_the_fastest() -> None:
     for way, line in zip(WAYS, lines, strict=False):
         assert line.startswith(f"{way}  ")
     assert "2 ranks on 2 nodes, 1Gbit/s each way a node; 1 x 8 examples" in done.stdout
-    assert lines[len(WAYS) + 5].startswith("fastest: ")
+    assert lines[len(WAYS) + 5].startswith("left out: 0/1 Adam: ")
+    assert lines[len(WAYS) + 6].startswith("fastest: ")
 
 
 def test_advise_as_json_has_the_same_ways_and_bytes_and_leaves_no_group() -> None:
@@ -43,6 +44,18 @@ def test_advise_as_json_has_the_same_ways_and_bytes_and_leaves_no_group() -> Non
         step = found["compute"] + way["codec"] + way["sent"] * 8 / 1e9
         assert abs(way["step"] - step) < 1e-9
     assert not dist.is_initialized()
+
+
+def test_a_recipe_with_lamb_is_compared_with_its_own_one_bit_form() -> None:
+    lamb = "bert-base-wikipedia-onebit-lamb"
+    done = CliRunner().invoke(app, ["advise", lamb, "--tiny", "--json", *ASKED])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    ways = {way["way"]: way for way in found["ways"]}
+    assert ways["1-bit LAMB"]["words"] == []
+    assert ways["1-bit LAMB"]["sent"] < ways["fp32 all-reduce"]["sent"] / 20
+    assert "optimizer.type=Lamb" in ways["fp32 all-reduce"]["words"]
+    assert "1-bit Adam" in found["refused"]
 
 
 def test_faults_of_the_words_and_of_the_recipe_are_said_together_before_torch() -> None:

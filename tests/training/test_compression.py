@@ -109,6 +109,17 @@ def test_a_run_goes_on_bit_by_bit_while_it_compresses(name: str, tmp_path: Path)
     assert resumed(2, name, whole, tmp_path / "resumed") == losses(whole)
 
 
+@pytest.mark.ranks(2)
+def test_rows_tell_what_the_floor_of_the_frozen_denominator_did(tmp_path: Path) -> None:
+    train(2, PATH, tmp_path / "run", *words("OneBitAdam in bf16"))
+    found = [row for row in rows(tmp_path / "run") if "loss" in row]
+    told = {row["step"]: row["frozen_lifted"] for row in found if "frozen_lifted" in row}
+    assert set(told) == {row["step"] for row in found if row["compression"] > 10}
+    assert len(set(told.values())) == 1
+    assert 0 < told[20] < 100_000
+    assert all(row["frozen_masked"] > 0 for row in found if row["step"] in told)
+
+
 def validation(folder: Path) -> dict[int, float]:
     """Validation loss by step."""
     return {row["step"]: row["valid/loss"] for row in rows(folder) if "valid/loss" in row}

@@ -10,7 +10,7 @@ from zoo.compression.fused import Fused
 from zoo.compression.gradient import COMPRESSORS, Compressor
 from zoo.compression.local import OuterStep
 from zoo.compression.top_k import warming
-from zoo.engines.exchange import Alone, Compressed, Exchange, OwnMeans
+from zoo.engines.exchange import Exchange
 from zoo.engines.groups import Groups
 from zoo.engines.holdings import Holding, Holdings
 from zoo.engines.optimizer import (
@@ -19,6 +19,7 @@ from zoo.engines.optimizer import (
     start_of,
     state_names,
 )
+from zoo.engines.reductions import Alone, Compressed, OwnMeans
 from zoo.engines.state import ready
 from zoo.recipe.exchange import replaces_momentum
 from zoo.recipe.optimizers import hyper_parameters

@@ -76,6 +76,9 @@ class Engine(Protocol):
     def eval_batch(self, batch: Batch, signal: int = 0) -> tuple[Totals, int]:
         """Tallies of one micro-batch a rank, summed over all ranks, and the largest stop signal."""
 
+    def facts(self) -> dict[str, float]:
+        """Numbers of this rank that a row of metrics tells beside the step's own."""
+
     def fragments(self) -> Iterator[Fragment]:
         """Views on all the state that this rank owns, in place; made ready to be read or
         written.

@@ -1,7 +1,6 @@
 """The ordinary engine: one step on DeepSpeed's engine, ZeRO stages 0 to 3, tensor ranks or not."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,28 +14,11 @@ from zoo.engines.exchange import Exchange
 from zoo.engines.groups import Groups
 from zoo.engines.holdings import Holdings
 from zoo.engines.schedule import restore_schedule
+from zoo.engines.sums import Sums
 from zoo.models.build import batch_norms
 from zoo.tasks.task import Task
 
 MOST_SKIPPED = 50
-
-
-class Sums:
-    """Two sums over all ranks and their largest signal, on their way in one message.
-
-    Forward and backward go on meanwhile, so that ranks wait for each other once a step, not thrice.
-    """
-
-    def __init__(self, message: Tensor, work: Any) -> None:
-        self.message, self.work = message, work
-
-    @cached_property
-    def found(self) -> tuple[float, float, int]:
-        """Waits for the message, once."""
-        if self.work is not None:
-            self.work.wait()
-        first, second, *signals = self.message.tolist()
-        return first, second, int(max(signals))
 
 
 class ZeroEngine:
@@ -189,6 +171,10 @@ class ZeroEngine:
         found = {n: part.view(totals[n].shape) for n, part in zip(names, parts, strict=True)}
         return found, int(everything[len(flat) :].max())
 
+    def facts(self) -> dict[str, float]:
+        """See Engine."""
+        return self.exchange.facts()
+
     def fragments(self) -> Iterator[Fragment]:
         """See Engine."""
         self.settle()
@@ -272,11 +258,7 @@ class ZeroEngine:
 
     def sum_and_max(self, values: Tensor, signal: int) -> Sums:
         """Starts to add up two numbers over all ranks and to find the largest signal of any."""
-        message = torch.zeros(2 + self.layout.world, dtype=torch.float64, device=self.device)
-        message[:2] = values
-        message[2 + self.rank] = signal
-        shared = self.layout.world > 1
-        return Sums(message, dist.all_reduce(message, async_op=True) if shared else None)
+        return Sums(values, signal, self.rank, self.layout.world, self.device)
 
     def stop_at(self, loss: float, micro_batches: Sequence[Batch]) -> None:
         """Raises NonFiniteLoss with what every rank knows; all ranks come here together."""

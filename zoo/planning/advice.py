@@ -147,7 +147,7 @@ def lines(question: Question, found: Calibration, rows: list[Prediction]) -> lis
     if link.per_node > 1:
         said.append("the ranks of a node share its link and send all their bytes over it: an upper "
                     "estimate")  # fmt: skip
-    said += [f"refused: {way.name}: {way.refused}" for way in question.ways if way.recipe is None]
+    said += [f"left out: {way.name}: {way.refused}" for way in question.ways if way.recipe is None]
     return said + advice(question, rows)
 
 

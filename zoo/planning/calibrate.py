@@ -14,10 +14,11 @@ from zoo.compression.fused import Fused
 from zoo.compression.gradient import COMPRESSORS
 from zoo.engines.build import quiet_deepspeed
 from zoo.engines.build_exchange import build_exchange
-from zoo.engines.exchange import Compressed, Exchange
+from zoo.engines.exchange import Exchange
 from zoo.engines.groups import Groups
 from zoo.engines.holdings import full_shapes, holdings
 from zoo.engines.optimizer import build_optimizer
+from zoo.engines.reductions import Compressed
 from zoo.layout import Layout, Place
 from zoo.planning.advice import Calibration, Cost
 from zoo.planning.loopback import loopback

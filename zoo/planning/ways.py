@@ -1,7 +1,7 @@
 """The ways of sending gradients that a recipe may take: the words that choose each, and the rules.
 
 Nothing here knows a rule: each way is laid over the recipe as the command line would, and what
-`zoo check` says of it is its answer. 0/1 Adam is left out, whose intervals grow over a run.
+`zoo check` says of it is its answer.
 """
 
 import json
@@ -22,8 +22,10 @@ KINDS = ("bf16", "int8", "int4", "top-k", "power-sgd", "local-sgd")
 DOWN = ("bf16", "int8", "sign")
 FREEZE = "0.2"  # 15 to 25 % of the steps are usual
 ADAM = ("Adam", "AdamW", "OneBitAdam", "ZeroOneAdam")
+LAMB = ("Lamb", "OneBitLamb")
 DENSE = {"OneBitAdam": "AdamW", "ZeroOneAdam": "AdamW", "OneBitLamb": "Lamb"}
-KEPT = ("lr", "betas", "eps", "weight_decay")
+KEPT = ("lr", "betas", "eps", "weight_decay", "max_coeff", "min_coeff")
+GROWING = "its intervals grow over a run, so no step stands for the others"
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ def question(
     if recipe.optimizer.type not in ADAM:
         reason = f"optimizer.type: found {recipe.optimizer.type}; allowed: Adam, AdamW"
         found += [Way(name, (), None, reason) for name, _ in one_bit_ways(recipe)]
+    else:
+        found.append(Way("0/1 Adam", (), None, GROWING))
     return Question(recipe, link, tuple(found))
 
 
@@ -94,7 +98,7 @@ def judged(name: str, words: Sequence[str], path: str, changes: Sequence[str], t
 
 
 def candidates(recipe: Recipe) -> Iterator[tuple[str, list[str]]]:
-    """Each way's name and words: whole gradients, shorter ones, and one-bit momenta after Adam."""
+    """Each way's name and words: whole gradients, shorter ones, and momenta of one bit."""
     dense = other_optimizer(recipe, DENSE.get(recipe.optimizer.type, recipe.optimizer.type))
     yield WHOLE, [*no_compression(recipe), *dense]
     for kind in KINDS:
@@ -103,6 +107,9 @@ def candidates(recipe: Recipe) -> Iterator[tuple[str, list[str]]]:
         yield kind, [*stage(recipe, 0), *chosen, *dense]
     if recipe.optimizer.type in ADAM:
         yield from one_bit_ways(recipe)
+    if recipe.optimizer.type in LAMB:
+        words = [*no_compression(recipe), *other_optimizer(recipe, "OneBitLamb")]
+        yield "1-bit LAMB", [*stage(recipe, 0), *words]
 
 
 def one_bit_ways(recipe: Recipe) -> Iterator[tuple[str, list[str]]]:

@@ -95,6 +95,7 @@ class Fit:
             "skipped": sum(one.skipped for one in steps),
             "corrupt": progress.corrupt,
             **traffic(sum(one.sent for one in steps) / len(steps), self.engine.whole_bytes),
+            **self.engine.facts(),
         }
         self.window = []
         self.log.row(row)
