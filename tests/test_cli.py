@@ -171,3 +171,14 @@ def test_check_deep_opens_the_data(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "data.folder" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_freeze_beyond_what_the_epochs_turn_out_to_be_is_refused(tmp_path: Path) -> None:
+    words = ("run.epochs=1", f"run.folder={tmp_path / 'run'}")
+    freeze = "optimizer.params.freeze_step=99999"
+    recipe = "gpt2-small-openwebtext-onebit-adam"
+    for verb in ("prepare", "train"):
+        done = run(verb, recipe, "--tiny", *words, freeze)
+        assert done.returncode == 2
+        assert f"{freeze}: optimizer.params.freeze_step: found 99999 of " in done.stderr
+        assert "Traceback" not in done.stderr

@@ -1,10 +1,11 @@
-"""Sections of 1-bit optimizers as DeepSpeed's tutorials wrote them are taken word for word."""
+"""Recipes that compress: tutorials' sections word for word, twins, idle words, faults by word."""
 
 from typing import Any
 
 import pytest
 
 from tests.recipe.conftest import Catalog
+from zoo.errors import ConfigError
 from zoo.recipe.exchange import without_effect
 from zoo.recipe.load import load_recipe
 from zoo.recipe.show import notes
@@ -80,3 +81,27 @@ def test_a_tutorials_optimizer_is_taken_unchanged_and_idle_words_are_explained_o
         f"optimizer.params.{key} {reason}" for key in ("comm_backend_name", "cuda_aware")
     ]
     assert set(said) <= set(notes(recipe))  # `zoo show` says so too
+
+
+@pytest.mark.parametrize("recipe", ["resnet50-imagenet-top-k", "resnet50-imagenet-power-sgd"])
+def test_a_twin_compresses_the_momentum_of_its_recipe_from_a_fifth_on(recipe: str) -> None:
+    whole, twin = load_recipe(recipe), load_recipe(recipe, tiny=True)
+    assert twin.optimizer.type == "SGD"
+    assert twin.optimizer.params == whole.optimizer.params
+    assert twin.parallel.compression.kind == whole.parallel.compression.kind
+    assert twin.parallel.compression.start == 0.2
+
+
+def test_zero_words_under_an_optimizer_that_shards_itself_are_said_to_be_idle() -> None:
+    words = ["parallel.zero.stage=1", "parallel.zero.overlap_comm=true"]
+    recipe = load_recipe("gpt2-small-openwebtext-onebit-adam", words, tiny=True)
+    [said] = without_effect(recipe)
+    assert said.startswith("parallel.zero.overlap_comm has no effect: ")
+
+
+def test_a_fault_of_the_freeze_names_the_word_that_set_it() -> None:
+    word = "optimizer.params.freeze_step=99999"
+    with pytest.raises(ConfigError) as caught:
+        load_recipe("gpt2-small-openwebtext-onebit-adam", [word], tiny=True)
+    [fault] = caught.value.faults
+    assert (fault.file, fault.key) == (f"command line: {word}", "optimizer.params.freeze_step")

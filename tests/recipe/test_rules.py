@@ -8,6 +8,7 @@ from tests.recipe.conftest import GOOD, Catalog
 from zoo.errors import ConfigError
 from zoo.recipe.load import load_recipe
 from zoo.recipe.rules import RULES, Rule
+from zoo.recipe.rules_begin import FREEZE, START, VARIANCE
 
 RUN = GOOD["run"]
 IMAGES: dict[str, Any] = {
@@ -23,6 +24,11 @@ SPEECH: dict[str, Any] = {
 ZERO = "parallel.zero."
 TWO_STAGES = "parallel.pipeline.stages=2"
 KIND = "parallel.compression.kind"
+POWER = [f"{ZERO}stage=0", f"{KIND}=power-sgd"]
+ZERO_ONE = [
+    *(f"{ZERO}stage=0", "optimizer.type=ZeroOneAdam"),
+    "optimizer.params.var_update_scaler=9",
+]
 LAMB = ["optimizer.type=OneBitLamb", "optimizer.params.freeze_step=0.1"]
 WARMUP = ["optimizer.scheduler.type=WarmupLR", "optimizer.scheduler.params.warmup_num_steps=10"]
 WHOLE = ["model.config.model_type=opt"]
@@ -55,10 +61,27 @@ BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
         {},
         [f"{ZERO}stage=0", f"{KIND}=top-k", "optimizer.type=SGD", "optimizer.params.dampening=0.1"],
     ),
-    "something to compress": ({}, ["optimizer.type=OneBitAdam", f"{ZERO}stage=0", "run.steps=9"]),
-    "a settled variance": (
+    f"something to compress: {FREEZE}": (
         {},
-        [*LAMB, f"{ZERO}stage=0", "run.steps=90", *WARMUP],
+        ["optimizer.type=OneBitAdam", f"{ZERO}stage=0", "run.steps=9"],
+    ),
+    f"something to compress: {VARIANCE}": ({}, [*ZERO_ONE, "run.steps=9"]),
+    f"something to compress: {START}": (
+        {},
+        [f"{ZERO}stage=0", f"{KIND}=local-sgd", "run.steps=9", f"{START}=9"],
+    ),
+    f"a settled variance: {FREEZE}": ({}, [*LAMB, f"{ZERO}stage=0", "run.steps=90", *WARMUP]),
+    f"a settled variance: {VARIANCE}": (
+        {},
+        [*ZERO_ONE, f"{VARIANCE}=5", "run.steps=90", *WARMUP],
+    ),
+    f"a settled variance: {START}": ({}, [*POWER, f"{START}=5", "run.steps=90", *WARMUP]),
+    "offload of means": (
+        {},
+        [
+            *("optimizer.type=OneBitAdam", f"{FREEZE}=0.1", f"{ZERO}stage=1"),
+            f"{ZERO}offload_optimizer.device=cpu",
+        ],
     ),
     "slices of a whole family": ({}, [*WHOLE, "parallel.tensor=2"]),
     "optimizer offload": ({}, [f"{ZERO}stage=0", f"{ZERO}offload_optimizer.device=cpu"]),

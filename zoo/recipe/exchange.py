@@ -45,8 +45,17 @@ def without_effect(recipe: Recipe) -> list[str]:
     """A line for each word of the recipe that a compressed optimizer takes and does not need."""
     if not averages_itself(recipe):
         return []
-    given = [key for key in WITHOUT_EFFECT if key in recipe.optimizer.params]
-    return [f"optimizer.params.{key} has no effect: {EXPLAINED[key]}" for key in given]
+    words = {
+        f"optimizer.params.{key}": EXPLAINED[key]
+        for key in WITHOUT_EFFECT
+        if key in recipe.optimizer.params
+    }
+    words |= {
+        f"parallel.zero.{key}": "this optimizer exchanges by itself, DeepSpeed runs at stage 0"
+        for key in recipe.parallel.zero
+        if key != "stage"
+    }
+    return [f"{key} has no effect: {why}" for key, why in words.items()]
 
 
 def clips_itself(recipe: Recipe) -> bool:

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ConfigError, Fault, collected
-from zoo.recipe.catalog import FOLDERS, catalogs, find_recipe, fragment, fragments, shown
+from zoo.recipe.catalog import FOLDERS, catalogs, find_recipe, shown
 from zoo.recipe.compose import Composition, Key, absolute, lay_section
 from zoo.recipe.keys import RULED_BY_ANOTHER, UNKNOWN, key_faults, without_unknown
 from zoo.recipe.maps import map_faults
-from zoo.recipe.optimizers import COMMUNICATING, OPTIMIZERS, STEPS, canonical
+from zoo.recipe.optimizers import canonical
 from zoo.recipe.read import brief, parse, read_object
 from zoo.recipe.rules import rule_faults
 from zoo.recipe.spec import Provenance, Recipe
+from zoo.recipe.tiny import lay_tiny_kind, lay_tiny_model
 
 SECTIONS = (*FOLDERS, "run")
 WORD = "section.key=value"
@@ -74,6 +75,13 @@ def _broken_rules(composition: Composition, maps: list[Fault]) -> list[Fault]:
     return [fault for fault in broken if _section(fault) not in wrong]
 
 
+def faults_at_length(recipe: Recipe, steps: int) -> list[Fault]:
+    """What the rules say once data have told how many steps the epochs of a recipe are."""
+    run = recipe.run.model_copy(update={"steps": steps, "epochs": None})
+    known = recipe.model_copy(update={"run": run})
+    return rule_faults(known, lambda path: origin_of(recipe, path))
+
+
 def _section(fault: Fault) -> str:
     return fault.key.split(".")[0]
 
@@ -120,9 +128,9 @@ def compose(path: str | Path, changes: Sequence[str] = (), tiny: bool = False) -
             composition.origins[(section,)] = shown(file)
     if tiny and not faults:
         with _section_collected(faults, broken, "model"):
-            _lay_tiny_model(composition, roots)
+            lay_tiny_model(composition, roots)
         with _section_collected(faults, broken, "task"):
-            _lay_tiny_kind(composition, roots)
+            lay_tiny_kind(composition, roots)
     composition.remove(("model", "tiny"))
     for word in changes:
         with _section_collected(faults, broken, word.split("=")[0].split(".")[0]):
@@ -143,46 +151,6 @@ def _section_collected(faults: list[Fault], broken: set[str], section: str) -> I
             raise
 
 
-def _lay_tiny_model(composition: Composition, roots: tuple[Path, ...]) -> None:
-    path = ("model", "tiny")
-    tiny, origin = composition.get(path), composition.origin(path)
-    if not isinstance(tiny, dict):
-        found = "a model without `tiny`" if tiny is None else brief(tiny)
-        files = {name: fragment("model", name, roots) for name in fragments("model", roots)}
-        twins = [name for name, file in files.items() if file and '"tiny"' in file.read_text()]
-        named = ", ".join(twins) or "there is none"
-        allowed = f"with --tiny, a model fragment that has a `tiny` object: {named}"
-        raise ConfigError([Fault(composition.origin(("model",)), "model.tiny", found, allowed)])
-    composition.remove(path)
-    for name in ("name", "revision", "weights", "parameters"):
-        composition.drop(("model", name), "--tiny starts from random weights")
-    composition.lay(("model",), tiny, f"{origin} (tiny)")
-
-
-def _lay_tiny_kind(composition: Composition, roots: tuple[Path, ...]) -> None:
-    kind = composition.get(("task", "kind"))
-    file = fragment("tiny", kind, roots) if isinstance(kind, str) else None
-    if file is None:
-        allowed = f"with --tiny, one of {', '.join(fragments('tiny', roots))}"
-        origin = composition.origin(("task", "kind"))
-        raise ConfigError([Fault(origin, "task.kind", brief(kind), allowed)])
-    chosen = canonical(str(composition.get(("optimizer", "type"))))
-    for section, value in read_object(file).items():
-        if section not in ("$schema", "description"):
-            lay_section(composition, section, value, (shown(file), file.parent), roots)
-    if chosen in COMMUNICATING:
-        _keep_compressing(composition, chosen)
-
-
-def _keep_compressing(composition: Composition, chosen: str) -> None:
-    """A twin's own rates and decay, under the optimizer that the recipe is about."""
-    params = composition.get(("optimizer", "params")) or {}
-    kept = {name: params[name] for name in ("lr", "betas", "weight_decay") if name in params}
-    freezes = {name: 0.2 for name, one in OPTIMIZERS[chosen].items() if one.node is STEPS}
-    changes = {"type": chosen, "params": kept | freezes}
-    composition.lay(("optimizer",), changes, "--tiny (the optimizer stays)")
-
-
 def _lay_word(composition: Composition, word: str, roots: tuple[Path, ...], tiny: bool) -> None:
     key, equals, text = word.partition("=")
     names = split_key(key)
@@ -196,7 +164,7 @@ def _lay_word(composition: Composition, word: str, roots: tuple[Path, ...], tiny
         composition.fragments.pop(section, None)
         lay_section(composition, section, value, (origin, here), roots)
         if section == "model" and tiny:
-            _lay_tiny_model(composition, roots)
+            lay_tiny_model(composition, roots)
         composition.remove(("model", "tiny"))
         composition.origins[(section,)] = origin
         return

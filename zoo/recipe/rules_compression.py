@@ -1,16 +1,16 @@
 """Rules about what data ranks exchange: compressed optimizers and compressors, with conditions."""
 
+from zoo.recipe.conditions import device_of
 from zoo.recipe.exchange import (
     ROUGH,
     averages_itself,
     compression_kind,
     freezes_variance,
     replaces_momentum,
-    steps_of,
     zero_stage,
 )
-from zoo.recipe.optimizers import SCHEDULERS, hyper_parameters
 from zoo.recipe.rule import Rule
+from zoo.recipe.rules_begin import BEGIN_RULES
 from zoo.recipe.spec import Recipe
 
 HOLD_ROUGH = ("SGD", "Adam", "AdamW")
@@ -77,37 +77,10 @@ def damped_velocity(recipe: Recipe) -> str:
     return f"{dampening:g} with top-k" if dampening and replaces_momentum(recipe) else ""
 
 
-def _freeze(recipe: Recipe) -> tuple[str, int] | None:
-    """The key that says when the variance freezes and the step, in a run of known length."""
-    if not averages_itself(recipe) or not recipe.run.steps:
-        return None
-    key = "var_freeze_step" if recipe.optimizer.type == "ZeroOneAdam" else "freeze_step"
-    params = hyper_parameters(recipe.optimizer, {})
-    return key, steps_of(params[key], recipe.run.steps)
-
-
-def never_compressed(recipe: Recipe) -> str:
-    freeze, steps = _freeze(recipe), recipe.run.steps or 0
-    if freeze is None:
-        return ""
-    dense = freeze[1]
-    if freeze[0] == "var_freeze_step":  # between its updates gradients are compressed before it
-        dense = min(dense, hyper_parameters(recipe.optimizer, {})["var_update_scaler"])
-    return f"{freeze[0]} {freeze[1]} of {steps} steps" if dense >= steps else ""
-
-
-def near_freeze(recipe: Recipe) -> str:
-    return f"{(recipe.run.steps or 0) // 5}, or 0.2"
-
-
-def early_freeze(recipe: Recipe) -> str:
-    freeze, scheduler = _freeze(recipe), recipe.optimizer.scheduler
-    if freeze is None or scheduler is None:
-        return ""
-    known = SCHEDULERS[scheduler.type].get("warmup_num_steps")
-    warmup = scheduler.params.get("warmup_num_steps", known.default if known else 0)
-    steps = steps_of(warmup, recipe.run.steps or 0) if warmup else 0
-    return f"{freeze[0]} {freeze[1]} with {steps} steps of warm-up" if freeze[1] < steps else ""
+def lone_offload(recipe: Recipe) -> str:
+    name, place = recipe.optimizer.type, device_of(recipe, "offload_optimizer")
+    both = averages_itself(recipe) and place != "none" and zero_stage(recipe)
+    return f"{place} with {name}" if both else ""
 
 
 COMPRESSION_RULES = (
@@ -120,6 +93,14 @@ COMPRESSION_RULES = (
         "0/1 Adam moves parameters on each rank, and gradients are never in one place",
         near_stage,
         source="deepspeed/runtime/zero/stage_1_and_2.py: averaged_gradients",
+    ),
+    Rule(
+        "offload of means",
+        "parallel.zero.offload_optimizer",
+        lone_offload,
+        "none",
+        "this optimizer shards itself, DeepSpeed runs at stage 0 and offloads nothing",
+        "optimizer.type AdamW",
     ),
     Rule(
         "means of a cut model",
@@ -203,22 +184,5 @@ COMPRESSION_RULES = (
         "0",
         source="Lin et al. 2018, arXiv:1712.01887, equation 5",
     ),
-    Rule(
-        "something to compress",
-        "optimizer.params",
-        never_compressed,
-        "a freeze before the run ends; 15 to 25 % of the steps are usual",
-        "until then gradients travel whole",
-        near_freeze,
-        source="Tang et al. 2021, arXiv:2102.02888, section 7.1",
-    ),
-    Rule(
-        "a settled variance",
-        "optimizer.params",
-        early_freeze,
-        "a freeze after the learning rate has warmed up",
-        "the variance would stay that of the first, small steps",
-        near_freeze,
-        source="Tang et al. 2021, arXiv:2102.02888, section 7.1",
-    ),
+    *BEGIN_RULES,
 )

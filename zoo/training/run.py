@@ -16,6 +16,7 @@ from zoo.errors import ConfigError, ResumeError
 from zoo.layout import Layout, Place
 from zoo.recipe.deepspeed import batching
 from zoo.recipe.exchange import without_effect
+from zoo.recipe.load import faults_at_length
 from zoo.recipe.spec import Recipe
 from zoo.tasks.task import Task
 from zoo.training import checkpoint
@@ -49,6 +50,8 @@ def prepare(recipe: Recipe, checked: Checked) -> Prepared:
     lengths = train.lengths() if sampling == "group-by-length" else None
     order = Order(len(train), run.batch, run.seed, sampling, lengths)
     steps = run.steps or math.ceil((run.epochs or 0) * order.steps_per_epoch)
+    if faults := faults_at_length(recipe, steps):
+        raise ConfigError(faults)
     return Prepared(train, valid, order, steps)
 
 
