@@ -92,6 +92,14 @@ def test_a_twin_compresses_the_momentum_of_its_recipe_from_a_fifth_on(recipe: st
     assert twin.parallel.compression.start == 0.2
 
 
+def test_a_twin_keeps_how_its_recipe_communicates_and_takes_its_own_rates() -> None:
+    recipe = "gpt2-small-openwebtext-onebit-adam"
+    whole, twin = (load_recipe(recipe, tiny=tiny).optimizer.params for tiny in (False, True))
+    assert twin["parameter_codec"] == whole["parameter_codec"] == "int8"
+    assert twin["freeze_step"] == 0.2
+    assert twin["lr"] != whole["lr"]
+
+
 def test_zero_words_under_an_optimizer_that_shards_itself_are_said_to_be_idle() -> None:
     words = ["parallel.zero.stage=1", "parallel.zero.overlap_comm=true"]
     recipe = load_recipe("gpt2-small-openwebtext-onebit-adam", words, tiny=True)

@@ -9,6 +9,8 @@ from zoo.recipe.compose import Composition, lay_section
 from zoo.recipe.optimizers import COMMUNICATING, OPTIMIZERS, STEPS, canonical
 from zoo.recipe.read import brief, read_object
 
+RATES = ("lr", "betas", "weight_decay", "max_coeff", "min_coeff")
+"""What suits a model and its batch, and not the twin: LAMB's bounds of a layer's rate too."""
 BEGIN = 0.2
 """The share of a twin's steps before compression: its warm-up is shorter."""
 
@@ -39,26 +41,28 @@ def lay_tiny_kind(composition: Composition, roots: tuple[Path, ...]) -> None:
         origin = composition.origin(("task", "kind"))
         raise ConfigError([Fault(origin, "task.kind", brief(kind), allowed)])
     chosen = canonical(str(composition.get(("optimizer", "type"))))
-    params = composition.get(("optimizer", "params")) or {}
+    params = composition.get(("optimizer", "params"))
+    params = params if isinstance(params, dict) else {}
     for section, value in read_object(file).items():
         if section not in ("$schema", "description"):
             lay_section(composition, section, value, (shown(file), file.parent), roots)
     if chosen in COMMUNICATING:
-        _keep_optimizer(composition, chosen)
+        _keep_optimizer(composition, chosen, params)
     elif composition.get(("parallel", "compression")):
         _keep_compressor(composition, chosen, params)
 
 
-def _keep_optimizer(composition: Composition, chosen: str) -> None:
-    """A twin's own rates and decay, under the optimizer that the recipe is about."""
-    params = composition.get(("optimizer", "params")) or {}
-    kept = {name: params[name] for name in ("lr", "betas", "weight_decay") if name in params}
+def _keep_optimizer(composition: Composition, chosen: str, params: dict[str, Any]) -> None:
+    """The optimizer that the recipe is about, with a twin's own rates."""
+    own = composition.get(("optimizer", "params")) or {}
+    rates = {name: own[name] for name in RATES if name in own}
+    kept = {name: value for name, value in params.items() if name not in RATES}
     freezes = {name: BEGIN for name, one in OPTIMIZERS[chosen].items() if one.node is STEPS}
-    changes = {"type": chosen, "params": kept | freezes}
+    changes = {"type": chosen, "params": kept | rates | freezes}
     composition.lay(("optimizer",), changes, "--tiny (the optimizer stays)")
 
 
-def _keep_compressor(composition: Composition, chosen: str, params: Any) -> None:
+def _keep_compressor(composition: Composition, chosen: str, params: dict[str, Any]) -> None:
     """Compression from a fifth of the twin's steps on, of the momentum where the recipe has one."""
     path = ("parallel", "compression", "start")
     if composition.get(path):
