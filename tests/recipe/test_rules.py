@@ -6,9 +6,9 @@ import pytest
 
 from tests.recipe.conftest import GOOD, Catalog
 from zoo.errors import ConfigError
+from zoo.recipe.exchange import FREEZE, START, VARIANCE
 from zoo.recipe.load import load_recipe
 from zoo.recipe.rules import RULES, Rule
-from zoo.recipe.rules_begin import FREEZE, START, VARIANCE
 
 RUN = GOOD["run"]
 IMAGES: dict[str, Any] = {
@@ -26,8 +26,7 @@ TWO_STAGES = "parallel.pipeline.stages=2"
 KIND = "parallel.compression.kind"
 POWER = [f"{ZERO}stage=0", f"{KIND}=power-sgd"]
 ZERO_ONE = [
-    *(f"{ZERO}stage=0", "optimizer.type=ZeroOneAdam"),
-    "optimizer.params.var_update_scaler=9",
+    *(f"{ZERO}stage=0", "optimizer.type=ZeroOneAdam", "optimizer.params.var_update_scaler=9"),
 ]
 LAMB = ["optimizer.type=OneBitLamb", "optimizer.params.freeze_step=0.1"]
 WARMUP = ["optimizer.scheduler.type=WarmupLR", "optimizer.scheduler.params.warmup_num_steps=10"]

@@ -74,6 +74,13 @@ def meta_model(recipe: Recipe, task: Task) -> PreTrainedModel:
     return model
 
 
+def in_training(model: PreTrainedModel, recipe: Recipe) -> PreTrainedModel:
+    """A meta model as it is trained, and not as it is exported."""
+    model = apply_batch_norm(model, recipe.model.batch_norm)
+    model.config.use_cache = False  # nobody reads keys and values again; exports keep it
+    return model
+
+
 @dataclass(frozen=True)
 class Cut:
     """How a model is cut for one rank: tensor slices by name, and the stages' bounds."""
@@ -182,8 +189,7 @@ def build_engine(
     deepspeed.init_distributed(auto_mpi_discovery=False, verbose=False)
     config = deepspeed_config(recipe, layout)
     groups = Groups.of(layout, place.rank)
-    model = apply_batch_norm(model, recipe.model.batch_norm)
-    model.config.use_cache = False  # nobody reads keys and values again; exports keep it
+    model = in_training(model, recipe)
     shapes = full_shapes(model)
     cut = cut_model(model, recipe.parallel.pipeline.balance, groups, sample, device)
     fill_model(model, recipe, weights, device, config, cut, groups)

@@ -6,12 +6,23 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from zoo.layout import Part
 
 Batch = dict[str, Any]
 Totals = dict[str, Tensor]
+
+
+def moved(batch: Batch, device: torch.device, dtype: torch.dtype) -> Batch:
+    """A batch on the device; floating inputs in the model's precision."""
+    inputs = {
+        key: value.to(device, dtype if value.is_floating_point() else None)
+        for key, value in batch["inputs"].items()
+    }
+    labels = {key: value.to(device) for key, value in batch["labels"].items()}
+    return batch | {"inputs": inputs, "labels": labels, "count": batch["count"].to(device)}
 
 
 @dataclass(frozen=True)

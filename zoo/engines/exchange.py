@@ -24,6 +24,8 @@ class Exchange:
     clips = False
     """Whether gradients are clipped here."""
 
+    held: Sequence[Holding] = ()
+    """The parameters whose exchange this is."""
     whole_bytes = 0
     """What fp32 all-reduce would send a rank and step, where something else is sent."""
 

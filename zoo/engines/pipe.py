@@ -121,7 +121,7 @@ class PipelineEngine(ZeroEngine):
         """What the schedule pulls on the first stage (inputs) and on the last (nothing: `loss`
         looks the labels up)."""
         for batch in self.micro_batches:
-            yield tuple(self.moved(batch)[0].values()), torch.zeros(())
+            yield tuple(self.moved(batch)["inputs"].values()), torch.zeros(())
 
     def before_forward(self, stage: nn.Module, received: Any) -> None:
         """Seeds the generators; forwards run in the order of the micro-batches on every stage."""
@@ -133,7 +133,7 @@ class PipelineEngine(ZeroEngine):
     def loss(self, logits: Tensor, _: Tensor) -> Tensor:
         """On the last stage: what is sent back, scaled so that DeepSpeed's means give sum / count;
         in evaluation the tallies are kept instead."""
-        batch = self.moved(self.micro_batches[self.passes - 1])[1]
+        batch = self.moved(self.micro_batches[self.passes - 1])
         if not self.stage.training:
             self.totals = self.task.tally(logits, batch)
             return logits.new_zeros(())

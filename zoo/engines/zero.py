@@ -9,7 +9,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from zoo.engines import state
-from zoo.engines.engine import Batch, Fragment, NonFiniteLoss, Step, Totals
+from zoo.engines.engine import Batch, Fragment, NonFiniteLoss, Step, Totals, moved
 from zoo.engines.exchange import Exchange
 from zoo.engines.groups import Groups
 from zoo.engines.holdings import Holdings
@@ -59,8 +59,8 @@ class ZeroEngine:
         first = self.layout.data_rank(self.rank) * len(micro_batches)
         for index, batch in enumerate(micro_batches):
             self.seed_generators(first + index)
-            inputs, labels = self.moved(batch)
-            loss = self.task.loss(self.inner(**inputs).logits, labels)
+            there = self.moved(batch)
+            loss = self.task.loss(self.inner(**there["inputs"]).logits, there)
             sums += loss.detach().double()
             last = index + 1 == len(micro_batches)
             if last:
@@ -156,8 +156,8 @@ class ZeroEngine:
         self.settle()
         self.inner.eval()
         with torch.no_grad():
-            inputs, labels = self.moved(batch)
-            totals = self.task.tally(self.inner(**inputs).logits, labels)
+            there = self.moved(batch)
+            totals = self.task.tally(self.inner(**there["inputs"]).logits, there)
         return self.joined(totals, signal)
 
     def joined(self, totals: Totals, signal: int) -> tuple[Totals, int]:
@@ -183,7 +183,7 @@ class ZeroEngine:
 
     def of_engine(self) -> Iterator[Fragment]:
         """The fragments of DeepSpeed's engine, less what the exchange gives in their place."""
-        taken = {one.name for one in getattr(self.exchange, "held", ())}
+        taken = {one.name for one in self.exchange.held}
         data_rank = self.layout.data_rank(self.rank)
         for fragment in state.fragments(self.inner, self.held, data_rank, self.layout.data):
             kind, _, name = fragment.key.partition("/")
@@ -236,19 +236,9 @@ class ZeroEngine:
             torch.cuda.manual_seed(number)
         np.random.seed(int(sequence.generate_state(1)[0]))
 
-    def moved(self, batch: Batch) -> tuple[dict[str, Tensor], Batch]:
-        """A batch on the device; floating inputs in the model's precision."""
-        device = self.device
-        inputs = {
-            key: value.to(device, self.dtype if value.is_floating_point() else None)
-            for key, value in batch["inputs"].items()
-        }
-        labels = {key: value.to(device) for key, value in batch["labels"].items()}
-        return inputs, batch | {
-            "inputs": inputs,
-            "labels": labels,
-            "count": batch["count"].to(device),
-        }
+    def moved(self, batch: Batch) -> Batch:
+        """A batch where the model is, in its precision."""
+        return moved(batch, self.device, self.dtype)
 
     def summed(self, values: Tensor) -> Tensor:
         """The sum over all ranks."""

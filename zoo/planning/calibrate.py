@@ -22,7 +22,7 @@ from zoo.engines.reductions import Compressed
 from zoo.layout import Layout, Place
 from zoo.planning.advice import Calibration, Cost
 from zoo.planning.loopback import loopback
-from zoo.planning.passes import fastest, filled, measured_passes
+from zoo.planning.passes import fastest, filled_model, measured_passes
 from zoo.planning.ways import Question, Way, in_full_effect
 from zoo.recipe.deepspeed import batching
 from zoo.recipe.spec import Recipe
@@ -44,7 +44,7 @@ def calibrate(question: Question) -> Calibration:
     device = device_of(Place())
     checked = ring_two(recipe, link.ranks, device.type)
     prepared = prepare(recipe, checked)
-    model = filled(recipe, checked, device)
+    model = filled_model(recipe, checked, device)
     with own_threads(link.per_node) as threads:
         passes = measured_passes(recipe, checked, prepared, model)
         total, part = shrink(model)

@@ -2,16 +2,14 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import torch
-from torch import Tensor
 from transformers import PreTrainedModel
 
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loader import train_batches
-from zoo.engines.build import DTYPES
-from zoo.models.build import apply_batch_norm
+from zoo.engines.build import DTYPES, in_training
+from zoo.engines.engine import moved
 from zoo.models.fill import fill
 from zoo.planning.advice import Passes
 from zoo.recipe.deepspeed import Batching
@@ -25,16 +23,14 @@ FIRST = 2  # examples of the first pass: BatchNorm takes no single one
 LONG, REPEATS = 0.5, 20  # seconds and calls: short ones are repeated
 
 
-def filled(recipe: Recipe, checked: Checked, device: torch.device) -> PreTrainedModel:
+def filled_model(recipe: Recipe, checked: Checked, device: torch.device) -> PreTrainedModel:
     """The recipe's model with values, its parameters in the run's precision."""
-    model: Any = apply_batch_norm(checked.model, recipe.model.batch_norm)
-    model.config.use_cache = False
+    model = in_training(checked.model, recipe)
     fill(model, recipe.run.seed, checked.weights, device)
     for parameter in model.parameters():
         parameter.data = parameter.data.to(DTYPES[recipe.run.precision])
     model.train()
-    found: PreTrainedModel = model
-    return found
+    return model
 
 
 def measured_passes(
@@ -71,17 +67,6 @@ def micro_batch(recipe: Recipe, checked: Checked, prepared: Prepared, examples: 
         rows, prepared.order, task.example, task.collate, cut, 0, seed, 0, 0, limit
     )
     return next(made)[0]
-
-
-def moved(batch: Batch, device: torch.device, dtype: torch.dtype) -> Batch:
-    """A batch on the device; floating inputs in the model's precision."""
-
-    def there(value: Tensor) -> Tensor:
-        return value.to(device, dtype if value.is_floating_point() else None)
-
-    inputs = {key: there(value) for key, value in batch["inputs"].items()}
-    labels = {key: value.to(device) for key, value in batch["labels"].items()}
-    return batch | {"inputs": inputs, "labels": labels, "count": batch["count"].to(device)}
 
 
 def fastest(call: Callable[[], None], device: torch.device, least: int = 2) -> float:

@@ -12,7 +12,7 @@ from zoo.errors import ConfigError, Fault, collected
 from zoo.layout import Layout
 from zoo.planning.link import Link, link_of
 from zoo.recipe.deepspeed import batching
-from zoo.recipe.exchange import averages_itself, compression_kind, steps_of, zero_stage
+from zoo.recipe.exchange import averages_itself, compression_kind, steps_before, zero_stage
 from zoo.recipe.load import load_recipe, origin
 from zoo.recipe.optimizers import OPTIMIZERS
 from zoo.recipe.spec import Recipe
@@ -32,7 +32,7 @@ GROWING = "its intervals grow over a run, so no step stands for the others"
 class Way:
     """How gradients may travel: the words to add to a recipe's, and the recipe that they make.
 
-    Without a recipe it is refused, for the reason in `refused`.
+    Without a recipe it is left out, for the reason in `refused`.
     """
 
     name: str
@@ -162,8 +162,4 @@ def in_full_effect(recipe: Recipe) -> Recipe:
 
 def dense_share(recipe: Recipe, steps: int) -> float:
     """The share of a run of `steps` in which gradients still travel whole."""
-    default = OPTIMIZERS[recipe.optimizer.type].get("freeze_step")
-    count = getattr(recipe.parallel.compression, "start", 0)
-    if averages_itself(recipe) and default is not None:
-        count = recipe.optimizer.params.get("freeze_step", default.default)
-    return min(steps_of(count, steps) / steps, 1.0) if count else 0.0
+    return min(steps_before(recipe, steps) / steps, 1.0)

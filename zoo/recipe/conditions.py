@@ -35,21 +35,21 @@ def flat_partitions(recipe: Recipe) -> str:
     return f"{zero_stage(recipe)} with {name}" if whole else ""
 
 
-def device_of(recipe: Recipe, key: str) -> str:
+def offload_device(recipe: Recipe, key: str) -> str:
     offload = recipe.parallel.zero.get(key)
     return str(offload.get("device", "none")) if isinstance(offload, dict) else "none"
 
 
 def offload_below(key: str, least: int) -> Say:
     def found(recipe: Recipe) -> str:
-        place, stage = device_of(recipe, key), zero_stage(recipe)
+        place, stage = offload_device(recipe, key), zero_stage(recipe)
         return f"{place} with stage {stage}" if place != "none" and stage < least else ""
 
     return found
 
 
 def nvme(key: str) -> Say:
-    return lambda recipe: '"nvme"' if device_of(recipe, key) == "nvme" else ""
+    return lambda recipe: '"nvme"' if offload_device(recipe, key) == "nvme" else ""
 
 
 def quantized_below_3(recipe: Recipe) -> str:

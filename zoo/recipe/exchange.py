@@ -1,8 +1,10 @@
 """Who averages over the data ranks, how, and what follows: read off a recipe."""
 
-from zoo.recipe.optimizers import COMMUNICATING, WITHOUT_EFFECT
+from zoo.recipe.optimizers import COMMUNICATING, WITHOUT_EFFECT, hyper_parameters
 from zoo.recipe.spec import Recipe
 
+FREEZE, VARIANCE = "optimizer.params.freeze_step", "optimizer.params.var_freeze_step"
+START = "parallel.compression.start"
 ROUGH = ("int4", "top-k", "power-sgd")
 """Compressors whose gradients are delayed and noisy."""
 
@@ -66,3 +68,20 @@ def clips_itself(recipe: Recipe) -> bool:
 def steps_of(count: float, total: int) -> int:
     """A Count as steps: a share of `total` is rounded, and never less than one step."""
     return max(1, round(count * total)) if isinstance(count, float) and count < 1 else int(count)
+
+
+def begin_key(recipe: Recipe) -> str:
+    """The key that says when compression begins; empty where nothing says so."""
+    if averages_itself(recipe):
+        return VARIANCE if recipe.optimizer.type == "ZeroOneAdam" else FREEZE
+    return START if hasattr(recipe.parallel.compression, "start") else ""
+
+
+def steps_before(recipe: Recipe, steps: int) -> int:
+    """How many of a run's `steps` that key puts before compression; 0 without it."""
+    key = begin_key(recipe)
+    if key == START:
+        count: float = getattr(recipe.parallel.compression, "start", 0)
+    else:
+        count = hyper_parameters(recipe.optimizer, {})[key.rpartition(".")[2]] if key else 0
+    return steps_of(count, steps) if count else 0

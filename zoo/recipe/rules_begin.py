@@ -1,28 +1,29 @@
 """Rules about when compression begins, which three keys say: before the end, after the warm-up."""
 
 from zoo.recipe.conditions import Say
-from zoo.recipe.exchange import averages_itself, freezes_variance, replaces_momentum, steps_of
+from zoo.recipe.exchange import (
+    FREEZE,
+    START,
+    VARIANCE,
+    averages_itself,
+    begin_key,
+    freezes_variance,
+    replaces_momentum,
+    steps_before,
+    steps_of,
+)
 from zoo.recipe.optimizers import SCHEDULERS, hyper_parameters
 from zoo.recipe.rule import Rule
 from zoo.recipe.spec import Recipe
 
-FREEZE, VARIANCE = "optimizer.params.freeze_step", "optimizer.params.var_freeze_step"
-START = "parallel.compression.start"
 
+def begin(recipe: Recipe, key: str) -> int:
+    """The last step before compression, if `key` says it and the run's length is known; else 0.
 
-def begin(recipe: Recipe, key: str) -> int | None:
-    """The last step before compression, if `key` says it and the run's length is known."""
-    steps, name = recipe.run.steps, key.rpartition(".")[2]
-    if not steps:
-        return None
-    if key == START:  # a compressor of SGD's momentum leaves entries out from the first step on
-        compression = recipe.parallel.compression
-        count = 0 if replaces_momentum(recipe) else getattr(compression, name, 0)
-        return steps_of(count, steps) if count else None
-    own = VARIANCE if recipe.optimizer.type == "ZeroOneAdam" else FREEZE
-    if not averages_itself(recipe) or key != own:
-        return None
-    return steps_of(hyper_parameters(recipe.optimizer, {})[name], steps)
+    A compressor of SGD's momentum leaves entries out from the first step on.
+    """
+    said = key == begin_key(recipe) and not replaces_momentum(recipe)
+    return steps_before(recipe, recipe.run.steps) if said and recipe.run.steps else 0
 
 
 def never(key: str) -> Say:
@@ -30,12 +31,10 @@ def never(key: str) -> Say:
 
     def found(recipe: Recipe) -> str:
         last, steps = begin(recipe, key), recipe.run.steps or 0
-        if last is None:
-            return ""
         dense = last
-        if key == VARIANCE:  # between its updates gradients are compressed before it
+        if last and key == VARIANCE:  # between its updates gradients are compressed before it
             dense = min(last, hyper_parameters(recipe.optimizer, {})["var_update_scaler"])
-        return f"{last} of {steps} steps" if dense >= steps else ""
+        return f"{last} of {steps} steps" if last and dense >= steps else ""
 
     return found
 
@@ -55,9 +54,8 @@ def early(key: str) -> Say:
 
     def found(recipe: Recipe) -> str:
         last, steps = begin(recipe, key), warmup(recipe)
-        if last is None or (key == START and not freezes_variance(recipe)):
-            return ""
-        return f"{last} with {steps} steps of warm-up" if last < steps else ""
+        freezes = averages_itself(recipe) or freezes_variance(recipe)
+        return f"{last} with {steps} steps of warm-up" if freezes and 0 < last < steps else ""
 
     return found
 

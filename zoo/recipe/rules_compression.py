@@ -1,6 +1,6 @@
 """Rules about what data ranks exchange: compressed optimizers and compressors, with conditions."""
 
-from zoo.recipe.conditions import device_of
+from zoo.recipe.conditions import offload_device
 from zoo.recipe.exchange import (
     ROUGH,
     averages_itself,
@@ -78,7 +78,7 @@ def damped_velocity(recipe: Recipe) -> str:
 
 
 def lone_offload(recipe: Recipe) -> str:
-    name, place = recipe.optimizer.type, device_of(recipe, "offload_optimizer")
+    name, place = recipe.optimizer.type, offload_device(recipe, "offload_optimizer")
     both = averages_itself(recipe) and place != "none" and zero_stage(recipe)
     return f"{place} with {name}" if both else ""
 
