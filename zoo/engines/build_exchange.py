@@ -13,15 +13,10 @@ from zoo.compression.top_k import warming
 from zoo.engines.exchange import Exchange
 from zoo.engines.groups import Groups
 from zoo.engines.holdings import Holding, Holdings
-from zoo.engines.optimizer import (
-    filled,
-    parameter_groups,
-    start_of,
-    state_names,
-)
+from zoo.engines.optimizer import filled, parameter_groups, state_names
 from zoo.engines.reductions import Alone, Compressed, OwnMeans
 from zoo.engines.state import ready
-from zoo.recipe.exchange import replaces_momentum
+from zoo.recipe.exchange import replaces_momentum, steps_before
 from zoo.recipe.optimizers import hyper_parameters
 from zoo.recipe.spec import Recipe
 
@@ -41,7 +36,7 @@ def build_exchange(
         return Exchange()
     fused = Fused([one.tensor for one in trained])
     device = trained[0].tensor.device
-    start = start_of(recipe, steps)
+    start = steps_before(recipe, steps)
 
     def made(kind: str, **options: Any) -> Compressor:
         return COMPRESSORS[kind](fused, groups.data, device, **options)

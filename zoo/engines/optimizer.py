@@ -19,6 +19,7 @@ from zoo.recipe.exchange import (
     averages_itself,
     freezes_variance,
     replaces_momentum,
+    steps_before,
     steps_of,
 )
 from zoo.recipe.load import origin
@@ -140,7 +141,7 @@ def build_optimizer(recipe: Recipe, model: nn.Module, data: Any, steps: int) -> 
         return communicating(recipe, groups, settings, data, steps)
     if freezes_variance(recipe):
         settings = without(settings, {"amsgrad"})
-        return FrozenAdam(groups, freeze_step=max(1, start_of(recipe, steps)), **settings)
+        return FrozenAdam(groups, freeze_step=max(1, steps_before(recipe, steps)), **settings)
     if replaces_momentum(recipe):
         settings |= {"momentum": 0.0, "nesterov": False, "weight_decay": 0.0}
         groups = [group | {"weight_decay": 0.0} for group in groups]
@@ -162,12 +163,6 @@ def communicating(
     elif kind is OneBitAdam:
         settings = without(settings, {"parameter_codec"})
     return kind(groups, group=data, clipping=section.gradient_clipping, **settings)
-
-
-def start_of(recipe: Recipe, steps: int) -> int:
-    """The step after which `parallel.compression` is in full effect."""
-    start = getattr(recipe.parallel.compression, "start", 0)
-    return steps_of(start, steps) if start else 0
 
 
 def without(settings: dict[str, Any], words: set[str]) -> dict[str, Any]:
