@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import torch
 
-from zoo.compression.codec import CODECS, make_codec
-from zoo.compression.top_k import largest
+from zoo.compression.codecs.codec import CODECS, make_codec
+from zoo.compression.gradients.top_k import largest
 
 
 def best(action: Callable[[], object], rounds: int) -> float:

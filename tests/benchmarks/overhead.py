@@ -16,7 +16,7 @@ import torch
 
 from zoo.layout import Place
 from zoo.recipe.load import load_recipe
-from zoo.recipe.spec import Recipe
+from zoo.recipe.recipe import Recipe
 
 CATALOG = Path(__file__).parents[2] / "configs" / "recipes"
 SIZES = {

@@ -17,9 +17,10 @@ from typing import Any
 import torch.distributed as dist
 
 from zoo.cli import app
-from zoo.compression import mean, sharded
-from zoo.compression.low_rank import PowerSGD
-from zoo.compression.top_k import TopK
+from zoo.compression import mean
+from zoo.compression.gradients.low_rank import PowerSGD
+from zoo.compression.gradients.top_k import TopK
+from zoo.compression.optimizers import sharded
 from zoo.engines.zero import ZeroEngine
 from zoo.training import run
 

@@ -16,9 +16,9 @@ import torch
 
 from tests.ranks import run_ranks
 from zoo.layout import Layout, Place
-from zoo.recipe.deepspeed import deepspeed_config
+from zoo.recipe.derived.deepspeed import deepspeed_config
 from zoo.recipe.load import load_recipe
-from zoo.recipe.spec import Recipe
+from zoo.recipe.recipe import Recipe
 from zoo.training.run import prepare
 
 PATH = Path(__file__).parents[2] / "configs/recipes/nlp/gpt2-small-openwebtext.json"

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tests.ranks import run_ranks
-from zoo.compression.frozen_adam import FrozenAdam
-from zoo.compression.onebit_adam import OneBitAdam
-from zoo.compression.onebit_lamb import OneBitLamb
-from zoo.compression.sharded import ShardedOneBitAdam
-from zoo.compression.zero_one_adam import ZeroOneAdam
+from zoo.compression.optimizers.frozen_adam import FrozenAdam
+from zoo.compression.optimizers.onebit_adam import OneBitAdam
+from zoo.compression.optimizers.onebit_lamb import OneBitLamb
+from zoo.compression.optimizers.sharded import ShardedOneBitAdam
+from zoo.compression.optimizers.zero_one_adam import ZeroOneAdam
 
 FREEZE, STEPS = 30, 80
 ZERO_ONE = {"var_freeze_step": FREEZE, "var_update_scaler": 100, "local_step_scaler": 10}

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tests.compression.simulation import Simulation, coded
 from tests.ranks import run_ranks
-from zoo.compression.codec import CODECS, make_codec
+from zoo.compression.codecs.codec import CODECS, make_codec
 from zoo.compression.mean import TwoPhaseMean, gather_chunks
 
 NUMEL, STEPS = 9000, 4

@@ -16,8 +16,8 @@ from tests.compression.learner import (
 )
 from tests.compression.optimizer_simulation import BETA1, BETA2, Run, onebit_adam
 from tests.ranks import run_ranks
-from zoo.compression.onebit_adam import OneBitAdam
-from zoo.compression.sharded import ShardedOneBitAdam
+from zoo.compression.optimizers.onebit_adam import OneBitAdam
+from zoo.compression.optimizers.sharded import ShardedOneBitAdam
 
 FREEZE, STEPS = 10, 40
 COMMON = {"freeze_step": FREEZE, "codec": "identity", "denominator_floor": 0.0, "clipping": 0.3}

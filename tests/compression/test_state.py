@@ -12,11 +12,11 @@ from torch import Tensor
 from tests.compression.learner import NUMEL, advance, agree, flat, groups, parameters_of
 from tests.compression.optimizer_simulation import BETA1, BETA2
 from tests.ranks import run_ranks
-from zoo.compression.communicating import Communicating
-from zoo.compression.onebit_adam import OneBitAdam
-from zoo.compression.onebit_lamb import OneBitLamb
-from zoo.compression.sharded import ShardedOneBitAdam
-from zoo.compression.zero_one_adam import ZeroOneAdam
+from zoo.compression.optimizers.communicating import Communicating
+from zoo.compression.optimizers.onebit_adam import OneBitAdam
+from zoo.compression.optimizers.onebit_lamb import OneBitLamb
+from zoo.compression.optimizers.sharded import ShardedOneBitAdam
+from zoo.compression.optimizers.zero_one_adam import ZeroOneAdam
 
 FREEZE, MORE = 12, 10
 POLICY = {

@@ -16,11 +16,11 @@ import torch
 from PIL import Image
 
 from zoo.data.corrupt import CorruptLimit
-from zoo.data.file_rows import ClassFolders
 from zoo.data.loader import Batch, eval_batches, train_batches
 from zoo.data.order import Order
 from zoo.data.rows import ListRows, Row, Rows
 from zoo.data.source import open_source
+from zoo.data.sources.file_rows import ClassFolders
 from zoo.errors import ConfigError
 
 COUNT = 53

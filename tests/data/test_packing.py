@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from zoo.data.corrupt import CorruptLimit
-from zoo.data.file_rows import TextFiles
+from zoo.data.packing import PackedRows, pack, pieces
 from zoo.data.rows import ListRows
-from zoo.data.text import PackedRows, pack, pieces
+from zoo.data.sources.file_rows import TextFiles
 from zoo.errors import ConfigError
 
 TEXTS = ["Grüße und ein wenig Text.\n" * 7, "another document\n" * 5, "z"]

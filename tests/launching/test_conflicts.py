@@ -9,7 +9,7 @@ import pytest
 from zoo.errors import Fault
 from zoo.launching.conflicts import launcher_conflicts
 from zoo.layout import Layout
-from zoo.recipe.deepspeed import deepspeed_config
+from zoo.recipe.derived.deepspeed import deepspeed_config
 from zoo.recipe.load import load_recipe
 
 CHANGES = (

@@ -5,7 +5,7 @@ import json
 import torch.distributed as dist
 from typer.testing import CliRunner
 
-from tests.test_cli import run
+from tests.cli.test_verbs import run
 from zoo.cli import app
 
 RECIPE = "gpt2-small-openwebtext"

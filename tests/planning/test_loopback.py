@@ -6,9 +6,9 @@ import torch.distributed as dist
 from torch import nn
 
 from zoo.compression.fused import Fused
-from zoo.compression.gradient import COMPRESSORS, TwoPhase
-from zoo.compression.onebit_adam import OneBitAdam
-from zoo.compression.sharded import ShardedOneBitAdam
+from zoo.compression.gradients.compressor import COMPRESSORS, TwoPhase
+from zoo.compression.optimizers.onebit_adam import OneBitAdam
+from zoo.compression.optimizers.sharded import ShardedOneBitAdam
 from zoo.planning.loopback import loopback
 
 ROWS = 2700

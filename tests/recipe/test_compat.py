@@ -8,14 +8,14 @@ import pytest
 import zoo
 from tests.recipe.conftest import Catalog
 from zoo.errors import ConfigError
-from zoo.recipe.catalog import recipes
+from zoo.recipe.checks.rules import RULES
 from zoo.recipe.compat import PRECISIONS, Cell, matrix, strategies
-from zoo.recipe.compat_families import families_object, families_page, refusals
-from zoo.recipe.compat_show import YES, matrix_page
+from zoo.recipe.compose.catalog import recipes
 from zoo.recipe.load import load_recipe
-from zoo.recipe.maps import table
-from zoo.recipe.optimizers import OPTIMIZERS
-from zoo.recipe.rules import RULES
+from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
+from zoo.recipe.vocabulary.tables import table
+from zoo.telling.compat import YES, matrix_page
+from zoo.telling.families import families_object, families_page, refusals
 
 RECIPE = "gpt2-small-openwebtext"
 LAYOUTS = Path(zoo.__file__).parents[1] / "configs" / "parallel"

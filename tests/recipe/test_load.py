@@ -7,10 +7,15 @@ import pytest
 
 from tests.recipe.conftest import Catalog
 from zoo.errors import ConfigError
-from zoo.recipe.catalog import fragments, recipes, shipped_catalog
-from zoo.recipe.load import expanded, load_recipe, origin
-from zoo.recipe.show import HEADS, explained, recipe_row
-from zoo.recipe.spec import BuiltInData, CausalLMSpec, FilesData, Scheduler, TrainedTokenizer
+from zoo.recipe.compose.catalog import fragments, recipes, shipped_catalog
+from zoo.recipe.load import load_recipe
+from zoo.recipe.recipe import expanded, origin
+from zoo.recipe.spec.data import BuiltInData, FilesData
+from zoo.recipe.spec.model import TrainedTokenizer
+from zoo.recipe.spec.optimizer import Scheduler
+from zoo.recipe.spec.task import CausalLMSpec
+from zoo.telling.explain import explained
+from zoo.telling.listing import HEADS, recipe_row
 
 
 def test_a_section_may_be_the_name_of_a_fragment(catalog: Catalog) -> None:

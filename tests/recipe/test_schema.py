@@ -3,7 +3,7 @@
 import json
 
 from tests.recipe.conftest import Catalog
-from zoo.recipe.catalog import catalogs, fragments, shipped_catalog
+from zoo.recipe.compose.catalog import catalogs, fragments, shipped_catalog
 from zoo.recipe.schema import file_schema
 
 SECTIONS = ("task", "model", "data", "parallel", "optimizer")

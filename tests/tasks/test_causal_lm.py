@@ -31,7 +31,7 @@ def packed(make_recipe, make_source):
 @pytest.fixture
 def chat_model(tmp_path):
     """A folder with a byte tokenizer that has a chat template."""
-    from zoo.tasks.vocabulary import CAUSAL, byte_tokenizer
+    from zoo.tasks.text.vocabulary import CAUSAL, byte_tokenizer
 
     tokenizer = byte_tokenizer(CAUSAL)
     tokenizer.chat_template = CHAT

@@ -6,7 +6,7 @@ import torch
 from zoo.data.rows import CorruptExample
 from zoo.errors import ConfigError
 from zoo.tasks.build import build_task
-from zoo.tasks.speech_features import output_lengths
+from zoo.tasks.speech.features import output_lengths
 
 
 def saying(task, texts, frames):
@@ -158,7 +158,7 @@ def test_waveform_models_take_no_spectrogram_masks(make_recipe, make_source):
 
 
 def test_a_tokenizer_that_decodes_no_ctc_is_a_fault(make_recipe, make_source, tmp_path):
-    from zoo.tasks.vocabulary import ENCODER, byte_tokenizer
+    from zoo.tasks.text.vocabulary import ENCODER, byte_tokenizer
 
     byte_tokenizer(ENCODER).save_pretrained(tmp_path / "bytes")
     recipe = make_recipe("ctc", tokenizer=str(tmp_path / "bytes"))

@@ -6,9 +6,9 @@ from PIL import Image
 from sklearn.metrics import top_k_accuracy_score
 
 from zoo.data.source import Source
-from zoo.recipe.spec_task import Affine, Crop, ImageAugment
+from zoo.recipe.spec.task import Affine, Crop, ImageAugment
 from zoo.tasks.build import build_task
-from zoo.tasks.image_augment import augmented, mixed, resized_crop
+from zoo.tasks.vision.augment import augmented, mixed, resized_crop
 
 KIND = "image-classification"
 

@@ -13,17 +13,18 @@ from typing import Any
 import pytest
 import torch
 
-import zoo.recipe.rules
+import zoo.recipe.checks.rules
 from tests.benchmarks.parity import BAR, moments, refusal, settings
 from tests.ranks import run_ranks
 from tests.runs import TWINS, furthest, losses, rows, run_twin, train, twin
-from zoo.engines.algorithms import Elementwise, Lamb, Muon
+from zoo.engines.update.algorithms import Elementwise, Lamb, Muon
+from zoo.recipe.checks.rules import RULES
+from zoo.recipe.checks.rules.compression import COMPRESSION_RULES
 from zoo.recipe.compat import Cell, matrix, strategies
-from zoo.recipe.deepspeed import deepspeed_config, layout_of
+from zoo.recipe.derived.batching import layout_of
+from zoo.recipe.derived.deepspeed import deepspeed_config
 from zoo.recipe.load import load_recipe
-from zoo.recipe.optimizers import COMMUNICATING
-from zoo.recipe.rules import RULES
-from zoo.recipe.rules_compression import COMPRESSION_RULES
+from zoo.recipe.vocabulary.optimizers import COMMUNICATING
 
 RECIPE = twin("sequence-classification")
 STAGES = "parallel.pipeline.stages=2"
@@ -117,7 +118,7 @@ def test_what_is_allowed_trains_like_one_process(kind: str, cell: Cell, tmp_path
 
 def unruled(path: Path, words: Sequence[str]) -> str:
     """`zoo train --tiny` as if there were no rules: what it raises, or nothing."""
-    zoo.recipe.rules.RULES = ()
+    zoo.recipe.checks.rules.RULES = ()
     try:
         run_twin(path, words)
     except Exception:
@@ -226,7 +227,7 @@ def test_the_model_itself_refuses_what_the_table_of_families_refuses(
     path = twin("image-classification") if slices else RECIPE
     words = [*WHOLE_FAMILIES[name], "run.precision=fp32"]
     first = refusal(path, words, 2)
-    monkeypatch.setattr(zoo.recipe.rules, "RULES", ())
+    monkeypatch.setattr(zoo.recipe.checks.rules, "RULES", ())
     assert first is not None and refusal(path, words, 2) == first
 
 
@@ -239,7 +240,7 @@ def wrapped(several: Sequence[Sequence[str]], ours: bool) -> list[list[str]]:
 
     from zoo.engines.build import quiet_deepspeed
 
-    zoo.recipe.rules.RULES = ()
+    zoo.recipe.checks.rules.RULES = ()
     quiet_deepspeed()
     deepspeed.init_distributed(auto_mpi_discovery=False, verbose=False)
     found = []

@@ -45,7 +45,7 @@ def growth(words: list[str]) -> tuple[int, int]:
     """Bytes by which this rank grows at most while it fills the model, and what it has then."""
     from zoo.engines.build import cut_model, fill_model, quiet_deepspeed
     from zoo.engines.groups import Groups
-    from zoo.recipe.deepspeed import deepspeed_config
+    from zoo.recipe.derived.deepspeed import deepspeed_config
     from zoo.training.checks import ring_two
     from zoo.training.world import world
 

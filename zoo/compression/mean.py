@@ -8,8 +8,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from zoo.compression.codec import Codec
-from zoo.compression.message import refuse_non_finite
+from zoo.compression.codecs.codec import Codec
+from zoo.compression.codecs.message import refuse_non_finite
 
 Group = Any  # torch.distributed.ProcessGroup, which builds without distributed lack
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from zoo.recipe.spec import DataSpec
+from zoo.recipe.spec.data import DataSpec
 
 
 def cache_root(data: DataSpec) -> Path:

@@ -4,8 +4,7 @@ import difflib
 from collections.abc import Iterable
 
 from zoo.errors import ConfigError, Fault
-from zoo.recipe.load import origin
-from zoo.recipe.spec import Recipe
+from zoo.recipe.recipe import Recipe, origin
 
 _SHOWN = 20  # choices listed in a message
 

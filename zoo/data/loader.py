@@ -30,7 +30,7 @@ _BY_PIPE = 1 << 19  # bytes; a smaller tensor crosses a pipe faster than it is s
 
 
 class Batching(Protocol):
-    """What the loader reads of zoo.recipe.deepspeed.Batching."""
+    """What the loader reads of zoo.recipe.derived.batching.Batching."""
 
     @property
     def micro_batch(self) -> int: ...

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from zoo.data.builtin import BuiltInReader
 from zoo.data.cache import cache_root
 from zoo.data.faults import Faults
-from zoo.data.files import FilesReader
-from zoo.data.hub import HubReader
-from zoo.data.part import Part, Reader
 from zoo.data.rows import LabelIds, Rows, concatenated, cut, drawn
-from zoo.recipe.spec import FilesData, HubData, Recipe
+from zoo.data.sources.built_in import BuiltInReader
+from zoo.data.sources.files import FilesReader
+from zoo.data.sources.hub import HubReader
+from zoo.data.sources.part import Part, Reader
+from zoo.recipe.recipe import Recipe
+from zoo.recipe.spec.data import FilesData, HubData
 
 _Split = tuple[str, str, Part]  # recipe key, name of the set, rows
 

@@ -18,16 +18,16 @@ from deepspeed.utils import logger
 from torch import nn
 from transformers import PreTrainedModel
 
-from zoo.compression.moments import MomentOptimizer
+from zoo.compression.optimizers.moments import MomentOptimizer
 from zoo.engines.allocator import nothing_kept
-from zoo.engines.build_exchange import build_exchange
 from zoo.engines.engine import Batch
+from zoo.engines.exchange.build import build_exchange
 from zoo.engines.groups import Groups, model_parallel_unit
 from zoo.engines.holdings import full_shapes, holdings
-from zoo.engines.optimizer import build_optimizer
 from zoo.engines.pipe import Pipeline, PipelineEngine
-from zoo.engines.schedule import build_schedule
 from zoo.engines.state import forget
+from zoo.engines.update.optimizer import build_optimizer
+from zoo.engines.update.schedule import build_schedule
 from zoo.engines.zero import ZeroEngine
 from zoo.layout import Layout, Part, Place
 from zoo.models.build import apply_batch_norm, freeze, on_meta
@@ -44,9 +44,9 @@ from zoo.models.stage import (
 )
 from zoo.models.tensor import TensorCut
 from zoo.models.timing import time_weights
-from zoo.recipe.deepspeed import deepspeed_config, resolve_scheduler
-from zoo.recipe.load import origin
-from zoo.recipe.spec import Recipe
+from zoo.recipe.derived.deepspeed import deepspeed_config
+from zoo.recipe.derived.schedule import resolve_scheduler
+from zoo.recipe.recipe import Recipe, origin
 from zoo.tasks.task import Task
 
 Sample = Callable[[], Batch]

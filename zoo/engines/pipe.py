@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from zoo.engines.engine import Batch, Step, Totals
-from zoo.engines.exchange import Exchange
+from zoo.engines.exchange.kept import Exchange
 from zoo.engines.groups import Groups, topology
 from zoo.engines.holdings import Holdings
 from zoo.engines.zero import ZeroEngine

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from zoo.compression.moments import MomentOptimizer
+from zoo.compression.optimizers.moments import MomentOptimizer
 from zoo.engines.engine import Fragment
 from zoo.engines.holdings import Holding, Holdings
-from zoo.engines.optimizer import state_names
+from zoo.engines.update.optimizer import state_names
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from zoo.engines import state
 from zoo.engines.engine import Batch, Fragment, NonFiniteLoss, Step, Totals, moved
-from zoo.engines.exchange import Exchange
+from zoo.engines.exchange.kept import Exchange
 from zoo.engines.groups import Groups
 from zoo.engines.holdings import Holdings
-from zoo.engines.schedule import restore_schedule
 from zoo.engines.sums import Sums
+from zoo.engines.update.schedule import restore_schedule
 from zoo.models.build import batch_norms
 from zoo.tasks.task import Task
 

@@ -9,8 +9,7 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
 
 from zoo.errors import ConfigError, Fault
-from zoo.recipe.load import origin
-from zoo.recipe.spec import Recipe
+from zoo.recipe.recipe import Recipe, origin
 
 Written = Mapping[str, tuple[Any, str]]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from zoo.planning.link import rate
 from zoo.planning.ways import WHOLE, Question, dense_share
-from zoo.recipe.compat_show import Page
-from zoo.recipe.exchange import zero_stage
+from zoo.recipe.derived.exchange import zero_stage
+from zoo.telling.page import Page
 
 ALWAYS, NEVER = float("inf"), 0.0
 DENSER = ("local-sgd",)

@@ -11,21 +11,21 @@ from torch.optim import Optimizer
 from transformers import PreTrainedModel
 
 from zoo.compression.fused import Fused
-from zoo.compression.gradient import COMPRESSORS
+from zoo.compression.gradients.compressor import COMPRESSORS
 from zoo.engines.build import quiet_deepspeed
-from zoo.engines.build_exchange import build_exchange
-from zoo.engines.exchange import Exchange
+from zoo.engines.exchange.build import build_exchange
+from zoo.engines.exchange.kept import Exchange
+from zoo.engines.exchange.reductions import Compressed
 from zoo.engines.groups import Groups
 from zoo.engines.holdings import full_shapes, holdings
-from zoo.engines.optimizer import build_optimizer
-from zoo.engines.reductions import Compressed
+from zoo.engines.update.optimizer import build_optimizer
 from zoo.layout import Layout, Place
 from zoo.planning.advice import Calibration, Cost
 from zoo.planning.loopback import loopback
 from zoo.planning.passes import fastest, filled_model, measured_passes
 from zoo.planning.ways import Question, Way, in_full_effect
-from zoo.recipe.deepspeed import batching
-from zoo.recipe.spec import Recipe
+from zoo.recipe.derived.batching import batching
+from zoo.recipe.recipe import Recipe
 from zoo.training.checks import ring_two
 from zoo.training.run import prepare
 from zoo.training.world import device_of

@@ -12,8 +12,8 @@ from zoo.engines.build import DTYPES, in_training
 from zoo.engines.engine import moved
 from zoo.models.fill import fill
 from zoo.planning.advice import Passes
-from zoo.recipe.deepspeed import Batching
-from zoo.recipe.spec import Recipe
+from zoo.recipe.derived.batching import Batching
+from zoo.recipe.recipe import Recipe
 from zoo.tasks.task import Batch
 from zoo.training.checks import Checked
 from zoo.training.run import Prepared

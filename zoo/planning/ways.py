@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from zoo.errors import ConfigError, Fault, collected
 from zoo.layout import Layout
 from zoo.planning.link import Link, link_of
-from zoo.recipe.deepspeed import batching
-from zoo.recipe.exchange import averages_itself, compression_kind, steps_before, zero_stage
-from zoo.recipe.load import load_recipe, origin
-from zoo.recipe.optimizers import OPTIMIZERS
-from zoo.recipe.spec import Recipe
+from zoo.recipe.derived.batching import batching
+from zoo.recipe.derived.exchange import averages_itself, compression_kind, steps_before, zero_stage
+from zoo.recipe.load import load_recipe
+from zoo.recipe.recipe import Recipe, origin
+from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
 
 WHOLE = "fp32 all-reduce"
 KINDS = ("bf16", "int8", "int4", "top-k", "power-sgd", "local-sgd")

@@ -6,13 +6,17 @@ from itertools import product
 from typing import Any, get_args
 
 from zoo.errors import ConfigError, Fault
-from zoo.recipe.catalog import catalogs, find_recipe, fragments
-from zoo.recipe.keys import key_faults
-from zoo.recipe.load import compose, load_recipe
-from zoo.recipe.maps import map_faults, table
-from zoo.recipe.optimizers import OPTIMIZERS, STEPS
-from zoo.recipe.rules import broken_rules
-from zoo.recipe.spec import Recipe, RunSpec
+from zoo.recipe.checks.keys import key_faults
+from zoo.recipe.checks.open_maps import map_faults
+from zoo.recipe.checks.rules import broken_rules
+from zoo.recipe.compose.catalog import catalogs, find_recipe, fragments
+from zoo.recipe.compose.words import compose
+from zoo.recipe.load import load_recipe
+from zoo.recipe.recipe import Recipe
+from zoo.recipe.spec.run import RunSpec
+from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
+from zoo.recipe.vocabulary.parameters import STEPS
+from zoo.recipe.vocabulary.tables import table
 
 PRECISIONS: tuple[str, ...] = get_args(RunSpec.model_fields["precision"].annotation)
 Change = tuple[str, Recipe]

@@ -4,11 +4,13 @@ import copy
 from pathlib import Path
 from typing import Any
 
-from zoo.recipe.catalog import FOLDERS, fragments, shipped_catalog
-from zoo.recipe.keys import recipe_schema
-from zoo.recipe.maps import table
-from zoo.recipe.nodes import Node, resolve
-from zoo.recipe.optimizers import OPTIMIZERS, SCHEDULERS
+from zoo.recipe.checks.keys import recipe_schema
+from zoo.recipe.checks.nodes import resolve
+from zoo.recipe.compose.catalog import FOLDERS, fragments, shipped_catalog
+from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
+from zoo.recipe.vocabulary.parameters import Node
+from zoo.recipe.vocabulary.schedulers import SCHEDULERS
+from zoo.recipe.vocabulary.tables import table
 
 
 def file_schema(roots: tuple[Path, ...] = ()) -> Node:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from zoo.data.source import Source
-from zoo.recipe.spec import Recipe
+from zoo.recipe.recipe import Recipe
 from zoo.tasks.causal_lm import CausalLM
 from zoo.tasks.ctc import CTC
 from zoo.tasks.image_classification import ImageClassification

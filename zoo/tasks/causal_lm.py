@@ -10,17 +10,19 @@ from transformers import AutoModelForCausalLM
 
 from zoo.data.cache import cache_root
 from zoo.data.corrupt import CorruptLimit
+from zoo.data.packing import pack
 from zoo.data.rows import CorruptExample, Row, Rows
 from zoo.data.source import Source
-from zoo.data.text import pack
 from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
-from zoo.recipe.spec import CausalLMSpec, Recipe
-from zoo.tasks.conversations import marked_ids
+from zoo.recipe.recipe import Recipe
+from zoo.recipe.spec.task import CausalLMSpec
 from zoo.tasks.roles import chosen_roles, fault, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
 from zoo.tasks.task import IGNORE, Batch, Example, Task
-from zoo.tasks.text import (
+from zoo.tasks.text.conversations import marked_ids
+from zoo.tasks.text.tokenizer import build_tokenizer, encoder, tokenizer_fingerprint
+from zoo.tasks.text.tokens import (
     attention_mask,
     padded,
     position_faults,
@@ -31,8 +33,7 @@ from zoo.tasks.text import (
     token_tally,
     tokenizer_key,
 )
-from zoo.tasks.tokenizer import build_tokenizer, encoder, tokenizer_fingerprint
-from zoo.tasks.vocabulary import CAUSAL
+from zoo.tasks.text.vocabulary import CAUSAL
 
 _SHAPES = (("text",), ("prompt", "completion"), ("messages",))
 

@@ -14,11 +14,12 @@ from zoo.data.rows import CorruptExample, Row, Rows, Subset, digest
 from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
-from zoo.recipe.spec import CTCSpec, Recipe
+from zoo.recipe.recipe import Recipe
+from zoo.recipe.spec.task import CTCSpec
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import ratio
-from zoo.tasks.speech_augment import augmented, centred, masked, resampled
-from zoo.tasks.speech_features import (
+from zoo.tasks.speech.augment import augmented, centred, masked, resampled
+from zoo.tasks.speech.features import (
     SPECTROGRAM,
     WAVEFORM,
     build_extractor,
@@ -29,10 +30,7 @@ from zoo.tasks.speech_features import (
     output_lengths,
     stacked,
 )
-from zoo.tasks.task import Batch, Example, Task
-from zoo.tasks.text import padded, texts, tokenizer_key
-from zoo.tasks.tokenizer import build_tokenizer
-from zoo.tasks.transcripts import (
+from zoo.tasks.speech.transcripts import (
     Normal,
     Spelling,
     as_tensors,
@@ -40,7 +38,10 @@ from zoo.tasks.transcripts import (
     frames_needed,
     spelling_faults,
 )
-from zoo.tasks.vocabulary import CTC as SPECIALS
+from zoo.tasks.task import Batch, Example, Task
+from zoo.tasks.text.tokenizer import build_tokenizer
+from zoo.tasks.text.tokens import padded, texts, tokenizer_key
+from zoo.tasks.text.vocabulary import CTC as SPECIALS
 
 
 class CTC(Task):

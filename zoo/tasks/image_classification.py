@@ -13,12 +13,13 @@ from zoo.data.rows import Row, Rows
 from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import model_config
-from zoo.recipe.spec import ImageClassificationSpec, Recipe
-from zoo.tasks.image_augment import augmented, mixed, resized_crop
-from zoo.tasks.image_processor import build_pixels, centred
+from zoo.recipe.recipe import Recipe
+from zoo.recipe.spec.task import ImageClassificationSpec
 from zoo.tasks.roles import fault, label_faults, label_names, role_faults
 from zoo.tasks.scores import ratio
 from zoo.tasks.task import Batch, Example, Task
+from zoo.tasks.vision.augment import augmented, mixed, resized_crop
+from zoo.tasks.vision.processor import build_pixels, centred
 
 _ANY_SIZE = {"convnext", "convnextv2", "efficientnet", "mobilenet_v1", "mobilenet_v2", "poolformer"}
 

@@ -10,17 +10,19 @@ from transformers import AutoModelForMaskedLM
 
 from zoo.data.cache import cache_root
 from zoo.data.corrupt import CorruptLimit
+from zoo.data.packing import pack
 from zoo.data.rows import Row, Rows
 from zoo.data.source import Source
-from zoo.data.text import pack
 from zoo.errors import ConfigError, collected
 from zoo.models.config import family_config, model_config
-from zoo.recipe.spec import MaskedLMSpec, Recipe
-from zoo.tasks.masking import Hiding
+from zoo.recipe.recipe import Recipe
+from zoo.recipe.spec.task import MaskedLMSpec
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
 from zoo.tasks.task import IGNORE, Batch, Example, Task
-from zoo.tasks.text import (
+from zoo.tasks.text.masking import Hiding
+from zoo.tasks.text.tokenizer import build_tokenizer, encoder, tokenizer_fingerprint
+from zoo.tasks.text.tokens import (
     position_faults,
     special_ids,
     target_count,
@@ -29,8 +31,7 @@ from zoo.tasks.text import (
     token_tally,
     tokenizer_key,
 )
-from zoo.tasks.tokenizer import build_tokenizer, encoder, tokenizer_fingerprint
-from zoo.tasks.vocabulary import ENCODER
+from zoo.tasks.text.vocabulary import ENCODER
 
 
 class MaskedLM(Task):

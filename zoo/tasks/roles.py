@@ -6,8 +6,7 @@ from typing import Any
 from zoo.data.rows import Rows
 from zoo.data.source import Source
 from zoo.errors import Fault
-from zoo.recipe.load import origin
-from zoo.recipe.spec import Recipe
+from zoo.recipe.recipe import Recipe, origin
 
 
 def fault(recipe: Recipe, key: str, found: str, allowed: str, nearest: str = "") -> Fault:

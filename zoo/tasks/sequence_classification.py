@@ -13,12 +13,14 @@ from zoo.data.rows import Row, Rows
 from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
-from zoo.recipe.spec import Recipe, SequenceClassificationSpec
-from zoo.tasks.masking import Hiding
+from zoo.recipe.recipe import Recipe
+from zoo.recipe.spec.task import SequenceClassificationSpec
 from zoo.tasks.roles import chosen_roles, fault, label_faults, label_names, role_faults
 from zoo.tasks.scores import accuracy, confusion, macro_f1, matthews, ratio
 from zoo.tasks.task import Batch, Example, Task
-from zoo.tasks.text import (
+from zoo.tasks.text.masking import Hiding
+from zoo.tasks.text.tokenizer import build_tokenizer, framer
+from zoo.tasks.text.tokens import (
     attention_mask,
     padded,
     position_faults,
@@ -26,8 +28,7 @@ from zoo.tasks.text import (
     texts,
     tokenizer_key,
 )
-from zoo.tasks.tokenizer import build_tokenizer, framer
-from zoo.tasks.vocabulary import ENCODER
+from zoo.tasks.text.vocabulary import ENCODER
 
 
 class SequenceClassification(Task):

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 
 from zoo.data.source import Source, open_source
 from zoo.engines.build import meta_model
-from zoo.engines.optimizer import parameter_groups
+from zoo.engines.update.optimizer import parameter_groups
 from zoo.errors import ConfigError, Fault, collected
 from zoo.launching.conflicts import launcher_conflicts
 from zoo.layout import Layout
@@ -18,10 +18,9 @@ from zoo.models.families import FAMILIES, family_of
 from zoo.models.fill import NoWeights, Weights
 from zoo.models.stage import layer_weights
 from zoo.models.tensor import tensor_faults
-from zoo.recipe.deepspeed import deepspeed_config
-from zoo.recipe.exchange import compression_kind
-from zoo.recipe.load import origin
-from zoo.recipe.spec import Recipe
+from zoo.recipe.derived.deepspeed import deepspeed_config
+from zoo.recipe.derived.exchange import compression_kind
+from zoo.recipe.recipe import Recipe, origin
 from zoo.tasks.build import build_task
 from zoo.tasks.task import Task
 from zoo.training.starting import starting_weights

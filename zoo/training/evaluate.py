@@ -8,7 +8,7 @@ from zoo.engines.build import build_engine
 from zoo.errors import ConfigError, Fault
 from zoo.layout import Place
 from zoo.recipe.load import load_recipe
-from zoo.recipe.spec import Recipe
+from zoo.recipe.recipe import Recipe
 from zoo.training.checks import ring_two
 from zoo.training.export import export
 from zoo.training.folder import RECIPE, RunFolder

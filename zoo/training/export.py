@@ -16,10 +16,9 @@ from zoo.data.source import Source
 from zoo.engines.build import DTYPES, meta_model
 from zoo.errors import ResumeError
 from zoo.models.fill import fill
-from zoo.recipe.load import expanded
-from zoo.recipe.spec import Recipe
+from zoo.recipe.recipe import Recipe, expanded
 from zoo.tasks.task import Task
-from zoo.training.card import card
+from zoo.telling.card import card
 from zoo.training.checkpoint import fault_of, folders
 from zoo.training.folder import METRICS, RECIPE, RunFolder
 from zoo.training.reader import Reader

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zoo.engines.engine import Batch, Engine, Step, Totals
-from zoo.recipe.spec import Recipe
+from zoo.recipe.recipe import Recipe
 from zoo.tasks.task import Task
 from zoo.training import checkpoint
 from zoo.training.folder import RunFolder

@@ -1,0 +1,149 @@
+"""Every rule of the table is broken by a recipe, and its fault says why."""
+
+from typing import Any
+
+import pytest
+
+from tests.recipe.conftest import GOOD, Catalog
+from zoo.errors import ConfigError
+from zoo.recipe.checks.rules import RULES, Rule
+from zoo.recipe.derived.exchange import FREEZE, START, VARIANCE
+from zoo.recipe.load import load_recipe
+
+RUN = GOOD["run"]
+IMAGES: dict[str, Any] = {
+    "task": {"kind": "image-classification", "image_size": 32},
+    "model": {"config": {"model_type": "vit"}},
+    "data": {"source": "built-in", "name": "digits"},
+}
+SPEECH: dict[str, Any] = {
+    "task": {"kind": "ctc"},
+    "model": {"config": {"model_type": "wav2vec2"}, "tokenizer": "characters"},
+    "data": {"source": "built-in", "name": "morse"},
+}
+ZERO = "parallel.zero."
+TWO_STAGES = "parallel.pipeline.stages=2"
+KIND = "parallel.compression.kind"
+POWER = [f"{ZERO}stage=0", f"{KIND}=power-sgd"]
+ZERO_ONE = [
+    *(f"{ZERO}stage=0", "optimizer.type=ZeroOneAdam", "optimizer.params.var_update_scaler=9"),
+]
+LAMB = ["optimizer.type=OneBitLamb", "optimizer.params.freeze_step=0.1"]
+WARMUP = ["optimizer.scheduler.type=WarmupLR", "optimizer.scheduler.params.warmup_num_steps=10"]
+WHOLE = ["model.config.model_type=opt"]
+# Sections laid over the good recipe, then words of the command line.
+BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "length": ({"run": {**RUN, "epochs": 1}}, []),
+    "whole micro-batches": ({}, ["run.batch=7"]),
+    "whole matrices": ({}, ["optimizer.type=Lamb", "parallel.zero.stage=1"]),
+    "matrices, not slices": ({}, ["optimizer.type=Lamb", f"{ZERO}stage=0", "parallel.tensor=2"]),
+    "gradients of a pipeline": ({}, [TWO_STAGES, f"{ZERO}stage=2"]),
+    "masters of a pipeline": (
+        {},
+        [TWO_STAGES, "parallel.tensor=2", f"{ZERO}stage=0", "run.precision=bf16"],
+    ),
+    "norm of slices": ({}, ["parallel.tensor=2", f"{ZERO}stage=0", "run.precision=fp16"]),
+    "stages of a whole family": ({}, [*WHOLE, TWO_STAGES]),
+    "owners of means": ({}, [*LAMB, f"{ZERO}stage=1"]),
+    "means of a cut model": ({}, [*LAMB, f"{ZERO}stage=0", "parallel.tensor=2"]),
+    "one exchange": ({}, [*LAMB, f"{ZERO}stage=0", f"{KIND}=int8"]),
+    "whole gradients": ({}, [f"{ZERO}stage=1", f"{KIND}=int8"]),
+    "copies on tensor ranks": ({}, [f"{ZERO}stage=0", f"{KIND}=int8", "parallel.tensor=2"]),
+    "compressors of a pipeline": ({}, [f"{ZERO}stage=0", f"{KIND}=local-sgd", TWO_STAGES]),
+    "one overflow": ({}, [f"{ZERO}stage=0", f"{KIND}=int8", "run.precision=fp16"]),
+    "rough gradients": ({}, [f"{ZERO}stage=0", f"{KIND}=top-k", "optimizer.type=Lion"]),
+    "a frozen maximum": (
+        {},
+        [f"{ZERO}stage=0", f"{KIND}=power-sgd", "optimizer.params.amsgrad=true"],
+    ),
+    "velocity": (
+        {},
+        [f"{ZERO}stage=0", f"{KIND}=top-k", "optimizer.type=SGD", "optimizer.params.dampening=0.1"],
+    ),
+    f"something to compress: {FREEZE}": (
+        {},
+        ["optimizer.type=OneBitAdam", f"{ZERO}stage=0", "run.steps=9"],
+    ),
+    f"something to compress: {VARIANCE}": ({}, [*ZERO_ONE, "run.steps=9"]),
+    f"something to compress: {START}": (
+        {},
+        [f"{ZERO}stage=0", f"{KIND}=local-sgd", "run.steps=9", f"{START}=9"],
+    ),
+    f"a settled variance: {FREEZE}": ({}, [*LAMB, f"{ZERO}stage=0", "run.steps=90", *WARMUP]),
+    f"a settled variance: {VARIANCE}": (
+        {},
+        [*ZERO_ONE, f"{VARIANCE}=5", "run.steps=90", *WARMUP],
+    ),
+    f"a settled variance: {START}": ({}, [*POWER, f"{START}=5", "run.steps=90", *WARMUP]),
+    "offload of means": (
+        {},
+        [
+            *("optimizer.type=OneBitAdam", f"{FREEZE}=0.1", f"{ZERO}stage=1"),
+            f"{ZERO}offload_optimizer.device=cpu",
+        ],
+    ),
+    "slices of a whole family": ({}, [*WHOLE, "parallel.tensor=2"]),
+    "optimizer offload": ({}, [f"{ZERO}stage=0", f"{ZERO}offload_optimizer.device=cpu"]),
+    "parameter offload": ({}, [f"{ZERO}offload_param.device=cpu"]),
+    "optimizer state in memory": ({}, [f"{ZERO}offload_optimizer.device=nvme"]),
+    "parameters in memory": ({}, [f"{ZERO}stage=3", f"{ZERO}offload_param.device=nvme"]),
+    "ZeRO++": ({}, [f"{ZERO}zero_quantized_weights=true"]),
+    "own optimizers": ({}, [f"{ZERO}zenflow.topk_ratio=0.2"]),
+    "gradient norm": ({}, [f"{ZERO}compute_grad_norm=false"]),
+    "masks twice": (SPEECH, ["task.augment.spec_augment.time_masks=1"]),
+    "partner": (IMAGES, ["task.augment.cutmix=1", "run.micro_batch=1"]),
+    "seconds": (SPEECH, ["task.max_seconds=1", "task.min_seconds=1"]),
+    "whole words": (
+        {"task": {"kind": "masked-lm", "sequence_length": 8, "whole_word": True}},
+        [],
+    ),
+    "something to score": ({"data": {"source": "hub", "name": "x"}}, ["run.eval_every=epoch"]),
+    "tokenizer": ({"model": {"config": {"model_type": "gpt2"}}}, []),
+    "architecture": ({"model": {"tokenizer": "bytes"}}, []),
+    "revision": ({}, ["model.revision=main"]),
+    "flash attention": ({}, ["model.attention=flash_attention_2"]),
+    "Adam's decay": ({}, ["optimizer.params.adam_w_mode=false"]),
+    "nesterov": ({}, ["optimizer.type=SGD", "optimizer.params.nesterov=true"]),
+    "Muon's rates": ({}, ["optimizer.type=Muon", f"{ZERO}stage=0"]),
+    "built-in data": ({}, ["data.source=built-in", "data.name=digits"]),
+    "lengths": (IMAGES, ["data.sampling=group-by-length"]),
+    "labels": ({}, ['data.labels=["a","a"]']),
+    "something to train": ({}, ['model.freeze=["*"]']),
+}
+
+
+def test_every_rule_has_a_recipe_that_breaks_it() -> None:
+    assert {rule.name for rule in RULES} == set(BREAKING)
+    assert len(RULES) == len(BREAKING)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_a_broken_rule_is_the_only_fault_and_says_why(rule: Rule, catalog: Catalog) -> None:
+    sections, words = BREAKING[rule.name]
+    with pytest.raises(ConfigError) as caught:
+        load_recipe(catalog.recipe(**sections), words)
+    [fault] = caught.value.faults
+    assert fault.key == rule.key
+    assert fault.allowed == f"{rule.allowed} ({rule.why})"
+
+
+def test_masks_of_the_model_that_are_off_may_stand_beside_spec_augment(catalog: Catalog) -> None:
+    words = ["task.augment.spec_augment.time_masks=1", "model.config.mask_time_prob=0"]
+    load_recipe(catalog.recipe(**SPEECH), words)
+    load_recipe(catalog.recipe(**SPEECH), [words[0], "model.config.apply_spec_augment=false"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [TWO_STAGES, f"{ZERO}stage=1", "run.precision=bf16"],
+        [TWO_STAGES, f"{ZERO}stage=0", "optimizer.type=Lamb"],
+        ["parallel.tensor=2", f"{ZERO}stage=3", "run.precision=bf16"],
+        ["parallel.tensor=2", f"{ZERO}stage=0"],
+        ["parallel.pipeline.stages=1", f"{ZERO}stage=2"],
+        [f"{ZERO}stage=0", "run.precision=bf16"],
+    ],
+    ids=" ".join,
+)
+def test_layouts_that_compute_the_same_are_not_refused(words: list[str], catalog: Catalog) -> None:
+    load_recipe(catalog.recipe(), words)

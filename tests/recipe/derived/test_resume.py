@@ -1,0 +1,87 @@
+"""Which keys a resumed run takes, reports or refuses."""
+
+from typing import Any
+
+import pytest
+
+from tests.recipe.conftest import Catalog
+from zoo.recipe.checks.keys import recipe_schema
+from zoo.recipe.derived.resume import COLUMN, Change, Changes, changes
+from zoo.recipe.load import load_recipe
+from zoo.recipe.recipe import expanded
+
+
+def compared(catalog: Catalog, *words: str, before: tuple[str, ...] = ()) -> Changes:
+    """The changes from the good recipe to the one with these words."""
+    file = catalog.recipe()
+    old = expanded(load_recipe(file, before))
+    return changes(old, expanded(load_recipe(file, (*before, *words))))
+
+
+def test_the_same_recipe_has_no_changes(catalog: Catalog) -> None:
+    assert compared(catalog) == Changes((), (), ())
+
+
+@pytest.mark.parametrize(
+    ("word", "refused", "reported", "free"),
+    [
+        ("run.batch=32", ["run.batch"], [], []),
+        ("run.steps=200", [], ["run.steps"], []),
+        ("parallel.zero.stage=3", [], [], ["parallel.zero.stage"]),
+        ("parallel.pipeline.stages=2", [], [], ["parallel.pipeline.stages"]),
+        ("parallel.tensor=2", [], [], ["parallel.tensor"]),
+        ("parallel.gradient_checkpointing=true", [], [], ["parallel.gradient_checkpointing"]),
+        ("optimizer.params.lr=1", ["optimizer.params.lr"], [], []),
+        ("optimizer.groups.a.*.lr=1", ["optimizer.groups.a.*"], [], []),
+        ("model.attention=eager", [], [], ["model.attention"]),
+        ("model.config.n_layer=2", ["model.config.n_layer"], [], []),
+        ("data.workers=0", [], [], ["data.workers"]),
+        ("data.valid=0.2", ["data.valid"], [], []),
+        ("data.valid=other.txt", ["data.valid"], [], []),
+        ("data.max_train_examples=5", ["data.max_train_examples"], [], []),
+        ("data.max_valid_examples=5", [], [], ["data.max_valid_examples"]),
+        ("task.sequence_length=8", ["task.sequence_length"], [], []),
+        ("run.keep=5", [], [], ["run.keep"]),
+        ("run.seed=5", ["run.seed"], [], []),
+    ],
+)
+def test_a_change_is_refused_reported_or_free(
+    word: str, refused: list[str], reported: list[str], free: list[str], catalog: Catalog
+) -> None:
+    found = compared(catalog, word)
+    assert [one.key for one in found.refused] == refused
+    assert [one.key for one in found.reported] == reported
+    assert [one.key for one in found.free] == free
+
+
+def test_a_change_holds_both_values(catalog: Catalog) -> None:
+    assert compared(catalog, "run.batch=32").refused == (Change("run.batch", 16, 32),)
+
+
+def test_another_micro_batch_is_reported_and_so_is_its_default(catalog: Catalog) -> None:
+    found = compared(catalog, "run.micro_batch=2")
+    assert [one.key for one in found.reported] == ["run.micro_batch"]
+    assert [one.key for one in found.free] == ["run.eval_micro_batch"]
+
+
+def test_a_named_validation_set_is_free(catalog: Catalog) -> None:
+    found = compared(catalog, "data.valid=b.txt", before=("data.valid=a.txt",))
+    assert [one.key for one in found.free] == ["data.valid"]
+
+
+@pytest.mark.parametrize("kind", ["WarmupDecayLR", "WarmupCosineLR"])
+def test_another_length_reports_a_schedule_that_knows_it(kind: str, catalog: Catalog) -> None:
+    found = compared(catalog, "run.steps=9", before=(f"optimizer.scheduler.type={kind}",))
+    assert [one.key for one in found.reported] == ["run.steps", "optimizer.scheduler"]
+
+
+def test_another_length_reports_a_schedule_of_shares(catalog: Catalog) -> None:
+    before = ("optimizer.scheduler.params.warmup_num_steps=0.1",)
+    found = compared(catalog, "run.epochs=2", before=before)
+    assert [one.key for one in found.reported] == ["run.steps", "run.epochs", "optimizer.scheduler"]
+
+
+def test_every_key_of_run_is_in_the_column() -> None:
+    definitions: dict[str, Any] = recipe_schema()["$defs"]
+    keys = {f"run.{key}" for key in definitions["RunSpec"]["properties"]}
+    assert keys == {key for key in COLUMN if key.startswith("run.")}

@@ -1,0 +1,204 @@
+"""Writes zoo/recipe/vocabulary/tables/*.json from the classes of DeepSpeed and transformers.
+
+Tests compare. Run `python -m tests.recipe.vocabulary.make_tables` after an upgrade of either, or a
+change of zoo/models.
+"""
+
+import enum
+import importlib
+import inspect
+import json
+import sys
+import typing
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+import zoo.recipe
+
+TABLES = Path(zoo.recipe.__file__).parent / "vocabulary" / "tables"
+# DeepSpeed's own notes call these deprecated: the words that replaced them are in the table.
+DEPRECATED = {
+    "cpu_offload",
+    "cpu_offload_param",
+    "cpu_offload_use_pin_memory",
+    "stage3_gather_fp16_weights_on_model_save",
+}
+PROCESSORS = [
+    ("parakeet", "feature_extraction_parakeet", "ParakeetFeatureExtractor"),
+    ("wav2vec2", "feature_extraction_wav2vec2", "Wav2Vec2FeatureExtractor"),
+    ("whisper", "feature_extraction_whisper", "WhisperFeatureExtractor"),
+    ("seamless_m4t", "feature_extraction_seamless_m4t", "SeamlessM4TFeatureExtractor"),
+    ("audio_spectrogram_transformer", None, "ASTFeatureExtractor"),
+]
+IMAGES = {
+    "do_resize": {"type": "boolean"},
+    "do_center_crop": {"type": "boolean"},
+    "do_rescale": {"type": "boolean"},
+    "do_normalize": {"type": "boolean"},
+    "do_convert_rgb": {"type": "boolean"},
+    "resample": {"type": "integer"},
+    "rescale_factor": {"type": "number"},
+    "image_mean": {"type": "array", "items": {"type": "number"}},
+    "image_std": {"type": "array", "items": {"type": "number"}},
+}
+NOT_OURS = {"self", "args", "kwargs", "transformers_version", "return_dict"}
+
+
+def zero_table() -> dict[str, Any]:
+    """Keys of DeepSpeedZeroConfig with the types they take; objects inside have `properties`."""
+    from deepspeed.runtime.zero.config import DeepSpeedZeroConfig
+
+    return _properties(DeepSpeedZeroConfig)
+
+
+def _properties(config: Any) -> dict[str, Any]:
+    fields = config.model_fields.items()
+    named = {field.alias or name: field for name, field in fields if name not in DEPRECATED}
+    return {
+        name: _node(field.annotation, field.metadata)
+        for name, field in named.items()
+        if name not in DEPRECATED
+    }
+
+
+def _node(annotation: Any, metadata: list[Any]) -> dict[str, Any]:
+    plain = {bool: "boolean", int: "integer", float: "number", str: "string", Path: "string"}
+    if annotation in plain:
+        bounds = {
+            "ge": "minimum",
+            "gt": "exclusiveMinimum",
+            "le": "maximum",
+            "lt": "exclusiveMaximum",
+        }
+        limits = {
+            key: getattr(one, name)
+            for one in metadata
+            for name, key in bounds.items()
+            # DeepSpeed's `pp_int` defaults carry a maximum of sys.maxsize, which says nothing.
+            if abs(getattr(one, name, sys.maxsize)) < sys.maxsize
+        }
+        return {"type": plain[annotation], **limits}
+    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
+        return {"enum": [one.value for one in annotation]}
+    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
+        return {"type": "object", "properties": _properties(annotation)}
+    if typing.get_origin(annotation) is list:
+        return {"type": "array", "items": _node(typing.get_args(annotation)[0], [])}
+    parts = [_node(one, metadata) for one in typing.get_args(annotation) if one is not type(None)]
+    return parts[0] if len(parts) == 1 else {"anyOf": parts}
+
+
+def model_table() -> dict[str, Any]:
+    """Config keys by model type: the signature's keywords, the renamed ones, the nested configs."""
+    from transformers import PreTrainedConfig
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    common = _keywords(PreTrainedConfig)
+    types: dict[str, Any] = {}
+    for model_type in sorted(_useful_types()):
+        _add(types, model_type, CONFIG_MAPPING[model_type], set(common))
+    return {"common": common, "types": types}
+
+
+def _add(types: dict[str, Any], name: str, config: Any, common: set[str]) -> None:
+    keys = (set(_keywords(config)) | set(config.attribute_map)) - common
+    nested = {}
+    for key, inner in sorted(config.sub_configs.items()):
+        inner_type = getattr(inner, "model_type", "")
+        if inner_type and inner_type != name:
+            nested[key] = inner_type
+            if inner_type not in types:
+                types[inner_type] = {}
+                _add(types, inner_type, inner, common)
+    types[name] = {"keys": sorted(keys)} | ({"nested": nested} if nested else {})
+
+
+def _useful_types() -> set[str]:
+    from transformers.models.auto import modeling_auto as auto
+
+    maps = (
+        auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+        auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+        auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES,
+        auto.MODEL_FOR_CTC_MAPPING_NAMES,
+    )
+    return {name for one in maps for name in one}
+
+
+def _keywords(owner: Any) -> list[str]:
+    return sorted(set(inspect.signature(owner.__init__).parameters) - NOT_OURS)
+
+
+def processor_table() -> dict[str, Any]:
+    """Keys of inline preprocessor_config.json: images, and the feature extractors of speech."""
+    names: set[str] = set()
+    for folder, module, name in PROCESSORS:
+        module = module or f"feature_extraction_{folder}"
+        owner = getattr(importlib.import_module(f"transformers.models.{folder}.{module}"), name)
+        names |= set(_keywords(owner))
+    return {**{name: {} for name in sorted(names)}, **IMAGES}
+
+
+def families_table() -> dict[str, Any]:
+    """By model type: tasks that have a head for it, and how the zoo cuts it, if it does.
+
+    `family` is the file of zoo/models that speaks for it; without one it trains whole, `more` if
+    only because its layers pass on more than hidden states. `tensor` says whether there is a plan
+    for tensor ranks, `uncut` which of the plan's styles the zoo does not cut.
+    """
+    from transformers import CONFIG_MAPPING
+
+    from zoo.tasks.build import TASKS
+
+    heads: dict[str, list[str]] = {}
+    for task, kind in TASKS.items():
+        for model_type in kind.model_class._model_mapping._model_mapping:  # type: ignore[attr-defined]
+            heads.setdefault(model_type, []).append(task)
+    known = {name: tasks for name, tasks in sorted(heads.items()) if name in CONFIG_MAPPING}
+    found = {name: _family(name, tasks) for name, tasks in known.items()}
+    return {name: entry for name, entry in found.items() if entry is not None}
+
+
+def _family(model_type: str, tasks: list[str]) -> dict[str, Any] | None:
+    from huggingface_hub.errors import StrictDataclassError
+    from transformers import CONFIG_MAPPING
+
+    from zoo.models.families import family_of
+    from zoo.models.families.decoder import MORE_THAN_HIDDEN
+    from zoo.models.split import COLUMNS, REPLICATED, ROWS
+
+    try:
+        family = family_of(CONFIG_MAPPING[model_type]())
+    except StrictDataclassError:  # no configuration without words of its own: not known here
+        return None
+    if family is None:
+        return {"tasks": tasks} | ({"more": True} if model_type in MORE_THAN_HIDDEN else {})
+    file = family.embed.__module__.rpartition(".")[2]
+    uncut = sorted(set(family.tensor.values()) - {*COLUMNS, *ROWS, REPLICATED})
+    found = {"tasks": tasks, "family": file, "tensor": bool(family.tensor)}
+    return found | ({"uncut": uncut} if uncut else {})
+
+
+def write(name: str, table: dict[str, Any]) -> None:
+    """One table as JSON, one key of the outer objects a line."""
+    (TABLES / f"{name}.json").write_text(as_text(table), encoding="ascii")
+
+
+def as_text(table: dict[str, Any]) -> str:
+    """A table as it is written: short lines, so that an upgrade shows as a readable difference."""
+    return json.dumps(table, indent=None, sort_keys=True).replace('}, "', '},\n "') + "\n"
+
+
+TABLE_MAKERS = {
+    "zero": zero_table,
+    "model": model_table,
+    "processor": processor_table,
+    "families": families_table,
+}
+
+if __name__ == "__main__":
+    for name, make in TABLE_MAKERS.items():
+        write(name, make())

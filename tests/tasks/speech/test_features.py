@@ -1,0 +1,178 @@
+import numpy as np
+import pytest
+import torch
+from transformers import AutoConfig, AutoFeatureExtractor, AutoModelForCTC, ParakeetFeatureExtractor
+
+from zoo.errors import ConfigError
+from zoo.recipe.spec.task import SpecAugment, SpeechAugment
+from zoo.tasks.build import build_task
+from zoo.tasks.speech.augment import augmented, centred, masked, resampled
+from zoo.tasks.speech.features import features_of, least_samples, output_lengths, stacked
+
+WAV2VEC2 = {
+    "model_type": "wav2vec2-conformer",
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+    "conv_dim": [8, 8, 8],
+    "conv_kernel": [10, 3, 2],
+    "conv_stride": [5, 2, 2],
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 2,
+    "feat_extract_norm": "layer",
+    "vocab_size": 30,
+}
+
+
+def parakeet(factor):
+    encoder = {
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+        "subsampling_factor": factor,
+        "subsampling_conv_channels": 4,
+        "num_mel_bins": 16,
+    }
+    return AutoConfig.for_model("parakeet_ctc", encoder_config=encoder)
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_parakeets_frames_are_the_models_own(factor):
+    config = parakeet(factor)
+    model = AutoModelForCTC.from_config(config).eval()
+    lengths = torch.arange(9, 120)
+    wanted = model._get_subsampling_output_length(lengths)
+    assert torch.equal(output_lengths(config, lengths), wanted.long())
+    for length in (9, 50, 119):
+        logits = model(input_features=torch.randn(1, length, 16)).logits
+        assert logits.shape[1] == output_lengths(config, torch.tensor([length])).item()
+
+
+@pytest.mark.parametrize("adapter", [False, True])
+def test_wav2vec2s_frames_are_the_models_own(adapter):
+    config = AutoConfig.for_model(**WAV2VEC2, add_adapter=adapter)
+    model = AutoModelForCTC.from_config(config).eval()
+    lengths = torch.arange(400, 1400, 7)
+    wanted = model._get_feat_extract_output_lengths(lengths)
+    assert torch.equal(output_lengths(config, lengths), wanted.long())
+
+
+def test_the_shortest_waveform_gives_one_frame():
+    config = AutoConfig.for_model(**WAV2VEC2)
+    shortest = least_samples(AutoFeatureExtractor, config)
+    assert output_lengths(config, torch.tensor([shortest, shortest - 1])).tolist() == [1, 0]
+
+
+def test_features_alone_equal_those_of_a_batch():
+    extractor = ParakeetFeatureExtractor(
+        feature_size=8, sampling_rate=8000, hop_length=80, n_fft=256, win_length=200
+    )
+    rng = np.random.default_rng(0)
+    clips = [rng.standard_normal(n).astype(np.float32) for n in (4000, 5600, 3999)]
+    ours, lengths = stacked([features_of(extractor, clip) for clip in clips])
+    theirs = extractor(clips, sampling_rate=8000, return_tensors="pt")
+    assert lengths.tolist() == theirs["attention_mask"].sum(-1).tolist()
+    wanted = theirs["input_features"][:, : ours.shape[1]]
+    torch.testing.assert_close(ours, wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_a_waveform_is_normalised(make_recipe, make_source):
+    recipe = make_recipe("ctc", config=WAV2VEC2, processor={"sampling_rate": 8000})
+    task = build_task(recipe, make_source("ctc"))
+    features = task.example(make_source("ctc").train[0], np.random.default_rng(0), False)[
+        "features"
+    ]
+    assert features.shape == (8000,)
+    assert abs(features.mean()) < 1e-5
+    assert features.std() == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("norm", ["layer", "group"])
+def test_only_layer_normalised_wav2vec2_reads_a_mask(norm, make_recipe, make_source, make_batch):
+    config = {**WAV2VEC2, "feat_extract_norm": norm}
+    recipe = make_recipe("ctc", config=config, processor={"sampling_rate": 8000})
+    task = build_task(recipe, make_source("ctc"))
+    batch = make_batch(task, make_source("ctc").train)
+    assert ("attention_mask" in batch["inputs"]) == (norm == "layer")
+    assert task.extractor.return_attention_mask == (norm == "layer")
+
+
+def test_the_exported_extractor_gives_the_same_features(make_recipe, make_source, tmp_path):
+    task = build_task(make_recipe("ctc"), make_source("ctc"))
+    task.save(tmp_path)
+    task.config.save_pretrained(tmp_path)
+    again = AutoFeatureExtractor.from_pretrained(tmp_path)
+    clip = make_source("ctc").train[0]["audio"]
+    assert again.sampling_rate == 8000
+    torch.testing.assert_close(features_of(again, clip), features_of(task.extractor, clip))
+
+
+@pytest.mark.parametrize(
+    ("model", "key"),
+    [
+        ({"config": {"model_type": "whisper"}}, "model.config.model_type"),
+        ({"processor": {"feature_sise": 8}}, "model.processor.feature_sise"),
+        (
+            {"config": {"model_type": "parakeet_ctc", "encoder_config": {"num_mel_bins": 80}}},
+            "model.config.encoder_config.num_mel_bins",
+        ),
+        ({"processor": {"feature_size": 2}}, "model.processor.feature_size"),
+    ],
+)
+def test_what_the_family_cannot_do_is_a_fault(model, key, make_recipe, make_source):
+    with pytest.raises(ConfigError) as caught:
+        build_task(make_recipe("ctc", **model), make_source("ctc"))
+    assert key in [fault.key for fault in caught.value.faults]
+
+
+def test_resampling_keeps_the_tone():
+    tone = np.sin(2 * np.pi * 440 * np.arange(22050) / 22050).astype(np.float32)
+    found = resampled(tone, 22050, 16000)
+    assert (len(found), found.dtype) == (16000, np.float32)
+    assert np.argmax(np.abs(np.fft.rfft(found))) == 440
+
+
+def test_speed_changes_length_and_pitch():
+    tone = np.sin(2 * np.pi * 400 * np.arange(8000) / 8000).astype(np.float32)
+    fast = augmented(tone, 8000, SpeechAugment(speed=(1.25, 1.25)), np.random.default_rng(0))
+    assert (len(fast), fast.dtype) == (6400, np.float32)
+    assert np.argmax(np.abs(np.fft.rfft(fast))) * 8000 / 6400 == 500
+
+
+def test_noise_has_the_asked_for_power():
+    tone = np.sin(2 * np.pi * 400 * np.arange(80000) / 8000).astype(np.float32)
+    noisy = augmented(tone, 8000, SpeechAugment(noise=(10.0, 10.0)), np.random.default_rng(0))
+    ratio = np.mean(tone**2) / np.mean((noisy - tone) ** 2)
+    assert 10 * np.log10(ratio) == pytest.approx(10.0, abs=0.1)
+
+
+def test_silence_stands_at_both_ends():
+    clip = np.ones(800, dtype=np.float32)
+    found = augmented(clip, 8000, SpeechAugment(silence=0.1), np.random.default_rng(0))
+    assert found.sum() == 800
+    assert found[0] == found[-1] == 0
+    assert len(found) <= 800 + 2 * 800
+
+
+def test_evaluation_hears_the_silence_usual_in_training():
+    clip = np.ones(800, dtype=np.float32)
+    found = centred(clip, 8000, SpeechAugment(silence=0.1))
+    assert len(found) == 800 + 2 * 400
+    assert found[400:-400].min() == 1 and found.sum() == 800
+    assert centred(clip, 8000, SpeechAugment()) is clip
+
+
+def test_spec_augment_hides_bands_and_stretches():
+    plan = SpecAugment(freq_masks=1, freq_width=3, time_masks=2, time_width=0.1)
+    features = torch.ones(100, 8)
+    hidden_bins, hidden_frames = set(), set()
+    for seed in range(30):
+        found = masked(features, plan, np.random.default_rng(seed))
+        hidden_bins.add(int((found.sum(0) == 0).sum()))
+        hidden_frames.add(int((found.sum(1) == 0).sum()))
+    assert hidden_bins == {0, 1, 2, 3}
+    assert max(hidden_frames) <= 20
+    assert len(hidden_frames) > 5
+    assert features.sum() == 800

@@ -1,0 +1,131 @@
+import pytest
+from transformers import AutoTokenizer
+
+from zoo.errors import ConfigError
+from zoo.tasks.text.tokenizer import build_tokenizer, encoder, framer
+from zoo.tasks.text.vocabulary import (
+    CAUSAL,
+    CTC,
+    ENCODER,
+    byte_tokenizer,
+    character_tokenizer,
+    trained_tokenizer,
+)
+
+TEXTS = ["The quick brown fox\n\tjumps, over 13 dogs.", "Hello hello, caf\u00e9!"] * 5
+SAMPLES = [*TEXTS[:2], "  two  spaces", "unseen \u2603 snow", ""]
+MADE = {
+    "bytes": lambda specials: byte_tokenizer(specials),
+    "characters": lambda specials: character_tokenizer(TEXTS, specials),
+    **{
+        kind: lambda specials, kind=kind: trained_tokenizer(kind, TEXTS, 330, False, specials)
+        for kind in ("bpe", "wordpiece", "unigram")
+    },
+}
+
+
+@pytest.mark.parametrize("specials", [{}, CAUSAL, ENCODER, CTC], ids=["none", "lm", "bert", "ctc"])
+@pytest.mark.parametrize("kind", MADE)
+def test_a_saved_tokenizer_gives_the_same_ids_and_texts(kind, specials, tmp_path):
+    tokenizer = MADE[kind](specials)
+    tokenizer.save_pretrained(tmp_path)
+    again = AutoTokenizer.from_pretrained(tmp_path)
+    assert len(again) == len(tokenizer)
+    for text in SAMPLES:
+        ids = tokenizer(text)["input_ids"]
+        assert again(text)["input_ids"] == ids
+        assert again.decode(ids) == tokenizer.decode(ids)
+    assert again.all_special_ids == tokenizer.all_special_ids
+
+
+def test_bytes_are_their_own_ids():
+    tokenizer = byte_tokenizer({})
+    assert len(tokenizer) == 256
+    for text in SAMPLES:
+        assert encoder(tokenizer)(text) == list(text.encode())
+        assert tokenizer.decode(list(text.encode())) == text
+
+
+def test_special_tokens_come_after_the_bytes():
+    assert byte_tokenizer(CAUSAL).eos_token_id == 256
+
+
+def test_characters_count_in_code_point_order_and_know_an_unknown_one():
+    tokenizer = character_tokenizer(["cab", "b\n"], {})
+    assert encoder(tokenizer)("\nabc\u2603") == [0, 1, 2, 3, tokenizer.unk_token_id]
+    assert len(tokenizer) == 5
+
+
+def test_ctc_characters_leave_unknown_ones_out_and_end_with_the_blank():
+    tokenizer = character_tokenizer(["ab c"], CTC)
+    assert encoder(tokenizer)("a\u2603 b") == [1, 0, 2]
+    assert tokenizer.pad_token_id == len(tokenizer) - 1 == 4
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_ctc_decoding_collapses_repeats_but_not_over_a_blank(kind):
+    tokenizer = MADE[kind](CTC)
+    word = encoder(tokenizer)("hello")
+    frames = [id_ for one in word for id_ in (one, one, tokenizer.pad_token_id)]
+    assert tokenizer.pad_token_id == len(tokenizer) - 1
+    assert tokenizer.decode(frames).strip() == "hello"
+
+
+@pytest.mark.parametrize("kind", ["bpe", "wordpiece", "unigram"])
+def test_a_trained_vocabulary_has_its_special_tokens_first(kind):
+    tokenizer = MADE[kind](ENCODER)
+    assert tokenizer.convert_ids_to_tokens(range(5)) == list(ENCODER.values())
+    assert len(tokenizer) <= 330
+
+
+def test_lowercase_folds_words_together():
+    tokenizer = trained_tokenizer("wordpiece", TEXTS, 200, True, ENCODER)
+    assert encoder(tokenizer)("HELLO") == encoder(tokenizer)("hello")
+
+
+def test_a_byte_level_vocabulary_gives_every_text_back():
+    tokenizer = MADE["bpe"](CAUSAL)
+    for text in SAMPLES:
+        assert tokenizer.decode(encoder(tokenizer)(text)) == text
+
+
+def test_frames_are_what_the_tokenizer_itself_gives():
+    tokenizer = MADE["wordpiece"](ENCODER)
+    frame = framer(tokenizer, 9)
+    for text, second in [("quick brown", None), ("The quick brown fox jumps", "over 13 dogs.")]:
+        wanted = tokenizer(text, second, truncation=True, max_length=9)
+        assert frame(text, second) == (wanted["input_ids"], wanted["token_type_ids"])
+
+
+def test_training_texts_are_read_once(make_recipe):
+    recipe = make_recipe("masked-lm")
+    reads = []
+
+    def texts():
+        reads.append(1)
+        return iter(TEXTS)
+
+    first, second = (build_tokenizer(recipe, texts, "f", ENCODER) for _ in range(2))
+    assert reads == [1]
+    assert first("quick")["input_ids"] == second("quick")["input_ids"]
+    build_tokenizer(recipe, texts, "another", ENCODER)
+    assert reads == [1, 1]
+
+
+def test_a_tokenizer_that_is_not_found_is_a_fault_of_its_key(make_recipe, tmp_path):
+    recipe = make_recipe("masked-lm", tokenizer=str(tmp_path / "nowhere"))
+    with pytest.raises(ConfigError) as caught:
+        build_tokenizer(recipe, lambda: iter(TEXTS), "f", ENCODER)
+    assert [fault.key for fault in caught.value.faults] == ["model.tokenizer"]
+    assert "nowhere" in caught.value.faults[0].found
+
+
+def test_a_model_without_name_needs_a_tokenizer(make_recipe):
+    with pytest.raises(ConfigError, match=r"model\.tokenizer: found nothing"):
+        build_tokenizer(make_recipe("masked-lm", tokenizer=None), lambda: iter(()), "f", ENCODER)
+
+
+def test_a_vocabulary_smaller_than_its_alphabet_is_a_fault(make_recipe):
+    recipe = make_recipe("masked-lm", tokenizer={"train": "bpe", "vocab_size": 100})
+    with pytest.raises(ConfigError, match=r"vocab_size: found 100; allowed: at least 261"):
+        build_tokenizer(recipe, lambda: iter(TEXTS), "f", ENCODER)

@@ -1,0 +1,55 @@
+"""The command line: verbs only; every user error leaves through one door, with exit code 2."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from zoo.cli import catalog, launch, runs
+from zoo.errors import ConfigError, ResumeError
+
+app = typer.Typer(
+    name="zoo",
+    help="Train Hugging Face models from JSON recipes, on any layout.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def root(
+    local_rank: Annotated[int, typer.Option("--local_rank", "--local-rank", hidden=True)] = 0,
+) -> None:
+    """Train Hugging Face models from JSON recipes, on any layout."""
+    del local_rank  # the deepspeed launcher puts it before the verb; LOCAL_RANK says the same
+
+
+VERBS: dict[str, Callable[..., None]] = {
+    "list": catalog.list_recipes,
+    "show": catalog.show_recipe,
+    "check": catalog.check,
+    "explain": catalog.explain,
+    "compat": catalog.compat,
+    "advise": launch.advise,
+    "train": runs.train,
+    "prepare": runs.prepare,
+    "eval": runs.evaluate_folder,
+    "export": runs.export_run,
+    "launch": launch.launch,
+    "schema": catalog.schema,
+}
+for _name, _verb in VERBS.items():
+    app.command(_name)(_verb)
+
+
+def main() -> None:
+    """Run the command line; faults go to stderr one a line, without a traceback."""
+    try:
+        app()
+    except (ConfigError, ResumeError) as error:
+        if os.environ.get("RANK", "0") == "0":  # the others found the same
+            print(error, file=sys.stderr)
+        sys.exit(2)

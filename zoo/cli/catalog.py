@@ -1,0 +1,105 @@
+"""Verbs about recipes as they are written: list, show, check, explain, compat, schema; no torch."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from zoo.cli.words import ChangesArgument, JsonOption, RecipeArgument, TinyOption, WorldOption
+from zoo.errors import ConfigError
+from zoo.recipe.compat import matrix
+from zoo.recipe.derived.batching import layout_of
+from zoo.recipe.derived.deepspeed import deepspeed_config
+from zoo.recipe.load import load_recipe
+from zoo.recipe.recipe import expanded
+from zoo.recipe.schema import file_schema
+from zoo.telling.compat import matrix_page
+from zoo.telling.explain import explained
+from zoo.telling.families import families_page
+from zoo.telling.groups import group_rows, notes, schedule_line
+from zoo.telling.listing import HEADS, catalog_rows
+from zoo.telling.page import markdown, print_page, print_table
+
+
+def list_recipes(
+    changes: ChangesArgument = None,
+    tiny: TinyOption = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown.")] = False,
+) -> None:
+    """Show the catalog: task, model, parameters, data, layout and optimizer of each recipe."""
+    rows, faults = catalog_rows(changes or (), tiny)
+    if as_markdown:
+        print(markdown(HEADS, rows))
+    else:
+        print_table(HEADS, rows)
+    if faults:
+        raise ConfigError(faults)
+
+
+def show_recipe(
+    recipe: RecipeArgument,
+    changes: ChangesArgument = None,
+    tiny: TinyOption = False,
+    deepspeed: Annotated[
+        bool, typer.Option("--deepspeed", help="The DeepSpeed JSON; optimizer groups on stderr.")
+    ] = False,
+    world_size: WorldOption = None,
+) -> None:
+    """Print the resolved recipe as JSON, or the DeepSpeed JSON that would be used."""
+    loaded = load_recipe(recipe, changes or (), tiny)
+    if deepspeed:
+        print(json.dumps(deepspeed_config(loaded, layout_of(loaded, world_size)), indent=2))
+        print_table(*group_rows(loaded), to_stderr=True)
+        print(schedule_line(loaded), file=sys.stderr)
+    else:
+        print(json.dumps(expanded(loaded), indent=2))
+    for note in notes(loaded):
+        print(f"note: {note}", file=sys.stderr)
+
+
+def check(
+    recipe: RecipeArgument,
+    changes: ChangesArgument = None,
+    tiny: TinyOption = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Open the data and the model's config as well.")
+    ] = False,
+    world_size: WorldOption = None,
+) -> None:
+    """Say every fault of a recipe at once; exit code 2 if there is one."""
+    loaded = load_recipe(recipe, changes or (), tiny)
+    if deep:
+        from zoo.recipe.derived.batching import layout_of
+        from zoo.training.checks import ring_two
+
+        ring_two(loaded, layout_of(loaded, world_size).world)
+    print(f"{loaded.name}: no faults")
+
+
+def explain(
+    recipe: RecipeArgument,
+    key: Annotated[str, typer.Argument(metavar="section.key", help="A key, or a section.")],
+    changes: ChangesArgument = None,
+    tiny: TinyOption = False,
+) -> None:
+    """Say a key's value and the file or command-line word it came from."""
+    print("\n".join(explained(load_recipe(recipe, changes or (), tiny), key)))
+
+
+def compat(
+    recipe: Annotated[
+        str | None, typer.Argument(metavar="[RECIPE]", help="Absent: what every family can do.")
+    ] = None,
+    changes: ChangesArgument = None,
+    tiny: TinyOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show which layouts, precisions and optimizers go with a recipe, and why others do not."""
+    page = matrix_page(matrix(recipe, changes or (), tiny)) if recipe else families_page()
+    print_page(page, as_json)
+
+
+def schema() -> None:
+    """Print the JSON Schema of a recipe file, for editors."""
+    print(json.dumps(file_schema(), indent=1))

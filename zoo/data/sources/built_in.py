@@ -1,0 +1,39 @@
+"""The data that the package makes itself, offline and the same every time."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from zoo.data.builtin.digits import open_digits
+from zoo.data.builtin.keywords import open_keywords
+from zoo.data.builtin.morse import open_morse
+from zoo.data.builtin.text import open_text
+from zoo.data.faults import Faults
+from zoo.data.sources.part import Part, RenamedRows, check_columns
+from zoo.recipe.spec.data import BuiltInData
+
+SPLITS = ("train", "validation", "test")
+BUILT_IN: dict[str, Callable[[str, Path], Part]] = {
+    "stdlib-text": open_text,
+    "stdlib-keywords": open_keywords,
+    "digits": open_digits,
+    "morse": open_morse,
+}
+
+
+class BuiltInReader:
+    """Opens splits of one built-in set."""
+
+    def __init__(self, data: BuiltInData, root: Path, labelled: bool, faults: Faults) -> None:
+        self.data, self.root, self.labelled, self.faults = data, root, labelled, faults
+
+    def read(self, key: str, entry: str) -> Part | None:
+        if entry not in SPLITS:
+            self.faults.add(key, entry, "one of", SPLITS)
+            return None
+        part = BUILT_IN[self.data.name](entry, self.root)
+        columns = self.data.columns
+        if not columns:
+            return part
+        if not check_columns(part.rows.roles, columns, self.faults):
+            return None
+        return Part(RenamedRows(part.rows, columns), part.label_values, part.label_names)

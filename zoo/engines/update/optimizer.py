@@ -1,0 +1,189 @@
+"""Builds the optimizer that a recipe names: parameter groups, and torch's classes or ours."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from zoo.compression.optimizers.frozen_adam import FrozenAdam
+from zoo.compression.optimizers.moments import MomentOptimizer
+from zoo.compression.optimizers.onebit_adam import OneBitAdam
+from zoo.compression.optimizers.onebit_lamb import OneBitLamb
+from zoo.compression.optimizers.sharded import ShardedOneBitAdam
+from zoo.compression.optimizers.zero_one_adam import ZeroOneAdam
+from zoo.engines.update.algorithms import Adagrad, Lamb, Lion, Muon
+from zoo.models.build import matched
+from zoo.recipe.derived.exchange import (
+    averages_itself,
+    freezes_variance,
+    replaces_momentum,
+    steps_before,
+    steps_of,
+)
+from zoo.recipe.recipe import Recipe, origin
+from zoo.recipe.vocabulary.optimizers import OPTIMIZERS as PARAMETERS
+from zoo.recipe.vocabulary.optimizers import WITHOUT_EFFECT, hyper_parameters
+from zoo.recipe.vocabulary.parameters import STEPS
+
+
+def adam(params: Any, adam_w_mode: bool = True, **settings: Any) -> Optimizer:
+    """DeepSpeed's `Adam` and `AdamW`: AdamW unless `adam_w_mode` is false; torch's fused
+    kernels.
+    """
+    kind = torch.optim.AdamW if adam_w_mode else torch.optim.Adam
+    return kind(params, fused=True, **settings)
+
+
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "adamw": adam,
+    "adam": adam,
+    "sgd": torch.optim.SGD,
+    "lamb": Lamb,
+    "lion": Lion,
+    "adagrad": Adagrad,
+    "muon": Muon,
+    "onebitadam": OneBitAdam,
+    "zerooneadam": ZeroOneAdam,
+    "onebitlamb": OneBitLamb,
+}
+# Words that choose a kernel or are spent in making the groups: the classes do not get them.
+SPENT = {"torch_adam", "ns_method", "muon_lr", "adam_lr"}
+
+
+def dimensions(parameter: nn.Parameter) -> int:
+    """How many dimensions a parameter has, partitioned or not."""
+    return len(getattr(parameter, "ds_shape", parameter.shape))
+
+
+def embeddings(model: nn.Module) -> set[int]:
+    """The ids of embedding and output matrices, which Muon leaves to Adam."""
+    found = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
+    head = getattr(model, "get_output_embeddings", lambda: None)()
+    return found | ({id(head.weight)} if head is not None else set())
+
+
+def settings_of(recipe: Recipe, model: nn.Module) -> dict[str, dict[str, Any]]:
+    """Each trained parameter's own settings: section, weight decay rule, then matching groups."""
+    section = recipe.optimizer
+    muon = section.type.lower() == "muon"
+    left_to_adam = embeddings(model) if muon else set()
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    found: dict[str, dict[str, Any]] = {}
+    for name, parameter in trained.items():
+        matrix = dimensions(parameter) >= 2
+        bare = section.weight_decay_on == "matrices" and not matrix
+        found[name] = {"weight_decay": 0.0} if bare else {}
+        if muon:
+            found[name] |= muon_settings(
+                section.params, matrix and id(parameter) not in left_to_adam
+            )
+    for pattern, changes in section.groups.items():
+        key = f"optimizer.groups.{pattern}"
+        for name in matched([pattern], list(trained), origin(recipe, key), key):
+            found[name] |= changes
+    return found
+
+
+def muon_settings(params: dict[str, Any], use_muon: bool) -> dict[str, Any]:
+    """A parameter's side of Muon, and the rate that DeepSpeed's `muon_lr` or `adam_lr` gives it."""
+    lr = params.get("muon_lr" if use_muon else "adam_lr")
+    return {"use_muon": use_muon} | ({} if lr is None else {"lr": lr})
+
+
+def everywhere(parameter: nn.Parameter) -> bool:
+    """Without pipeline stages a rank has every parameter."""
+    return True
+
+
+def filled(parameter: nn.Parameter) -> bool:
+    """Parameters of other pipeline stages stay on meta."""
+    return not parameter.is_meta
+
+
+def parameter_groups(
+    recipe: Recipe, model: nn.Module, here: Callable[[nn.Parameter], bool] = everywhere
+) -> list[dict[str, Any]]:
+    """Groups of parameters with equal settings, in the order of their first member.
+
+    `names` stands beside `params`. Patterns speak of the whole model; `here` says which parameters
+    this rank has.
+    """
+    parameters = {name: p for name, p in model.named_parameters() if here(p)}
+    groups: dict[str, dict[str, Any]] = {}
+    for name, settings in settings_of(recipe, model).items():
+        if name not in parameters:
+            continue
+        group = groups.setdefault(
+            repr(sorted(settings.items())), settings | {"params": [], "names": []}
+        )
+        group["params"].append(parameters[name])
+        group["names"].append(name)
+    return list(groups.values())
+
+
+def build_optimizer(recipe: Recipe, model: nn.Module, data: Any, steps: int) -> Optimizer:
+    """The optimizer of the recipe over the trained parameters that this rank has.
+
+    `data` is the group of the data ranks, over which some optimizers average; `steps` the length
+    of the run, of which some settings are shares.
+    """
+    section, name = recipe.optimizer, recipe.optimizer.type.lower()
+    settings = tupled(without(hyper_parameters(section, {}), SPENT))
+    groups = [
+        tupled(without(group, SPENT | {"names"}))
+        for group in parameter_groups(recipe, model, filled)
+    ]
+    if name == "muon":
+        settings["use_muon"] = True
+    if averages_itself(recipe):
+        return communicating(recipe, groups, settings, data, steps)
+    if freezes_variance(recipe):
+        settings = without(settings, {"amsgrad"})
+        return FrozenAdam(groups, freeze_step=max(1, steps_before(recipe, steps)), **settings)
+    if replaces_momentum(recipe):
+        settings |= {"momentum": 0.0, "nesterov": False, "weight_decay": 0.0}
+        groups = [group | {"weight_decay": 0.0} for group in groups]
+    return OPTIMIZERS[name](groups, **settings)
+
+
+def communicating(
+    recipe: Recipe, groups: list[dict[str, Any]], settings: dict[str, Any], data: Any, steps: int
+) -> Optimizer:
+    """An optimizer that averages over the data ranks; OneBitAdam under ZeRO 1 is sharded."""
+    section = recipe.optimizer
+    for name, one in PARAMETERS[section.type].items():
+        if one.node is STEPS:
+            settings[name] = steps_of(settings[name], steps)
+    settings = without(settings, set(WITHOUT_EFFECT))
+    kind = OPTIMIZERS[section.type.lower()]
+    if recipe.parallel.zero.get("stage", 0) == 1:
+        kind = ShardedOneBitAdam
+    elif kind is OneBitAdam:
+        settings = without(settings, {"parameter_codec"})
+    return kind(groups, group=data, clipping=section.gradient_clipping, **settings)
+
+
+def without(settings: dict[str, Any], words: set[str]) -> dict[str, Any]:
+    """The settings less some words."""
+    return {key: value for key, value in settings.items() if key not in words}
+
+
+def tupled(settings: dict[str, Any]) -> dict[str, Any]:
+    """JSON's lists as the tuples that optimizers take."""
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
+
+
+def state_names(optimizer: Optimizer) -> Iterable[str]:
+    """The names of an optimizer's tensor states (without `step`), before any step was taken."""
+    known = {
+        torch.optim.SGD: ("momentum_buffer",),
+        torch.optim.Adam: ("exp_avg", "exp_avg_sq"),
+        torch.optim.AdamW: ("exp_avg", "exp_avg_sq"),
+    }
+    if isinstance(optimizer, MomentOptimizer):
+        return tuple(next(iter(optimizer.attached().values())))
+    if isinstance(optimizer, torch.optim.SGD) and not optimizer.defaults["momentum"]:
+        return ()
+    return known.get(type(optimizer), getattr(optimizer, "state_names", ()))

@@ -1,0 +1,192 @@
+"""Ring 1, first half: keys, types and ranges of the six sections, said as faults."""
+
+import functools
+import json
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import ValidationError
+
+from zoo.errors import Fault
+from zoo.recipe.checks.nodes import choices, near, near_value, resolve, words
+from zoo.recipe.compose.json_text import brief
+from zoo.recipe.recipe import Recipe
+from zoo.recipe.vocabulary.foreign import RULED
+from zoo.recipe.vocabulary.parameters import Node
+
+Key = tuple[str, ...]
+
+
+Origin = Callable[[Key], str]
+
+
+UNKNOWN = "an unknown key"
+
+
+RULED_BY_ANOTHER = "a key that another one rules"
+
+
+A_SECTION = "an object, or the name of a fragment"
+
+
+SECTIONS = {
+    **dict.fromkeys(("task", "model", "data", "parallel", "optimizer"), A_SECTION),
+    "run": "an object",
+}
+
+
+@functools.cache
+def recipe_schema() -> Node:
+    """JSON Schema of the specs, generated once."""
+    return Recipe.model_json_schema()
+
+
+def unknown(origin: str, key: Key, allowed: list[str]) -> Fault:
+    """The fault of a key that is not there: what is, and the nearest or the ruling key."""
+    ruling = RULED.get(".".join(key[-2:]), RULED.get(key[-1]))
+    if ruling and ruling.split(".")[0] in ("optimizer", "parallel", "run", "task", "model"):
+        dotted = ".".join(key)
+        if ruling != dotted:
+            return Fault(origin, dotted, RULED_BY_ANOTHER, ruling, ruling)
+    spelled = near(key[-1], allowed)
+    return Fault(origin, ".".join(key), UNKNOWN, ", ".join(allowed) or "none", spelled)
+
+
+def key_faults(data: dict[str, Any], origin: Origin) -> tuple[Recipe | None, list[Fault]]:
+    """The recipe if its keys, types and ranges are right, else everything that is wrong."""
+    try:
+        return Recipe.model_validate_json(json.dumps(data)), []
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+    paths: dict[Key, list[dict[str, Any]]] = {}
+    for one in found:
+        entry = dict(one)
+        if entry["type"] == "json_invalid":  # half a surrogate pair, which no JSON text can hold
+            return None, [Fault(origin(()), "JSON", "half a character", "UTF-8")]
+        if entry["type"] == "default_factory_not_called":
+            continue  # follows from a fault of the key that the default is taken from
+        paths.setdefault(_path(data, entry), []).append(entry)
+    faults = []
+    for path, several in paths.items():
+        inside = any(other[: len(path)] == path and other != path for other in paths)
+        if not inside or several[0]["type"] == "missing":
+            faults.append(_fault(data, path, several, origin))
+    meant = {fault.nearest for fault in faults if fault.found == UNKNOWN}
+    return None, [
+        fault
+        for fault in faults
+        if fault.found != "nothing" or fault.key.rsplit(".", 1)[-1] not in meant
+    ]
+
+
+def without_unknown(data: dict[str, Any]) -> dict[str, Any]:
+    """A copy without the keys that no spec knows, so that the rules can look at the rest."""
+    copy: dict[str, Any] = json.loads(json.dumps(data))
+    try:
+        Recipe.model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        for one in error.errors(include_url=False):
+            if one["type"] == "extra_forbidden":
+                *above, last = _path(data, dict(one))
+                place = copy
+                for name in above:
+                    place = place[name]
+                place.pop(last, None)
+    return copy
+
+
+def _path(data: Any, error: dict[str, Any]) -> Key:
+    """The key path of a pydantic location: without the tags of unions, up to a list."""
+    path: list[str] = []
+    location = list(error["loc"])
+    for index, name in enumerate(location):
+        last = index == len(location) - 1
+        if isinstance(data, dict) and name in data and isinstance(name, str):
+            data = data[name]
+            path.append(name)
+        elif last and error["type"] == "missing":
+            path.append(str(name))
+        elif isinstance(data, list) and isinstance(name, int):
+            break
+    if error["type"] in ("union_tag_not_found", "union_tag_invalid"):
+        path.append(error["ctx"]["discriminator"].strip("'"))
+    return tuple(path)
+
+
+def _fault(data: Any, path: Key, errors: list[dict[str, Any]], origin: Origin) -> Fault:
+    kinds = {error["type"] for error in errors}
+    key = ".".join(path)
+    if "extra_forbidden" in kinds:
+        return unknown(origin(path), path, known_keys(data, path[:-1]))
+    node = schema_at(data, path)
+    names = recipe_schema()["$defs"]
+    if any("[key]" in error["loc"] for error in errors):
+        roles = choices(node or {}, names) or _roles(errors)
+        return unknown(origin(path), path, roles)
+    allowed = words(node, names) if node else errors[0]["msg"]
+    if len(path) == 1 and path[0] in SECTIONS:
+        allowed = SECTIONS[path[0]]
+    if kinds == {"value_error"}:
+        allowed = str(errors[0]["ctx"]["error"])
+    if kinds & {"missing", "union_tag_not_found"}:
+        return Fault(origin(path), key, "nothing", f"{allowed} (required)")
+    value = _value(data, path)
+    return Fault(origin(path), key, brief(value), allowed, near_value(value, node or {}, names))
+
+
+def _roles(errors: list[dict[str, Any]]) -> list[str]:
+    return [
+        word.strip("' ")
+        for word in errors[0]["ctx"].get("expected", "").replace(" or ", ",").split(",")
+    ]
+
+
+def _value(data: Any, path: Key) -> Any:
+    for name in path:
+        data = data[name]
+    return data
+
+
+def schema_at(data: Any, path: Key) -> Node | None:
+    """The schema node of a key path; `kind` and `source` in the data decide between sections."""
+    schema = recipe_schema()
+    names = schema["$defs"]
+    node: Node = schema
+    for name in path:
+        inner = _object_node(node, names, data)
+        if inner is None:
+            return None
+        if name in inner.get("properties", {}):
+            node = inner["properties"][name]
+        elif isinstance(inner.get("additionalProperties"), dict):
+            node = inner["additionalProperties"]
+        else:
+            return None
+        data = data.get(name) if isinstance(data, dict) else None
+    return node
+
+
+def known_keys(data: Any, path: Key) -> list[str]:
+    """The keys that may stand in the object at a path."""
+    node = schema_at(data, path)
+    for name in path:
+        data = data[name]
+    inner = _object_node(node, recipe_schema()["$defs"], data) if node else None
+    return [name for name in (inner or {}).get("properties", {}) if name != "$schema"]
+
+
+def _object_node(node: Node, names: Node, data: Any) -> Node | None:
+    node = resolve(node, names)
+    if "discriminator" in node:
+        word = node["discriminator"]["propertyName"]
+        mapping = node["discriminator"]["mapping"]
+        chosen = data.get(word) if isinstance(data, dict) else None
+        if chosen in mapping:
+            return resolve({"$ref": mapping[chosen]}, names)
+        # Without a valid discriminator only the discriminator itself can be spoken about.
+        return {"properties": {word: {"enum": list(mapping)}}}
+    resolved = [resolve(one, names) for one in [*node.get("anyOf", []), node]]
+    tagged = next((one for one in resolved if "discriminator" in one), None)
+    if tagged is not None:
+        return _object_node(tagged, names, data)
+    return next((one for one in resolved if one.get("type") == "object"), None)

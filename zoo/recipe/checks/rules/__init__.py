@@ -1,0 +1,41 @@
+"""Rules across keys: one table of what may not stand together, why, and what to write instead.
+
+A file a subject, each rule beside the condition that it looks for.
+"""
+
+from zoo.errors import Fault
+from zoo.recipe.checks.keys import Origin
+from zoo.recipe.checks.rules.compression import COMPRESSION_RULES
+from zoo.recipe.checks.rules.data import DATA_RULES
+from zoo.recipe.checks.rules.length import LENGTH_RULES
+from zoo.recipe.checks.rules.model import MODEL_RULES
+from zoo.recipe.checks.rules.optimizer import OPTIMIZER_RULES
+from zoo.recipe.checks.rules.parallel import PARALLEL_RULES
+from zoo.recipe.checks.rules.rule import Rule
+from zoo.recipe.checks.rules.task import TASK_RULES
+from zoo.recipe.recipe import Recipe
+
+RULES: tuple[Rule, ...] = (
+    *LENGTH_RULES,
+    *PARALLEL_RULES,
+    *TASK_RULES,
+    *DATA_RULES,
+    *MODEL_RULES,
+    *OPTIMIZER_RULES,
+    *COMPRESSION_RULES,
+)
+
+
+def rule_faults(recipe: Recipe, origin: Origin) -> list[Fault]:
+    """Every rule that a recipe breaks, as faults."""
+    faults = []
+    for rule, found in broken_rules(recipe):
+        nearest = rule.nearest if isinstance(rule.nearest, str) else rule.nearest(recipe)
+        file = origin(tuple(rule.key.split(".")))
+        faults.append(Fault(file, rule.key, found, f"{rule.allowed} ({rule.why})", nearest))
+    return faults
+
+
+def broken_rules(recipe: Recipe) -> list[tuple[Rule, str]]:
+    """The rules that a recipe breaks, each with what was found."""
+    return [(rule, found) for rule in RULES if (found := rule.found(recipe))]

@@ -1,0 +1,74 @@
+"""Rules about the model."""
+
+from zoo.recipe.checks.rules.rule import Rule
+from zoo.recipe.compose.json_text import brief
+from zoo.recipe.recipe import Recipe
+from zoo.recipe.spec.task import ImageClassificationSpec
+
+
+def no_tokenizer(recipe: Recipe) -> str:
+    needed = not isinstance(recipe.task, ImageClassificationSpec)
+    absent = recipe.model.tokenizer is None and recipe.model.name is None
+    return f"nothing, with task.kind {recipe.task.kind}" if needed and absent else ""
+
+
+def no_model(recipe: Recipe) -> str:
+    return "" if recipe.model.name or recipe.model.config else "neither model.name nor model.config"
+
+
+def revision_of_nothing(recipe: Recipe) -> str:
+    model = recipe.model
+    return (
+        f"{brief(model.revision)} without model.name" if model.revision and not model.name else ""
+    )
+
+
+def flash_in_fp32(recipe: Recipe) -> str:
+    flash = recipe.model.attention == "flash_attention_2" and recipe.run.precision == "fp32"
+    return "flash_attention_2 with run.precision fp32" if flash else ""
+
+
+def all_frozen(recipe: Recipe) -> str:
+    freeze = recipe.model.freeze
+    return f"{brief(list(freeze))}" if "*" in freeze else ""
+
+
+MODEL_RULES = (
+    Rule(
+        "tokenizer",
+        "model.tokenizer",
+        no_tokenizer,
+        "bytes, characters, a name, or an object of train, vocab_size, lowercase",
+        "without model.name there is none to take",
+        "bytes",
+    ),
+    Rule(
+        "architecture",
+        "model",
+        no_model,
+        "a hub id or folder as model.name, or an architecture as model.config",
+        "there is nothing to build",
+    ),
+    Rule(
+        "revision",
+        "model.revision",
+        revision_of_nothing,
+        "together with model.name",
+        "it is a revision of that name",
+    ),
+    Rule(
+        "flash attention",
+        "model.attention",
+        flash_in_fp32,
+        "sdpa or eager, or run.precision bf16 or fp16",
+        "flash attention has no fp32 kernels",
+        "sdpa",
+    ),
+    Rule(
+        "something to train",
+        "model.freeze",
+        all_frozen,
+        "patterns that leave parameters to train",
+        "* matches every parameter",
+    ),
+)

@@ -1,0 +1,81 @@
+"""A section as files and words write it: a fragment's name, or an object with a base."""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import ConfigError, Fault
+from zoo.recipe.compose.catalog import FOLDERS, fragment, fragments, shown
+from zoo.recipe.compose.json_text import brief, read_object
+from zoo.recipe.compose.merge import Composition
+
+FOLDER_KEYS = {"data": ("folder", "cache"), "run": ("folder",)}
+
+
+NAME_KEYS = {"model": ("name", "weights", "tokenizer")}
+
+
+def lay_section(
+    into: Composition, section: str, value: Any, where: tuple[str, Path], roots: tuple[Path, ...]
+) -> None:
+    """Lay a section as a file or word writes it: a fragment's name, or an object (with a base).
+
+    `where` is who wrote it and the folder its relative paths start from. A name replaces what
+    stood there. Raises ConfigError for a fragment that is missing or broken.
+    """
+    origin, folder = where
+    path = (section,)
+    if isinstance(value, str) or (isinstance(value, dict) and "base" in value):
+        into.fragments[section] = str(value if isinstance(value, str) else value["base"])
+    if isinstance(value, str) and section in FOLDERS:
+        file, content = _fragment(section, value, section, origin, roots)
+        into.remove(path)
+        into.lay(path, absolute(section, content, file.parent), shown(file))
+        return
+    if isinstance(value, dict) and "base" in value and section in FOLDERS:
+        key = f"{section}.base"
+        file, content = _fragment(section, value["base"], key, origin, roots)
+        into.remove(path)
+        into.lay(path, absolute(section, content, file.parent), shown(file))
+        value = {name: part for name, part in value.items() if name != "base"}
+    into.lay(path, absolute(section, value, folder), origin)
+
+
+def _fragment(
+    section: str, name: Any, key: str, origin: str, roots: tuple[Path, ...]
+) -> tuple[Path, dict[str, Any]]:
+    names = fragments(section, roots)
+    file = fragment(section, name, roots) if isinstance(name, str) else None
+    if file is None:
+        allowed = f"an object, or a fragment: {', '.join(names) or 'there is none'}"
+        near = difflib.get_close_matches(name, names, 1) if isinstance(name, str) else []
+        raise ConfigError([Fault(origin, key, brief(name), allowed, near[0] if near else "")])
+    content = read_object(file)
+    if "base" in content:
+        found = brief(content["base"])
+        allowed = "no base: a fragment stands alone, a recipe's section may name one"
+        raise ConfigError([Fault(shown(file), "base", found, allowed)])
+    return file, {k: v for k, v in content.items() if k not in ("$schema", "description")}
+
+
+def absolute(section: str, value: Any, folder: Path) -> Any:
+    """A section with its relative paths made absolute, starting from `folder`."""
+    if not isinstance(value, dict):
+        return value
+    done = dict(value)
+    for key in FOLDER_KEYS.get(section, ()):
+        if isinstance(done.get(key), str) and done[key]:
+            done[key] = _path(done[key], folder)
+    for key in NAME_KEYS.get(section, ()):
+        if isinstance(done.get(key), str) and done[key].startswith((".", "/", "~")):
+            done[key] = _path(done[key], folder)
+    if section == "model" and "tiny" in done:
+        done["tiny"] = absolute(section, done["tiny"], folder)
+    return done
+
+
+def _path(text: str, folder: Path) -> str:
+    home = Path(text).expanduser() if text == "~" or text.startswith("~/") else Path(text)
+    # Not Path.resolve: a symbolic link that the user wrote stays as written.
+    return os.path.normpath(folder / home)

@@ -1,0 +1,100 @@
+"""Objects laid over one another: deep merge, restarts, and where each value came from."""
+
+import copy
+from typing import Any
+
+from zoo.recipe.compose.json_text import brief
+from zoo.recipe.provenance import Drop, Key
+
+# Changing the discriminator (second) of the object at the first drops these keys; None: all others.
+RESTARTS: dict[Key, tuple[str, str | None]] = {
+    ("task",): ("kind", None),
+    ("parallel", "compression"): ("kind", None),
+    ("data",): ("source", None),
+    ("model", "config"): ("model_type", None),
+    ("optimizer",): ("type", "params"),
+    ("optimizer", "scheduler"): ("type", "params"),
+}
+
+
+class Composition:
+    """An object under construction; every value remembers the file or word that wrote it."""
+
+    def __init__(self, file: str) -> None:
+        self.data: dict[str, Any] = {}
+        self.origins: dict[Key, str] = {(): file}
+        self.drops: list[Drop] = []
+        self.fragments: dict[str, str] = {}
+
+    def origin(self, path: Key) -> str:
+        """Who wrote the value at `path`, or the nearest object around it."""
+        while path not in self.origins:
+            path = path[:-1]
+        return self.origins[path]
+
+    def get(self, path: Key) -> Any:
+        """The value at `path`, or None."""
+        value: Any = self.data
+        for name in path:
+            value = value.get(name) if isinstance(value, dict) else None
+        return value
+
+    def lay(self, path: Key, value: Any, origin: str) -> None:
+        """Lay a value over what stands at `path`: objects merge, everything else replaces."""
+        if not isinstance(value, dict):
+            self._put(path, copy.deepcopy(value), origin)
+            return
+        if isinstance(self.get(path), dict):
+            self._restart(path, value, origin)
+        else:
+            self._put(path, {}, origin)
+        for name, part in value.items():
+            self.lay((*path, name), part, origin)
+
+    def drop(self, path: Key, because: str) -> None:
+        """Take away what stands at `path` and remember that it was there."""
+        around = self.get(path[:-1])
+        if isinstance(around, dict) and path[-1] in around:
+            self.drops.append(Drop(path, around[path[-1]], self.origin(path), because))
+            self.remove(path)
+
+    def remove(self, path: Key) -> None:
+        """Take away what stands at `path`."""
+        around = self.get(path[:-1])
+        if isinstance(around, dict):
+            around.pop(path[-1], None)
+        self._forget(path)
+
+    def _forget(self, path: Key) -> None:
+        for known in [known for known in self.origins if known[: len(path)] == path]:
+            del self.origins[known]
+
+    def _put(self, path: Key, value: Any, origin: str) -> None:
+        self._forget(path)  # and not remove: a replaced key keeps its place, groups have an order
+        around = self.get(path[:-1])
+        if not isinstance(around, dict):
+            self._put(path[:-1], {}, origin)
+            around = self.get(path[:-1])
+        around[path[-1]] = value
+        self.origins[path] = origin
+
+    def _restart(self, path: Key, new: dict[str, Any], origin: str) -> None:
+        old: dict[str, Any] = self.get(path)
+        if path == ("run",):
+            for here, there in (("steps", "epochs"), ("epochs", "steps")):
+                if here in new and there not in new:
+                    self.drop((*path, there), f"run.{here} was set by {origin}")
+        word, only = RESTARTS.get(path, ("", None))
+        if word not in new or word not in old or _same(old[word], new[word]):
+            return
+        if len(path) == 1 and only is None:
+            self.fragments.pop(path[0], None)
+        because = f"{'.'.join((*path, word))} became {brief(new[word])} by {origin}"
+        for name in [only] if only else [name for name in old if name != word]:
+            self.drop((*path, name), because)
+
+
+def _same(old: Any, new: Any) -> bool:
+    if isinstance(old, str) and isinstance(new, str):
+        return old.casefold() == new.casefold()
+    return bool(old == new)

@@ -1,0 +1,74 @@
+"""What `--tiny` lays over a recipe: a model and data for a CPU, and the rates that go with them."""
+
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import ConfigError, Fault
+from zoo.recipe.compose.catalog import fragment, fragments, shown
+from zoo.recipe.compose.fragments import lay_section
+from zoo.recipe.compose.json_text import brief, read_object
+from zoo.recipe.compose.merge import Composition
+from zoo.recipe.vocabulary.optimizers import COMMUNICATING, OPTIMIZERS, canonical
+from zoo.recipe.vocabulary.parameters import STEPS
+
+RATES = ("lr", "betas", "weight_decay", "max_coeff", "min_coeff")
+"""What suits a model and its batch, and not the twin: LAMB's bounds of a layer's rate too."""
+BEGIN = 0.2
+"""The share of a twin's steps before compression: its warm-up is shorter."""
+
+
+def lay_tiny_model(composition: Composition, roots: tuple[Path, ...]) -> None:
+    """Lays the small model over the recipe's; raises ConfigError where there is none."""
+    path = ("model", "tiny")
+    tiny, origin = composition.get(path), composition.origin(path)
+    if not isinstance(tiny, dict):
+        found = "a model without `tiny`" if tiny is None else brief(tiny)
+        files = {name: fragment("model", name, roots) for name in fragments("model", roots)}
+        twins = [name for name, file in files.items() if file and '"tiny"' in file.read_text()]
+        named = ", ".join(twins) or "there is none"
+        allowed = f"with --tiny, a model fragment that has a `tiny` object: {named}"
+        raise ConfigError([Fault(composition.origin(("model",)), "model.tiny", found, allowed)])
+    composition.remove(path)
+    for name in ("name", "revision", "weights", "parameters"):
+        composition.drop(("model", name), "--tiny starts from random weights")
+    composition.lay(("model",), tiny, f"{origin} (tiny)")
+
+
+def lay_tiny_kind(composition: Composition, roots: tuple[Path, ...]) -> None:
+    """Lays data, rates and lengths of the task's kind; what compresses stays what it is."""
+    kind = composition.get(("task", "kind"))
+    file = fragment("tiny", kind, roots) if isinstance(kind, str) else None
+    if file is None:
+        allowed = f"with --tiny, one of {', '.join(fragments('tiny', roots))}"
+        origin = composition.origin(("task", "kind"))
+        raise ConfigError([Fault(origin, "task.kind", brief(kind), allowed)])
+    chosen = canonical(str(composition.get(("optimizer", "type"))))
+    params = composition.get(("optimizer", "params"))
+    params = params if isinstance(params, dict) else {}
+    for section, value in read_object(file).items():
+        if section not in ("$schema", "description"):
+            lay_section(composition, section, value, (shown(file), file.parent), roots)
+    if chosen in COMMUNICATING:
+        _keep_optimizer(composition, chosen, params)
+    elif composition.get(("parallel", "compression")):
+        _keep_compressor(composition, chosen, params)
+
+
+def _keep_optimizer(composition: Composition, chosen: str, params: dict[str, Any]) -> None:
+    """The optimizer that the recipe is about, with a twin's own rates."""
+    own = composition.get(("optimizer", "params")) or {}
+    rates = {name: own[name] for name in RATES if name in own}
+    kept = {name: value for name, value in params.items() if name not in RATES}
+    freezes = {name: BEGIN for name, one in OPTIMIZERS[chosen].items() if one.node is STEPS}
+    changes = {"type": chosen, "params": kept | rates | freezes}
+    composition.lay(("optimizer",), changes, "--tiny (the optimizer stays)")
+
+
+def _keep_compressor(composition: Composition, chosen: str, params: dict[str, Any]) -> None:
+    """Compression from a fifth of the twin's steps on, of the momentum where the recipe has one."""
+    path = ("parallel", "compression", "start")
+    if composition.get(path):
+        composition.lay(path, BEGIN, "--tiny (compression stays)")
+    if chosen == "SGD":
+        changes = {"type": chosen, "params": params}
+        composition.lay(("optimizer",), changes, "--tiny (compression stays)")

@@ -1,0 +1,36 @@
+"""The JSON that DeepSpeed gets."""
+
+import sys
+from typing import Any
+
+from zoo.layout import Layout
+from zoo.recipe.derived.batching import batching
+from zoo.recipe.derived.exchange import averages_itself, clips_itself
+from zoo.recipe.recipe import Recipe
+
+# DeepSpeed's own progress line would be printed by every rank; the run prints its own.
+NEVER = sys.maxsize
+
+
+def deepspeed_config(recipe: Recipe, layout: Layout) -> dict[str, Any]:
+    """The JSON handed to deepspeed.initialize, beside an optimizer that is an instance."""
+    cut = batching(recipe, layout)
+    precision = recipe.run.precision
+    clipping = 0.0 if clips_itself(recipe) else recipe.optimizer.gradient_clipping
+    zero = {"stage": 0} if averages_itself(recipe) else dict(recipe.parallel.zero)
+    # Cutting activations over tensor ranks is cached by shape, and shapes vary here.
+    whole = {"pipe_partitioned": False, "grad_partitioned": False}
+    return {
+        "train_batch_size": cut.micro_batch * cut.accumulation * layout.data,
+        "train_micro_batch_size_per_gpu": cut.micro_batch,
+        "gradient_accumulation_steps": cut.accumulation,
+        "gradient_clipping": clipping,
+        "zero_optimization": zero,
+        "bf16": {"enabled": precision == "bf16"},
+        "fp16": {"enabled": precision == "fp16"},
+        "zero_allow_untested_optimizer": True,
+        "zero_force_ds_cpu_optimizer": False,
+        "steps_per_print": NEVER,
+        "wall_clock_breakdown": False,
+        **({"pipeline": whole} if layout.pipe > 1 else {}),
+    }

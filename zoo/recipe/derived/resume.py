@@ -1,0 +1,108 @@
+"""What may change when a run is resumed: the key table's column `resume` as data, and its use."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.recipe.vocabulary.parameters import STEPS
+from zoo.recipe.vocabulary.schedulers import NEEDS_TOTAL, SCHEDULERS
+
+Key = tuple[str, ...]
+
+# "=" must be equal, "!" is taken and reported, "~" is free. A key speaks for all below it that
+# are not named themselves.
+COLUMN = {
+    "$schema": "~",
+    "description": "~",
+    "task": "=",
+    "model": "=",
+    "model.attention": "~",
+    "model.parameters": "~",
+    "data": "=",
+    "data.valid": "~",
+    "data.test": "~",
+    "data.max_valid_examples": "~",
+    "data.max_corrupt": "~",
+    "data.workers": "~",
+    "data.cache": "~",
+    "parallel": "~",
+    "parallel.compression": "=",
+    "optimizer": "=",
+    "run.steps": "!",
+    "run.epochs": "!",
+    "run.batch": "=",
+    "run.micro_batch": "!",
+    "run.eval_micro_batch": "~",
+    "run.precision": "=",
+    "run.seed": "=",
+    "run.folder": "~",
+    "run.log_every": "~",
+    "run.eval_every": "~",
+    "run.save_every": "~",
+    "run.keep": "~",
+    "run.best_metric": "~",
+    "run.export": "~",
+    "run.report_to": "~",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """A key with two values; None stands for an absent one."""
+
+    key: str
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What differs between two expanded recipes, by what a resumed run does about it."""
+
+    refused: tuple[Change, ...]
+    reported: tuple[Change, ...]
+    free: tuple[Change, ...]
+
+
+def changes(old: dict[str, Any], new: dict[str, Any]) -> Changes:
+    """Compare two expanded recipes (see `expanded`) key by key; pure."""
+    found = [(Change(".".join(path), a, b), _rule(path, a, b)) for path, a, b in _differ(old, new)]
+    reported = [change for change, rule in found if rule == "!"]
+    if any(change.key in ("run.steps", "run.epochs") for change in reported):
+        reported += _stretched(old, new)
+    return Changes(
+        tuple(change for change, rule in found if rule == "="),
+        tuple(reported),
+        tuple(change for change, rule in found if rule == "~"),
+    )
+
+
+def _differ(old: Any, new: Any, path: Key = ()) -> Iterator[tuple[Key, Any, Any]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in {**old, **new}:
+            yield from _differ(old.get(name), new.get(name), (*path, name))
+    elif old != new:
+        yield path, old, new
+
+
+def _rule(path: Key, old: Any, new: Any) -> str:
+    if path == ("data", "valid") and (isinstance(old, float) or isinstance(new, float)):
+        return "="  # a share is cut from train: another one would train on other examples
+    while path:
+        if ".".join(path) in COLUMN:
+            return COLUMN[".".join(path)]
+        path = path[:-1]
+    return "="
+
+
+def _stretched(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
+    """The schedule as a change of its own, where it follows the length of the run."""
+    before, after = (one["optimizer"].get("scheduler") for one in (old, new))
+    if before != after or not before:
+        return []
+    params, table = before["params"], SCHEDULERS[before["type"]]
+    steps = [params.get(name) for name, one in table.items() if one.node is STEPS]
+    shares = [one for one in [*steps, *params.get("milestones", [])] if isinstance(one, float)]
+    if before["type"] not in NEEDS_TOTAL and not shares:
+        return []
+    return [Change("optimizer.scheduler", before["type"], f"{before['type']} of the new length")]

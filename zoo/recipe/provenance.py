@@ -1,0 +1,36 @@
+"""Where each value of a recipe came from, and how a key is written."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Key = tuple[str, ...]
+"""The names from the outside in; a name may hold dots."""
+
+
+@dataclass(frozen=True)
+class Drop:
+    """A value that fell away because a discriminator changed."""
+
+    key: Key
+    value: Any
+    origin: str
+    because: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where each value of a recipe came from; two provenances always count as equal."""
+
+    name: str = field(default="recipe", compare=False)
+    origins: dict[Key, str] = field(default_factory=dict, compare=False)
+    drops: tuple[Drop, ...] = field(default=(), compare=False)
+    fragments: dict[str, str] = field(default_factory=dict, compare=False)
+
+
+def split_key(key: str) -> Key:
+    """The names in a dotted key; a pattern of `optimizer.groups` keeps its dots."""
+    start = "optimizer.groups."
+    if key.startswith(start):
+        pattern, _, last = key.removeprefix(start).rpartition(".")
+        return ("optimizer", "groups", pattern, last) if pattern else ("optimizer", "groups", last)
+    return tuple(key.split("."))

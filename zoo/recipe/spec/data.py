@@ -1,0 +1,87 @@
+"""The section `data`: what lies on the disk, whoever reads it; `source` decides."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from zoo.recipe.spec.words import Count, NotNegative, Positive, Share, Spec, Text
+
+Role = Literal[
+    "text",
+    "text_pair",
+    "label",
+    "messages",
+    "prompt",
+    "completion",
+    "image",
+    "audio",
+    "transcript",
+]
+Names = Annotated[tuple[Text, ...], Field(min_length=1)]
+
+
+class _Data(Spec):
+    columns: dict[Role, Text] = Field(default_factory=dict)
+    """The column of each role; a role left out is a column of its own name."""
+    train: Text | Names = "train"
+    """Split names (hub, built-in) or globs under `folder` (files); a list is concatenated."""
+    valid: Text | Names | Share | None = None
+    """What evaluation reads; a list is scored one by one, a share is a seeded cut of train."""
+    test: Text | Names | None = None
+    """What `zoo eval --split test` reads."""
+    labels: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
+    """Class names in id order; absent: the dataset's, else the sorted values of train."""
+    sampling: Literal["random", "sequential", "group-by-length"] = "random"
+    """Order of the examples; every order is a pure function of the seed."""
+    max_train_examples: Positive | None = None
+    """Read no more than this many; absent: all."""
+    max_valid_examples: Positive | None = None
+    """Read no more than this many of each validation set; absent: all."""
+    max_corrupt: Count = 0
+    """How many examples (or which share) may be unreadable before the run ends."""
+    workers: NotNegative = 2
+    """Loader processes per rank; 0 loads in the training process."""
+    cache: Text | None = None
+    """Where prepared data is kept; absent: `$ZOO_CACHE` or the user's cache folder."""
+
+
+class HubData(_Data):
+    """A dataset of the Hugging Face hub."""
+
+    source: Literal["hub"]
+    """Where rows come from: decides the other keys of this section."""
+    name: Text
+    """Dataset id."""
+    subset: Text | None = None
+    """Configuration of the dataset."""
+    revision: Text | None = None
+    """Commit, tag or branch."""
+
+
+class FilesData(_Data):
+    """Files in a folder of yours."""
+
+    source: Literal["files"]
+    """Where rows come from: decides the other keys of this section."""
+    folder: Text
+    """The folder; relative to the file that says so."""
+    format: (
+        Literal["text", "json", "jsonl", "csv", "parquet", "class-folders", "metadata"] | None
+    ) = None
+    """How to read the files; absent: by suffix."""
+
+
+class BuiltInData(_Data):
+    """Data that the package makes itself, offline."""
+
+    source: Literal["built-in"]
+    """Where rows come from: decides the other keys of this section."""
+    name: Literal["stdlib-text", "stdlib-keywords", "digits", "morse"]
+    """Which."""
+    valid: Text | Names | Share | None = "validation"
+    """What evaluation reads."""
+    test: Text | Names | None = "test"
+    """What `zoo eval --split test` reads."""
+
+
+DataSpec = Annotated[HubData | FilesData | BuiltInData, Field(discriminator="source")]

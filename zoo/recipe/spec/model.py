@@ -1,0 +1,45 @@
+"""The section `model`: what the exported Hugging Face folder holds, and which of it is trained."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from zoo.recipe.spec.words import Positive, Spec, Text
+
+
+class TrainedTokenizer(Spec):
+    """A tokenizer trained on the train splits."""
+
+    train: Literal["bpe", "wordpiece", "unigram"]
+    """Which algorithm."""
+    vocab_size: Annotated[int, Field(ge=2)]
+    """Size of the vocabulary, special tokens included."""
+    lowercase: bool = False
+    """Lower-case the text first."""
+
+
+class ModelSpec(Spec):
+    """What the exported Hugging Face folder holds, and which of it is trained."""
+
+    name: Text | None = None
+    """Hub id or folder (starts with `.`, `/` or `~`): config, weights, tokenizer, processor."""
+    revision: Text | None = None
+    """Commit, tag or branch of `name`."""
+    config: dict[str, Any] = Field(default_factory=dict)
+    """Without `name` the architecture, `model_type` first; with `name` changes to its config."""
+    weights: Text | None = None
+    """`random`, hub id, Hugging Face folder or run folder; absent: `name`'s, else random."""
+    tokenizer: Text | TrainedTokenizer | None = None
+    """`bytes`, `characters`, a name, or one to train; absent: `name`'s."""
+    processor: dict[str, Any] = Field(default_factory=dict)
+    """Inline preprocessor_config.json: mean, std, sampling_rate, feature_size. No sizes."""
+    attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
+    """Attention implementation."""
+    freeze: tuple[Text, ...] = ()
+    """Patterns of parameters without gradient and optimizer state."""
+    batch_norm: Literal["local", "synchronized", "frozen"] = "local"
+    """What BatchNorm does; `synchronized` runs on GPUs only."""
+    trust_remote_code: bool = False
+    """Run code that comes with `name`."""
+    parameters: Positive | None = None
+    """How many parameters, for `zoo list`."""

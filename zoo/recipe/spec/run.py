@@ -1,0 +1,42 @@
+"""The section `run`: how long, how much at once, which precision, when to look, where to write."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from zoo.recipe.spec.words import NotNegative, Positive, Rhythm, Spec, Text
+
+
+class RunSpec(Spec):
+    """How long, how much at once, which precision, when to look, where to write."""
+
+    steps: Positive | None = None
+    """Optimizer steps; either this or `epochs`."""
+    epochs: Annotated[float, Field(gt=0)] | None = None
+    """Passes over the train split; becomes steps when the data is open."""
+    batch: Positive
+    """Examples per optimizer step, all ranks together."""
+    micro_batch: Positive
+    """Examples that a data rank computes at once; the unit that ranks share out."""
+    eval_micro_batch: Positive = Field(default_factory=lambda data: data.get("micro_batch", 1))
+    """The same in evaluation; `micro_batch` if absent."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Of weights and activations in the model; the optimizer's masters are fp32."""
+    seed: NotNegative = 0
+    """Initial weights, order, masking, dropout and augmentation derive from it."""
+    folder: Text | None = None
+    """Where the run writes; absent: `runs/<recipe>` in the working directory."""
+    log_every: Positive = 10
+    """Steps between two rows of metrics.jsonl."""
+    eval_every: Rhythm = 0
+    """Steps between evaluations, `epoch`, or 0: only at the end."""
+    save_every: Rhythm = 1000
+    """Steps between checkpoints, `epoch`, or 0: only at the end."""
+    keep: Positive = 2
+    """Newest checkpoints kept; the best one is kept besides."""
+    best_metric: Text | None = None
+    """Score that decides which is best; absent: the task's headline on the first valid set."""
+    export: Literal["last", "best"] = "last"
+    """Which checkpoint becomes the exported folder."""
+    report_to: tuple[Literal["tensorboard"], ...] = ("tensorboard",)
+    """Where else metrics go; metrics.jsonl is always written."""

@@ -1,0 +1,127 @@
+"""Which tokenizer a recipe means: a name's, bytes, characters, or one trained on the train rows."""
+
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from tokenizers import Tokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+from zoo.data.cache import cache_root, cached
+from zoo.data.rows import digest
+from zoo.errors import ConfigError, Fault
+from zoo.models.config import located
+from zoo.recipe.recipe import Recipe, origin
+from zoo.tasks.text.vocabulary import (
+    Specials,
+    byte_tokenizer,
+    character_tokenizer,
+    trained_tokenizer,
+)
+
+_VERSION = 1  # of what is made from texts; a change makes it anew
+
+Texts = Callable[[], Iterator[str]]
+
+
+def build_tokenizer(
+    recipe: Recipe, texts: Texts, fingerprint: str, specials: Specials
+) -> PreTrainedTokenizerBase:
+    """The tokenizer of `model.tokenizer`, or else of `model.name`.
+
+    `texts` yields the training texts and `fingerprint` tells them apart: what is made from them is
+    made once and cached. Raises ConfigError when there is no tokenizer or it is not found.
+    """
+    chosen = recipe.model.tokenizer
+    if chosen is None and recipe.model.name is None:
+        allowed = '"bytes", "characters", a name, or {"train": ..., "vocab_size": ...}'
+        where = origin(recipe, "model")
+        raise ConfigError([Fault(where, "model.tokenizer", "nothing", allowed)])
+    if chosen == "bytes":
+        return byte_tokenizer(specials)
+    if isinstance(chosen, str) and chosen != "characters":
+        return _named(recipe, chosen, "model.tokenizer")
+    if chosen is None:
+        return _named(recipe, str(recipe.model.name), "model.name")
+    settings = chosen if isinstance(chosen, str) else chosen.model_dump()
+    name = digest("tokenizer", _VERSION, fingerprint, settings, list(specials.items()))
+    make = partial(_make, recipe, texts, specials)
+    folder = cached(cache_root(recipe.data), f"tokenizer-{name}", make)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    least = len(tokenizer)
+    if not isinstance(chosen, str) and least > chosen.vocab_size:
+        key, allowed = "model.tokenizer.vocab_size", f"at least {least}: the alphabet alone"
+        raise ConfigError([Fault(origin(recipe, key), key, str(chosen.vocab_size), allowed)])
+    return tokenizer
+
+
+def encoder(tokenizer: PreTrainedTokenizerBase) -> Callable[[str], list[int]]:
+    """Text to ids without special tokens around it; much faster than calling the tokenizer."""
+    if tokenizer.is_fast:
+        return partial(_fast_ids, tokenizer)
+    return partial(_slow_ids, tokenizer)
+
+
+Framed = Callable[[str, str | None], tuple[list[int], list[int]]]
+
+
+def framer(tokenizer: PreTrainedTokenizerBase, length: int) -> Framed:
+    """(text, second text or None) to (ids, segments) with special tokens, cut to `length` ids."""
+    if not tokenizer.is_fast:
+        return partial(_slow_frame, tokenizer, length)
+    inner = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())  # truncates: a copy of its own
+    inner.no_padding()
+    inner.enable_truncation(length)
+    return partial(_fast_frame, inner)
+
+
+def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
+    """A digest that changes when the tokenizer's ids do."""
+    if tokenizer.is_fast:
+        return digest(tokenizer.backend_tokenizer.to_str())
+    return digest(type(tokenizer).__name__ + json.dumps(tokenizer.get_vocab(), sort_keys=True))
+
+
+def _make(recipe: Recipe, texts: Texts, specials: Specials, folder: Path) -> None:
+    chosen = recipe.model.tokenizer
+    if isinstance(chosen, str) or chosen is None:
+        made = character_tokenizer(texts(), specials)
+    else:
+        size, lowercase = chosen.vocab_size, chosen.lowercase
+        made = trained_tokenizer(chosen.train, texts(), size, lowercase, specials)
+    made.save_pretrained(folder)
+
+
+def _named(recipe: Recipe, name: str, key: str) -> PreTrainedTokenizerBase:
+    revision = recipe.model.revision if key == "model.name" else None
+    trust = recipe.model.trust_remote_code
+    try:
+        return AutoTokenizer.from_pretrained(
+            located(name), revision=revision, trust_remote_code=trust
+        )
+    except (OSError, ValueError, KeyError) as error:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        allowed = "a folder with a tokenizer, or a Hugging Face id in the cache or in reach"
+        fault = Fault(origin(recipe, key), key, f"{name} ({why})", allowed)
+        raise ConfigError([fault]) from error
+
+
+def _fast_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    return list(tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def _slow_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    return list(tokenizer.encode(text, add_special_tokens=False))
+
+
+def _fast_frame(inner: Tokenizer, text: str, second: str | None) -> tuple[list[int], list[int]]:
+    found = inner.encode(text, second)
+    return found.ids, found.type_ids
+
+
+def _slow_frame(
+    tokenizer: PreTrainedTokenizerBase, length: int, text: str, second: str | None
+) -> tuple[list[int], list[int]]:
+    found = tokenizer(text, second, truncation=True, max_length=length)
+    return found["input_ids"], found.get("token_type_ids") or [0] * len(found["input_ids"])

@@ -1,0 +1,114 @@
+"""What the text tasks share: training texts, special ids, positions, padding, sums."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+
+from zoo.data.rows import CorruptExample, Rows
+from zoo.errors import Fault
+from zoo.recipe.recipe import Recipe
+from zoo.tasks.roles import fault
+from zoo.tasks.task import IGNORE, Batch
+
+_IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
+_DECODED = 20_000
+_AFTER_PADDING = {"roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "roberta-prelayernorm"}
+
+
+def texts(rows: Rows, roles: Sequence[str]) -> Iterator[str]:
+    """Every text under `roles`, chats message by message; what cannot be read is left out.
+
+    Rows that know a role without decoding the rest (`column`) are asked for it; of audio that has
+    to be decoded for its transcript at most 20,000 clips are, evenly spread.
+    """
+    if hasattr(rows, "column") and "messages" not in roles:
+        for role in roles:
+            yield from rows.column(role)
+        return
+    step = max(1, len(rows) // _DECODED) if "audio" in rows.roles else 1
+    for index in range(0, len(rows), step):
+        try:
+            row = rows[index]
+        except CorruptExample:
+            continue
+        for role in roles:
+            if role == "messages":
+                yield from (message["content"] for message in row[role])
+            else:
+                yield row[role]
+
+
+def special_ids(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> dict[str, tuple[Any, str]]:
+    """The vocabulary's size and special ids as a configuration writes them.
+
+    A name that comes with its own tokenizer keeps its ids (some have several ends); only the
+    padding, which classification heads look for, is the tokenizer's.
+    """
+    ruler = tokenizer_key(recipe)
+    ids = {name: getattr(tokenizer, name) for name in _IDS}
+    if ruler == "model.name":
+        ids = {name: i for name, i in ids.items() if name == "pad_token_id" and i is not None}
+    return {key: (value, ruler) for key, value in {"vocab_size": len(tokenizer), **ids}.items()}
+
+
+def tokenizer_key(recipe: Recipe) -> str:
+    """The recipe key that says which tokenizer it is."""
+    return "model.name" if recipe.model.tokenizer is None else "model.tokenizer"
+
+
+def position_faults(recipe: Recipe, config: PreTrainedConfig, length: int) -> list[Fault]:
+    """A fault when blocks of `length` tokens do not fit the model's positions."""
+    positions = getattr(config, "max_position_embeddings", None)
+    if positions is None:
+        return []
+    if config.model_type in _AFTER_PADDING:  # RoBERTa counts positions from the padding id on
+        positions -= (config.pad_token_id or 0) + 1
+    if length <= positions:
+        return []
+    allowed = f"at most {positions}, the positions of the model (max_position_embeddings)"
+    return [fault(recipe, "task.sequence_length", str(length), allowed)]
+
+
+def padded(sequences: Sequence[Sequence[int] | np.ndarray], value: int) -> Tensor:
+    """Sequences of ids on the left of an int64 (batch, longest), `value` to their right."""
+    longest = max(len(sequence) for sequence in sequences)
+    result = np.full((len(sequences), longest), value, dtype=np.int64)
+    for line, sequence in zip(result, sequences, strict=True):
+        line[: len(sequence)] = sequence
+    return torch.from_numpy(result)
+
+
+def attention_mask(sequences: Sequence[Sequence[int] | np.ndarray]) -> Tensor:
+    """1 where a padded sequence has a token, int64 (batch, longest)."""
+    return (padded([range(1, len(s) + 1) for s in sequences], 0) > 0).long()
+
+
+def token_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """The sum of the cross entropy in nats over the labels that are not IGNORE, float32.
+
+    logits (batch, length, vocabulary), labels (batch, length).
+    """
+    flat = logits.float().flatten(0, 1)
+    return F.cross_entropy(flat, labels.flatten(), ignore_index=IGNORE, reduction="sum")
+
+
+def target_count(labels: Tensor) -> Tensor:
+    """How many labels are targets, 0-d float64."""
+    return (labels != IGNORE).sum().double()
+
+
+def weights(examples: list[dict[str, Any]]) -> list[float]:
+    """The weight of every example: 0 for padding and for stand-ins of corrupt ones."""
+    return [example["weight"] for example in examples]
+
+
+def token_tally(logits: Tensor, batch: Batch) -> dict[str, Tensor]:
+    """ "loss" and "count" of a batch whose labels are token ids."""
+    labels = batch["labels"]["labels"]
+    loss = token_loss(logits.detach(), labels).double()
+    return {"loss": loss, "count": target_count(labels)}

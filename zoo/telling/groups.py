@@ -1,0 +1,53 @@
+"""What `zoo show --deepspeed` says of optimizer groups and the schedule, and notes on a recipe."""
+
+import json
+
+from zoo.recipe.derived.exchange import (
+    averages_itself,
+    without_effect,
+    zero_stage,
+)
+from zoo.recipe.derived.groups import Group, parameter_groups
+from zoo.recipe.derived.schedule import resolve_scheduler
+from zoo.recipe.recipe import Recipe
+from zoo.recipe.vocabulary.optimizers import OPTIMIZERS, algorithm
+
+
+def notes(recipe: Recipe) -> list[str]:
+    """What a reader of the resolved recipe could take for something else."""
+    said = without_effect(recipe)
+    if recipe.optimizer.type == "Adam":
+        runs = algorithm(recipe.optimizer)
+        said.append(
+            f"optimizer.type Adam runs {runs}: DeepSpeed's Adam is AdamW"
+            " unless params.adam_w_mode is false"
+        )
+    if averages_itself(recipe) and zero_stage(recipe):
+        said.append("the optimizer shards itself: DeepSpeed runs at ZeRO stage 0")
+    return said
+
+
+def group_rows(recipe: Recipe) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of the table of optimizer groups, hyper-parameters resolved."""
+    groups = parameter_groups(recipe)
+    names = [name for name, one in OPTIMIZERS[recipe.optimizer.type].items() if one.per_group]
+    rows = [[group.which, *(_cell(group, name) for name in names)] for group in groups]
+    rows += [[pattern, "frozen"] for pattern in recipe.model.freeze]
+    return ["parameters", *names], rows
+
+
+def _cell(group: Group, name: str) -> str:
+    value = json.dumps(group.params[name]) if name in group.params else ""
+    if name == "weight_decay" and group.vectors is not None:
+        return f"{value} (below two dimensions {group.vectors:g})"
+    return value
+
+
+def schedule_line(recipe: Recipe) -> str:
+    """The learning-rate schedule in one line."""
+    if recipe.run.steps is None:
+        scheduler = recipe.optimizer.scheduler
+        resolved = scheduler.model_dump() if scheduler else None
+    else:
+        resolved = resolve_scheduler(recipe, recipe.run.steps)
+    return f"scheduler: {json.dumps(resolved)}" if resolved else "scheduler: none, lr is constant"

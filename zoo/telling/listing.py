@@ -1,0 +1,71 @@
+"""What `zoo list` says: a row for each recipe of the catalog."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from zoo.errors import ConfigError, Fault
+from zoo.recipe.compose.catalog import recipes
+from zoo.recipe.derived.exchange import compression_kind
+from zoo.recipe.load import load_recipe
+from zoo.recipe.recipe import Recipe
+from zoo.recipe.spec.data import BuiltInData, FilesData
+from zoo.recipe.vocabulary.optimizers import algorithm
+
+HEADS = ("recipe", "task", "model", "parameters", "data", "layout", "optimizer")
+
+
+def catalog_rows(changes: Sequence[str], tiny: bool) -> tuple[list[tuple[str, ...]], list[Fault]]:
+    """One row of HEADS for each recipe of the shipped catalog, and the faults of broken ones."""
+    rows: list[tuple[str, ...]] = []
+    faults: list[Fault] = []
+    for file in recipes():
+        try:
+            recipe = load_recipe(file, changes, tiny)
+        except ConfigError as error:
+            faults += error.faults
+        else:
+            rows.append(recipe_row(recipe))
+    return rows, faults
+
+
+def recipe_row(recipe: Recipe) -> tuple[str, ...]:
+    """A recipe in the words of HEADS."""
+    named = recipe.provenance.fragments
+    model = recipe.model.name or str(recipe.model.config.get("model_type", ""))
+    return (
+        recipe.name,
+        recipe.task.kind,
+        named.get("model", model),
+        _amount(recipe.model.parameters),
+        named.get("data", _data(recipe)),
+        _layout(recipe),
+        algorithm(recipe.optimizer),
+    )
+
+
+def _amount(parameters: int | None) -> str:
+    if parameters is None:
+        return "-"
+    for size, unit in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
+        if parameters >= size:
+            return f"{parameters / size:.3g} {unit}"
+    return str(parameters)
+
+
+def _data(recipe: Recipe) -> str:
+    if isinstance(recipe.data, FilesData):
+        return Path(recipe.data.folder).name
+    kind = "built-in " if isinstance(recipe.data, BuiltInData) else ""
+    return f"{kind}{recipe.data.name}"
+
+
+def _layout(recipe: Recipe) -> str:
+    zero = recipe.parallel.zero
+    names = (("offload_optimizer", "optimizer offload"), ("offload_param", "parameter offload"))
+    parts = [f"ZeRO-{zero['stage']}"]
+    parts += [text for key, text in names if (zero.get(key) or {}).get("device", "none") != "none"]
+    parts += [f"pipeline {recipe.parallel.pipeline.stages}"] * (recipe.parallel.pipeline.stages > 1)
+    parts += [f"tensor {recipe.parallel.tensor}"] * (recipe.parallel.tensor > 1)
+    parts += ["checkpointing"] * recipe.parallel.gradient_checkpointing
+    parts += [compression_kind(recipe)] * bool(recipe.parallel.compression)
+    return " + ".join(parts)
