@@ -1,6 +1,7 @@
 """What a user may see: every fault of a recipe, a launcher or a folder, said in one line each."""
 
-from collections.abc import Iterator, Sequence
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -35,6 +36,17 @@ def collected(faults: list[Fault]) -> Iterator[None]:
         yield
     except ConfigError as error:
         faults += [fault for fault in error.faults if fault not in faults]
+
+
+def near(word: str, allowed: Iterable[str]) -> str:
+    """The nearest allowed spelling whatever its case and dashes, or an empty string."""
+    folded = {_folded(name): name for name in reversed(list(allowed))}
+    found = difflib.get_close_matches(_folded(word), folded, 1, 0.6)
+    return folded[found[0]] if found else ""
+
+
+def _folded(name: str) -> str:
+    return name.casefold().replace("_", "-")
 
 
 class ResumeError(Exception):

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import zoo
 from zoo.launching.hosts import node_rank, read_hosts
+from zoo.recipe.compose.catalog import shipped
 
 PORT = 29500  # of the rendezvous of several machines, unless the command line names another
 
@@ -119,9 +119,7 @@ def quoted(argv: Sequence[str]) -> str:
 
 def launchers() -> Path:
     """The shipped launchers: `launchers` in a checkout, `_shipped/launchers` in a wheel."""
-    package = Path(zoo.__file__).resolve().parent
-    checkout = package.parent / "launchers"
-    return checkout if (checkout / "slurm.sh").is_file() else package / "_shipped" / "launchers"
+    return shipped("launchers", "slurm.sh")
 
 
 def on_cpu(environment: Mapping[str, str]) -> bool:

@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any, get_args
 
 from zoo.errors import ConfigError, Fault
-from zoo.recipe.checks.keys import key_faults
+from zoo.recipe.checks.keys import check_keys
 from zoo.recipe.checks.open_maps import map_faults
 from zoo.recipe.checks.rules import broken_rules
 from zoo.recipe.compose.catalog import catalogs, find_recipe, fragments
@@ -88,8 +88,8 @@ def _laid(path: str, changes: Sequence[str], tiny: bool) -> Laid:
     """A recipe whose keys are checked and whose rules are not."""
     composed = compose(path, changes, tiny)
     data, origin = composed.composition.data, composed.composition.origin
-    recipe, wrong = key_faults(data, origin)
-    return recipe, [*composed.faults, *map_faults(data, origin), *wrong]
+    checked = check_keys(data, origin)
+    return checked.recipe, [*composed.faults, *map_faults(data, origin), *checked.faults]
 
 
 def _mixed(base: Recipe, layout: Laid, optimizer: Laid, precision: str) -> Laid:

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from zoo.errors import ConfigError, Fault
-from zoo.recipe.checks.keys import RULED_BY_ANOTHER, UNKNOWN, key_faults, without_unknown
+from zoo.recipe.checks.keys import RULED_BY_ANOTHER, UNKNOWN, Checked, check_keys, without
 from zoo.recipe.checks.open_maps import map_faults
 from zoo.recipe.checks.rules import rule_faults
 from zoo.recipe.compose.merge import Composition
@@ -24,12 +23,13 @@ def load_recipe(path: str | Path, changes: Sequence[str] = (), tiny: bool = Fals
     composed = compose(path, changes, tiny)
     composition = composed.composition
     faults = list(composed.faults)
-    recipe, wrong = key_faults(composition.data, composition.origin)
+    checked = check_keys(composition.data, composition.origin)
+    recipe = checked.recipe
     maps = map_faults(composition.data, composition.origin)
     said = {fault.key for fault in maps}
-    found = maps + [fault for fault in wrong if fault.key not in said]
+    found = maps + [fault for fault in checked.faults if fault.key not in said]
     faults += [fault for fault in found if _section(fault) not in composed.broken]
-    faults += _broken_rules(composition, maps)
+    faults += _broken_rules(composition, checked, maps)
     if faults or recipe is None:
         raise ConfigError(faults)
     recipe._provenance = Provenance(
@@ -41,17 +41,11 @@ def load_recipe(path: str | Path, changes: Sequence[str] = (), tiny: bool = Fals
     return recipe
 
 
-def _broken_rules(composition: Composition, maps: list[Fault]) -> list[Fault]:
+def _broken_rules(composition: Composition, checked: Checked, maps: list[Fault]) -> list[Fault]:
     """The rules see a recipe without its unknown keys, and not the sections with wrong values."""
-    data = without_unknown(composition.data)
-    for fault in maps:
-        *above, last = split_key(fault.key)
-        place: Any = data
-        for name in above:
-            place = place.get(name) if isinstance(place, dict) else None
-        if isinstance(place, dict):
-            place.pop(last, None)
-    recipe, _ = key_faults(data, composition.origin)
+    recipe = checked.recipe
+    if bad := [*checked.unknown, *(split_key(fault.key) for fault in maps)]:
+        recipe = check_keys(without(composition.data, bad), composition.origin).recipe
     wrong = {_section(fault) for fault in maps if fault.found not in (UNKNOWN, RULED_BY_ANOTHER)}
     broken = rule_faults(recipe, composition.origin) if recipe else []
     return [fault for fault in broken if _section(fault) not in wrong]

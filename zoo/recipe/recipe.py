@@ -10,6 +10,7 @@ from zoo.recipe.spec.model import ModelSpec
 from zoo.recipe.spec.optimizer import OptimizerSpec
 from zoo.recipe.spec.parallel import ParallelSpec
 from zoo.recipe.spec.run import RunSpec
+from zoo.recipe.spec.sections import NULL_IS_A_VALUE
 from zoo.recipe.spec.task import TaskSpec
 from zoo.recipe.spec.words import Spec
 
@@ -54,7 +55,7 @@ def expanded(recipe: Recipe) -> dict[str, Any]:
 
 def _spoken(value: dict[str, Any], path: Key) -> dict[str, Any]:
     """Without the keys that are absent; null in `model.config` and `model.processor` is a value."""
-    open_map = path in (("model", "config"), ("model", "processor"))
+    open_map = path in NULL_IS_A_VALUE
     return {
         name: _spoken(part, (*path, name)) if isinstance(part, dict) and not open_map else part
         for name, part in value.items()

@@ -6,7 +6,8 @@ from typing import Any
 
 from zoo.recipe.checks.keys import recipe_schema
 from zoo.recipe.checks.nodes import resolve
-from zoo.recipe.compose.catalog import FOLDERS, fragments, shipped_catalog
+from zoo.recipe.compose.catalog import fragments, shipped_catalog
+from zoo.recipe.spec.sections import FOLDERS
 from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
 from zoo.recipe.vocabulary.parameters import Node
 from zoo.recipe.vocabulary.schedulers import SCHEDULERS

@@ -5,10 +5,8 @@ from typing import Any
 
 from zoo.errors import ConfigError
 from zoo.recipe.checks.keys import known_keys, unknown
-from zoo.recipe.provenance import split_key
+from zoo.recipe.provenance import Key, split_key
 from zoo.recipe.recipe import Recipe, expanded, origin_of
-
-Key = tuple[str, ...]
 
 
 def explained(recipe: Recipe, key: str) -> list[str]:

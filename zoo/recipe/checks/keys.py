@@ -1,38 +1,38 @@
 """Ring 1, first half: keys, types and ranges of the six sections, said as faults."""
 
+import copy
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 
-from zoo.errors import Fault
-from zoo.recipe.checks.nodes import choices, near, near_value, resolve, words
+from zoo.errors import Fault, near
+from zoo.recipe.checks.nodes import choices, near_value, resolve, words
 from zoo.recipe.compose.json_text import brief
+from zoo.recipe.provenance import Key
 from zoo.recipe.recipe import Recipe
+from zoo.recipe.spec.sections import FOLDERS, SECTIONS
+from zoo.recipe.spec.words import TOO_LARGE
 from zoo.recipe.vocabulary.foreign import RULED
 from zoo.recipe.vocabulary.parameters import Node
 
-Key = tuple[str, ...]
-
-
 Origin = Callable[[Key], str]
-
+"""Says which file or word wrote the value of a key."""
 
 UNKNOWN = "an unknown key"
-
-
 RULED_BY_ANOTHER = "a key that another one rules"
 
 
-A_SECTION = "an object, or the name of a fragment"
+@dataclass(frozen=True)
+class Checked:
+    """What the specs say of an object: a recipe, or every fault; `unknown` are keys of no spec."""
 
-
-SECTIONS = {
-    **dict.fromkeys(("task", "model", "data", "parallel", "optimizer"), A_SECTION),
-    "run": "an object",
-}
+    recipe: Recipe | None
+    faults: list[Fault] = field(default_factory=list)
+    unknown: list[Key] = field(default_factory=list)
 
 
 @functools.cache
@@ -52,17 +52,17 @@ def unknown(origin: str, key: Key, allowed: list[str]) -> Fault:
     return Fault(origin, ".".join(key), UNKNOWN, ", ".join(allowed) or "none", spelled)
 
 
-def key_faults(data: dict[str, Any], origin: Origin) -> tuple[Recipe | None, list[Fault]]:
+def check_keys(data: dict[str, Any], origin: Origin) -> Checked:
     """The recipe if its keys, types and ranges are right, else everything that is wrong."""
     try:
-        return Recipe.model_validate_json(json.dumps(data)), []
+        return Checked(Recipe.model_validate_json(json.dumps(data)))
     except ValidationError as error:
         found = error.errors(include_url=False)
     paths: dict[Key, list[dict[str, Any]]] = {}
     for one in found:
         entry = dict(one)
         if entry["type"] == "json_invalid":  # half a surrogate pair, which no JSON text can hold
-            return None, [Fault(origin(()), "JSON", "half a character", "UTF-8")]
+            return Checked(None, [Fault(origin(()), "JSON", "half a character", "UTF-8")])
         if entry["type"] == "default_factory_not_called":
             continue  # follows from a fault of the key that the default is taken from
         paths.setdefault(_path(data, entry), []).append(entry)
@@ -72,27 +72,29 @@ def key_faults(data: dict[str, Any], origin: Origin) -> tuple[Recipe | None, lis
         if not inside or several[0]["type"] == "missing":
             faults.append(_fault(data, path, several, origin))
     meant = {fault.nearest for fault in faults if fault.found == UNKNOWN}
-    return None, [
+    faults = [
         fault
         for fault in faults
         if fault.found != "nothing" or fault.key.rsplit(".", 1)[-1] not in meant
     ]
+    unknown_keys = [
+        path
+        for path, several in paths.items()
+        if any(entry["type"] == "extra_forbidden" for entry in several)
+    ]
+    return Checked(None, faults, unknown_keys)
 
 
-def without_unknown(data: dict[str, Any]) -> dict[str, Any]:
-    """A copy without the keys that no spec knows, so that the rules can look at the rest."""
-    copy: dict[str, Any] = json.loads(json.dumps(data))
-    try:
-        Recipe.model_validate_json(json.dumps(data))
-    except ValidationError as error:
-        for one in error.errors(include_url=False):
-            if one["type"] == "extra_forbidden":
-                *above, last = _path(data, dict(one))
-                place = copy
-                for name in above:
-                    place = place[name]
-                place.pop(last, None)
-    return copy
+def without(data: dict[str, Any], keys: Iterable[Key]) -> dict[str, Any]:
+    """A copy without some keys, so that the rules can look at the rest."""
+    rest = copy.deepcopy(data)
+    for *above, last in keys:
+        place: Any = rest
+        for name in above:
+            place = place.get(name) if isinstance(place, dict) else None
+        if isinstance(place, dict):
+            place.pop(last, None)
+    return rest
 
 
 def _path(data: Any, error: dict[str, Any]) -> Key:
@@ -125,7 +127,8 @@ def _fault(data: Any, path: Key, errors: list[dict[str, Any]], origin: Origin) -
         return unknown(origin(path), path, roles)
     allowed = words(node, names) if node else errors[0]["msg"]
     if len(path) == 1 and path[0] in SECTIONS:
-        allowed = SECTIONS[path[0]]
+        allowed = "an object, or the name of a fragment" if path[0] in FOLDERS else "an object"
+    allowed = next((one["msg"] for one in errors if one["type"] == TOO_LARGE), allowed)
     if kinds == {"value_error"}:
         allowed = str(errors[0]["ctx"]["error"])
     if kinds & {"missing", "union_tag_not_found"}:
@@ -181,7 +184,7 @@ def _object_node(node: Node, names: Node, data: Any) -> Node | None:
         word = node["discriminator"]["propertyName"]
         mapping = node["discriminator"]["mapping"]
         chosen = data.get(word) if isinstance(data, dict) else None
-        if chosen in mapping:
+        if isinstance(chosen, str) and chosen in mapping:
             return resolve({"$ref": mapping[chosen]}, names)
         # Without a valid discriminator only the discriminator itself can be spoken about.
         return {"properties": {word: {"enum": list(mapping)}}}

@@ -1,9 +1,9 @@
 """What a JSON Schema node allows: in words for a message, and as a test of a value."""
 
-import difflib
 import json
 from typing import Any
 
+from zoo.errors import near
 from zoo.recipe.vocabulary.parameters import Node
 
 TYPES: dict[str, tuple[type, ...]] = {
@@ -114,13 +114,6 @@ def choices(node: Node, names: Node | None = None) -> list[str]:
         return [str(one) for one in node["enum"]]
     parts = [*node.get("anyOf", []), *node.get("oneOf", [])]
     return [name for one in parts for name in choices(one, names)]
-
-
-def near(word: str, allowed: list[str]) -> str:
-    """The nearest allowed spelling, or an empty string."""
-    folded = {name.casefold().replace("_", "-"): name for name in reversed(allowed)}
-    found = difflib.get_close_matches(word.casefold().replace("_", "-"), folded, 1, 0.6)
-    return folded[found[0]] if found else ""
 
 
 def near_value(value: Any, node: Node, names: Node | None = None) -> str:

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from zoo.errors import Fault
-from zoo.recipe.checks.keys import RULED_BY_ANOTHER, UNKNOWN, Key, Origin, unknown
-from zoo.recipe.checks.nodes import fits, near, near_value, words
+from zoo.errors import Fault, near
+from zoo.recipe.checks.keys import RULED_BY_ANOTHER, UNKNOWN, Origin, unknown
+from zoo.recipe.checks.nodes import fits, near_value, words
 from zoo.recipe.compose.json_text import brief
+from zoo.recipe.provenance import Key
+from zoo.recipe.spec.sections import NULL_IS_A_VALUE
 from zoo.recipe.vocabulary.optimizers import ELSEWHERE, OPTIMIZERS, canonical
 from zoo.recipe.vocabulary.parameters import Node, Parameter
 from zoo.recipe.vocabulary.schedulers import REQUIRED, SCHEDULERS
@@ -33,7 +35,7 @@ def _object(value: Any) -> dict[str, Any]:
 
 def _missing_values(value: Any, path: Key, origin: Origin) -> list[Fault]:
     """`null` and DeepSpeed's "auto", which no key of a recipe takes."""
-    if path in (("model", "config"), ("model", "processor"), ("data", "labels"), ("description",)):
+    if path in (*NULL_IS_A_VALUE, ("data", "labels"), ("description",)):
         return []  # other people's vocabulary, where both may mean something
     if path[:3] == ("parallel", "zero", "zenflow"):
         return []
@@ -57,7 +59,7 @@ def _config_faults(model: dict[str, Any], origin: Origin) -> list[Fault]:
     path = ("model", "config")
     types = table("model")["types"]
     kind = config.get("model_type")
-    if model.get("trust_remote_code") is True:
+    if model.get("trust_remote_code") is True and isinstance(kind, str | None):
         return []
     if kind is None:
         if config and "name" not in model:
@@ -66,10 +68,7 @@ def _config_faults(model: dict[str, Any], origin: Origin) -> list[Fault]:
         everything = {key for one in types.values() for key in one["keys"]}
         return _config_keys(config, sorted(everything), {}, path, origin)
     if not isinstance(kind, str) or kind not in types:
-        spelled = near(kind, list(types)) if isinstance(kind, str) else ""
-        key = (*path, "model_type")
-        allowed = "a model_type of transformers with text, image or CTC heads"
-        return [Fault(origin(key), ".".join(key), brief(kind), allowed, spelled)]
+        return [_unknown_kind(origin, (*path, "model_type"), kind)]
     rest = {name: value for name, value in config.items() if name != "model_type"}
     return _config_keys(rest, types[kind]["keys"], types[kind].get("nested", {}), path, origin)
 
@@ -84,11 +83,19 @@ def _config_keys(
     for key, kind in nested.items():
         inner = _object(config.get(key))
         inner_kind = inner.get("model_type", kind)
-        entry = table("model")["types"].get(inner_kind)
+        entry = table("model")["types"].get(str(inner_kind))
+        if not isinstance(inner_kind, str | None):
+            faults.append(_unknown_kind(origin, (*path, key, "model_type"), inner_kind))
         if entry is not None:
             known = [*entry["keys"], "model_type"]
             faults += _config_keys(inner, known, entry.get("nested", {}), (*path, key), origin)
     return faults
+
+
+def _unknown_kind(origin: Origin, key: Key, kind: Any) -> Fault:
+    spelled = near(kind, table("model")["types"]) if isinstance(kind, str) else ""
+    allowed = "a model_type of transformers with text, image or CTC heads"
+    return Fault(origin(key), ".".join(key), brief(kind), allowed, spelled)
 
 
 def _unknown_config(origin: Origin, key: Key, allowed: list[str]) -> Fault:
@@ -125,16 +132,10 @@ def _node_faults(
             faults.append(unknown(origin(key), key, list(nodes)))
         elif "properties" in node and isinstance(value, dict):
             faults += _node_faults(value, node["properties"], key, origin)
-        elif value is not None and value != "auto" and not fits(node, _whole(node, value)):
+        elif value is not None and value != "auto" and not fits(node, value):
             spelled = near_value(value, node)
             faults.append(Fault(origin(key), ".".join(key), brief(value), words(node), spelled))
     return faults
-
-
-def _whole(node: Node, value: Any) -> Any:
-    # DeepSpeed's files write bucket sizes as 5e8, and DeepSpeed takes that for an integer.
-    is_count = node.get("type") == "integer" and isinstance(value, float)
-    return int(value) if is_count and value.is_integer() else value
 
 
 def _optimizer_faults(optimizer: dict[str, Any], origin: Origin) -> list[Fault]:

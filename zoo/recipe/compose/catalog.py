@@ -1,26 +1,33 @@
 """Where recipes and fragments lie: the catalog is the disk, found without any list kept by hand."""
 
-import difflib
+from contextlib import suppress
 from pathlib import Path
 
 import zoo
-from zoo.errors import ConfigError, Fault
+from zoo.errors import ConfigError, Fault, near
+from zoo.recipe.spec.sections import FOLDERS
 
-FOLDERS = ("task", "model", "data", "parallel", "optimizer")
+
+def shipped(folder: str, holds: str) -> Path:
+    """A folder that travels with the package: beside it in a checkout, in `_shipped` in a wheel.
+
+    `holds` is what lies in it, by which a checkout is known.
+    """
+    package = Path(zoo.__file__).resolve().parent
+    checkout = package.parent / folder
+    return checkout if (checkout / holds).exists() else package / "_shipped" / folder
 
 
 def shipped_catalog() -> Path:
-    """The catalog that travels with the package: `configs` in a checkout, `_shipped` in a wheel."""
-    package = Path(zoo.__file__).resolve().parent
-    checkout = package.parent / "configs"
-    return checkout if (checkout / "recipes").is_dir() else package / "_shipped" / "configs"
+    """The catalog that travels with the package."""
+    return shipped("configs", "recipes")
 
 
 def catalogs(folder: Path) -> tuple[Path, ...]:
     """The nearest catalog at or above `folder`, then the shipped one."""
-    shipped = shipped_catalog()
+    last = shipped_catalog()
     own = next((place for place in (folder, *folder.parents) if _holds_fragments(place)), None)
-    return (shipped,) if own is None or own == shipped else (own, shipped)
+    return (last,) if own is None or own == last else (own, last)
 
 
 def _holds_fragments(place: Path) -> bool:
@@ -30,7 +37,7 @@ def _holds_fragments(place: Path) -> bool:
 def fragment(section: str, name: str, roots: tuple[Path, ...]) -> Path | None:
     """The file of a fragment, or None."""
     files = (root / section / f"{name}.json" for root in roots)
-    return next((file for file in files if file.is_file()), None)
+    return next((file for file in files if _is_file(file)), None)
 
 
 def fragments(section: str, roots: tuple[Path, ...]) -> list[str]:
@@ -48,20 +55,38 @@ def find_recipe(word: str) -> Path:
 
     Raises ConfigError with the nearest name when there is none.
     """
-    path = Path(word).expanduser()
-    if path.is_file():
-        return path.absolute()
-    if path.is_dir() and (path / "recipe.json").is_file():
-        return (path / "recipe.json").absolute()
+    path = Path(word)
+    with suppress(RuntimeError):  # nobody is called so, and `~nobody` is a name like any other
+        path = path.expanduser()
+    for file in (path, path / "recipe.json"):
+        if _is_file(file):
+            return file.absolute()
     known = {file.stem: file for file in recipes()}
     if path.name == word and word in known:
         return known[word]
-    near = difflib.get_close_matches(path.stem, known, 1)
     allowed = "a recipe's file, or the name of a recipe that `zoo list` shows"
-    raise ConfigError([Fault(word, "RECIPE", "no such file", allowed, near[0] if near else "")])
+    raise ConfigError([Fault(word, "RECIPE", "no such file", allowed, near(path.stem, known))])
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that is too long for any is not one."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def working_directory() -> Path:
+    """Where relative paths of the command line start; ConfigError if it has been deleted."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        found, allowed = "a folder that was deleted", "a folder that exists"
+        raise ConfigError([Fault("environment", "working directory", found, allowed)]) from None
 
 
 def shown(path: Path) -> str:
     """A path as a message says it: from the working directory if it lies below."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+    with suppress(ConfigError, ValueError):
+        return str(path.relative_to(working_directory()))
+    return str(path)

@@ -1,19 +1,19 @@
 """A section as files and words write it: a fragment's name, or an object with a base."""
 
-import difflib
 import os
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import ConfigError, Fault
-from zoo.recipe.compose.catalog import FOLDERS, fragment, fragments, shown
+from zoo.errors import ConfigError, Fault, near
+from zoo.recipe.compose.catalog import fragment, fragments, shown
 from zoo.recipe.compose.json_text import brief, read_object
 from zoo.recipe.compose.merge import Composition
+from zoo.recipe.spec.sections import FOLDERS
 
 FOLDER_KEYS = {"data": ("folder", "cache"), "run": ("folder",)}
-
-
+"""Keys that are paths whatever they look like."""
 NAME_KEYS = {"model": ("name", "weights", "tokenizer")}
+"""Keys that are paths if they look like one: `.`, `/` or `~` first."""
 
 
 def lay_section(
@@ -49,8 +49,8 @@ def _fragment(
     file = fragment(section, name, roots) if isinstance(name, str) else None
     if file is None:
         allowed = f"an object, or a fragment: {', '.join(names) or 'there is none'}"
-        near = difflib.get_close_matches(name, names, 1) if isinstance(name, str) else []
-        raise ConfigError([Fault(origin, key, brief(name), allowed, near[0] if near else "")])
+        spelled = near(name, names) if isinstance(name, str) else ""
+        raise ConfigError([Fault(origin, key, brief(name), allowed, spelled)])
     content = read_object(file)
     if "base" in content:
         found = brief(content["base"])
@@ -60,7 +60,10 @@ def _fragment(
 
 
 def absolute(section: str, value: Any, folder: Path) -> Any:
-    """A section with its relative paths made absolute, starting from `folder`."""
+    """A section with its relative paths made absolute, starting from `folder`.
+
+    `~nobody` stays as it is, for the checks to refuse.
+    """
     if not isinstance(value, dict):
         return value
     done = dict(value)
@@ -76,6 +79,9 @@ def absolute(section: str, value: Any, folder: Path) -> Any:
 
 
 def _path(text: str, folder: Path) -> str:
-    home = Path(text).expanduser() if text == "~" or text.startswith("~/") else Path(text)
+    try:
+        home = Path(text).expanduser()
+    except RuntimeError:
+        return text
     # Not Path.resolve: a symbolic link that the user wrote stays as written.
     return os.path.normpath(folder / home)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,13 +15,17 @@ def parse(text: str, file: str) -> Any:
     doubled: list[str] = []
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        doubled.extend(sorted({name for name in names if names.count(name) > 1}))
+        times = Counter(name for name, _ in pairs)
+        doubled.extend(sorted(name for name, count in times.items() if count > 1))
         return dict(pairs)
 
     try:
         value = json.loads(
-            text, object_pairs_hook=once, parse_constant=_not_finite, parse_float=_finite
+            text,
+            object_pairs_hook=once,
+            parse_constant=_not_finite,
+            parse_float=_finite,
+            parse_int=_whole,
         )
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"
@@ -66,6 +71,16 @@ def _not_finite(text: str) -> NoReturn:
 
 def _finite(text: str) -> float:
     return float(text) if math.isfinite(float(text)) else _not_finite(text)
+
+
+def _whole(text: str) -> int:
+    """A whole number, which arithmetic with floats must be able to take."""
+    number = int(text)
+    try:
+        float(number)
+    except OverflowError:
+        _not_finite(brief(number))
+    return number
 
 
 def _deeper(value: Any, levels: int) -> bool:

@@ -5,16 +5,7 @@ from typing import Any
 
 from zoo.recipe.compose.json_text import brief
 from zoo.recipe.provenance import Drop, Key
-
-# Changing the discriminator (second) of the object at the first drops these keys; None: all others.
-RESTARTS: dict[Key, tuple[str, str | None]] = {
-    ("task",): ("kind", None),
-    ("parallel", "compression"): ("kind", None),
-    ("data",): ("source", None),
-    ("model", "config"): ("model_type", None),
-    ("optimizer",): ("type", "params"),
-    ("optimizer", "scheduler"): ("type", "params"),
-}
+from zoo.recipe.spec.sections import DISCRIMINATORS
 
 
 class Composition:
@@ -84,7 +75,7 @@ class Composition:
             for here, there in (("steps", "epochs"), ("epochs", "steps")):
                 if here in new and there not in new:
                     self.drop((*path, there), f"run.{here} was set by {origin}")
-        word, only = RESTARTS.get(path, ("", None))
+        word, only = DISCRIMINATORS.get(path, ("", None))
         if word not in new or word not in old or _same(old[word], new[word]):
             return
         if len(path) == 1 and only is None:

@@ -24,7 +24,7 @@ def lay_tiny_model(composition: Composition, roots: tuple[Path, ...]) -> None:
     if not isinstance(tiny, dict):
         found = "a model without `tiny`" if tiny is None else brief(tiny)
         files = {name: fragment("model", name, roots) for name in fragments("model", roots)}
-        twins = [name for name, file in files.items() if file and '"tiny"' in file.read_text()]
+        twins = [name for name, file in files.items() if file and b'"tiny"' in file.read_bytes()]
         named = ", ".join(twins) or "there is none"
         allowed = f"with --tiny, a model fragment that has a `tiny` object: {named}"
         raise ConfigError([Fault(composition.origin(("model",)), "model.tiny", found, allowed)])
@@ -56,7 +56,8 @@ def lay_tiny_kind(composition: Composition, roots: tuple[Path, ...]) -> None:
 
 def _keep_optimizer(composition: Composition, chosen: str, params: dict[str, Any]) -> None:
     """The optimizer that the recipe is about, with a twin's own rates."""
-    own = composition.get(("optimizer", "params")) or {}
+    own = composition.get(("optimizer", "params"))
+    own = own if isinstance(own, dict) else {}
     rates = {name: own[name] for name in RATES if name in own}
     kept = {name: value for name, value in params.items() if name not in RATES}
     freezes = {name: BEGIN for name, one in OPTIMIZERS[chosen].items() if one.node is STEPS}

@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ConfigError, Fault, collected
-from zoo.recipe.compose.catalog import FOLDERS, catalogs, find_recipe, shown
+from zoo.recipe.compose.catalog import catalogs, find_recipe, shown, working_directory
 from zoo.recipe.compose.fragments import absolute, lay_section
 from zoo.recipe.compose.json_text import brief, parse, read_object
 from zoo.recipe.compose.merge import Composition
 from zoo.recipe.compose.twin import lay_tiny_kind, lay_tiny_model
 from zoo.recipe.provenance import split_key
+from zoo.recipe.spec.sections import SECTIONS
 from zoo.recipe.vocabulary.optimizers import canonical
-
-SECTIONS = (*FOLDERS, "run")
-
+from zoo.recipe.vocabulary.parameters import Node
+from zoo.recipe.vocabulary.tables import table
 
 WORD = "section.key=value"
+MOST_NAMES = 20
+"""In a key; values are cut off at as many levels (see `json_text.parse`)."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,11 @@ def _lay_word(composition: Composition, word: str, roots: tuple[Path, ...], tiny
     origin = f"command line: {word}"
     if not equals or not all(names):
         raise ConfigError([Fault("command line", "change", brief(word), WORD)])
+    if len(names) > MOST_NAMES:
+        allowed = f"{WORD}, with at most {MOST_NAMES} names in the key"
+        raise ConfigError([Fault("command line", "change", brief(word), allowed)])
     value = _word_value(text, origin)
-    section, here = names[0], Path.cwd()
+    section, here = names[0], working_directory()
     if len(names) == 1 and section in SECTIONS:
         composition.remove((section,))
         composition.fragments.pop(section, None)
@@ -110,4 +115,16 @@ def _settle(data: dict[str, Any]) -> None:
         if optimizer.get("scheduler") is False:
             del optimizer["scheduler"]
     if isinstance(parallel, dict) and isinstance(parallel.get("zero"), dict):
-        parallel["zero"] = {"stage": 0, **parallel["zero"]}
+        parallel["zero"] = {"stage": 0, **_whole_counts(parallel["zero"], table("zero"))}
+
+
+def _whole_counts(values: dict[str, Any], nodes: dict[str, Node]) -> dict[str, Any]:
+    """DeepSpeed's files write counts as 5e8: where its table has integers, so has the recipe."""
+    found = dict(values)
+    for name, value in values.items():
+        node = nodes.get(name, {})
+        if isinstance(value, dict):
+            found[name] = _whole_counts(value, node.get("properties", {}))
+        elif isinstance(value, float) and value.is_integer() and node.get("type") != "number":
+            found[name] = int(value)
+    return found

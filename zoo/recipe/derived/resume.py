@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from zoo.recipe.provenance import Key
 from zoo.recipe.vocabulary.parameters import STEPS
 from zoo.recipe.vocabulary.schedulers import NEEDS_TOTAL, SCHEDULERS
-
-Key = tuple[str, ...]
 
 # "=" must be equal, "!" is taken and reported, "~" is free. A key speaks for all below it that
 # are not named themselves.

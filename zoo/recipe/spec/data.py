@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from zoo.recipe.spec.words import Count, NotNegative, Positive, Share, Spec, Text
+from zoo.recipe.spec.words import Count, Folder, NotNegative, Positive, Share, Spec, Text
 
 Role = Literal[
     "text",
@@ -41,7 +41,7 @@ class _Data(Spec):
     """How many examples (or which share) may be unreadable before the run ends."""
     workers: NotNegative = 2
     """Loader processes per rank; 0 loads in the training process."""
-    cache: Text | None = None
+    cache: Folder | None = None
     """Where prepared data is kept; absent: `$ZOO_CACHE` or the user's cache folder."""
 
 
@@ -63,7 +63,7 @@ class FilesData(_Data):
 
     source: Literal["files"]
     """Where rows come from: decides the other keys of this section."""
-    folder: Text
+    folder: Folder
     """The folder; relative to the file that says so."""
     format: (
         Literal["text", "json", "jsonl", "csv", "parquet", "class-folders", "metadata"] | None

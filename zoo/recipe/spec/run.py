@@ -1,10 +1,10 @@
 """The section `run`: how long, how much at once, which precision, when to look, where to write."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from zoo.recipe.spec.words import NotNegative, Positive, Rhythm, Spec, Text
+from zoo.recipe.spec.words import Folder, Passes, Positive, Rhythm, Seed, Spec, Text
 
 
 class RunSpec(Spec):
@@ -12,7 +12,7 @@ class RunSpec(Spec):
 
     steps: Positive | None = None
     """Optimizer steps; either this or `epochs`."""
-    epochs: Annotated[float, Field(gt=0)] | None = None
+    epochs: Passes | None = None
     """Passes over the train split; becomes steps when the data is open."""
     batch: Positive
     """Examples per optimizer step, all ranks together."""
@@ -22,9 +22,9 @@ class RunSpec(Spec):
     """The same in evaluation; `micro_batch` if absent."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Of weights and activations in the model; the optimizer's masters are fp32."""
-    seed: NotNegative = 0
+    seed: Seed = 0
     """Initial weights, order, masking, dropout and augmentation derive from it."""
-    folder: Text | None = None
+    folder: Folder | None = None
     """Where the run writes; absent: `runs/<recipe>` in the working directory."""
     log_every: Positive = 10
     """Steps between two rows of metrics.jsonl."""

@@ -1,8 +1,10 @@
 """The words that several sections of a recipe share: shares, ranges, counts, rhythms."""
 
+import os
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 
 class Spec(BaseModel):
@@ -29,10 +31,45 @@ def _positive(value: tuple[float, float]) -> tuple[float, float]:
     return value
 
 
+TOO_LARGE = "too_large"
+"""The type of pydantic's error for a number beyond the bounds below."""
+MOST = 2**53
+"""The largest count: beyond it floats, and so shares and epochs, no longer tell steps apart."""
+MOST_SEED = 2**63 - 1
+
+
+def _count(value: int) -> int:
+    if value > MOST:
+        raise PydanticCustomError(TOO_LARGE, f"a whole number of at most {MOST}")
+    return value
+
+
+def _seed(value: int) -> int:
+    if value > MOST_SEED:
+        raise PydanticCustomError(TOO_LARGE, f"a whole number of at most {MOST_SEED}")
+    return value
+
+
+def _passes(value: float) -> float:
+    if value > MOST:
+        raise PydanticCustomError(TOO_LARGE, f"a number of at most {MOST}")
+    return value
+
+
+def _path(value: str) -> str:
+    if value.startswith("~"):
+        raise ValueError("a path; ~ is followed by / or the name of a user of this machine")
+    if "\0" in value or any(len(os.fsencode(part)) > 255 for part in value.split("/")):
+        raise ValueError("a path: no NUL, and at most 255 bytes between two slashes")
+    return value
+
+
 Share = Annotated[float, Field(gt=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(ge=1)]
-NotNegative = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1), AfterValidator(_count)]
+NotNegative = Annotated[int, Field(ge=0), AfterValidator(_count)]
+Seed = Annotated[int, Field(ge=0), AfterValidator(_seed)]
+Passes = Annotated[float, Field(gt=0), AfterValidator(_passes)]
 Amount = Annotated[float, Field(ge=0)]
 Count = NotNegative | Share
 Rhythm = NotNegative | Literal["epoch"]
@@ -40,3 +77,4 @@ Range = Annotated[tuple[float, float], AfterValidator(_rising)]
 PositiveRange = Annotated[Range, AfterValidator(_positive)]
 Off = Literal[False]
 Text = Annotated[str, Field(min_length=1)]
+Folder = Annotated[Text, AfterValidator(_path)]
