@@ -24,13 +24,23 @@ class Place:
         faults = [
             Fault("environment", name, value, "a whole number")
             for name, value in zip(names, values, strict=True)
-            if value is not None and not value.isdigit()
+            if value is not None and whole_number(value) is None
         ]
         if faults:
             raise ConfigError(faults)
-        rank, world, local_rank, local_world = (int(value) if value else None for value in values)
-        world = world or 1
+        rank, world, local_rank, local_world = (
+            whole_number(value) if value is not None else None for value in values
+        )
+        world = 1 if world is None else world
+        if (rank or 0) >= world:
+            found, allowed = f"{rank or 0} of {world} processes", "a rank below WORLD_SIZE"
+            raise ConfigError([Fault("environment", "RANK", found, allowed)])
         return cls(rank or 0, world, local_rank or 0, local_world or world)
+
+
+def whole_number(text: str) -> int | None:
+    """The number that digits say, as launchers write ranks and counts; None for another text."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 @dataclass(frozen=True)

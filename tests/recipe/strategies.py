@@ -32,7 +32,10 @@ SHAPES: tuple[Any, ...] = (
     *({"kind": {"a": 1}}, {"model_type": ["x"]}, {"source": []}, {"stage": 2.0}, {"a": {"b": {}}}),
     *(None, True, False),
 )
-UNKNOWN = ("", "x", "base", "tiny", "$schema", "learning_rate", "a.b", "\u00e9", "\x00", "n" * 300)
+UNKNOWN = (
+    *("", "x", "base", "tiny", "$schema", "learning_rate", "a.b", "\u00e9", "\x00", "n" * 300),
+    *("[key]", "kind", "type", "hub", "int4", "str", "causal-lm", "literal[False]", "\ud800"),
+)
 ANYTHING = st.recursive(
     st.none()
     | st.booleans()

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.errors import Fault
+from zoo.layout import whole_number
 
 LAUNCHERS = ("accelerate", "deepspeed", "torchrun", "slurm")
-_LINE = re.compile(r"(\S+)\s+slots=(\d+)\s*(#.*)?")
+_LINE = re.compile(r"(\S+)\s+slots=([0-9]{1,9})\s*(#.*)?")
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ def read_hosts(hostfile: str) -> tuple[list[Host], list[Fault]]:
     """The machines of a hostfile (lines `name slots=8`, `#` comments), and its faults."""
     try:
         lines = Path(hostfile).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or NUL in the name
         return [], [Fault(hostfile, "--hostfile", _reason(error), "a file of lines `host slots=8`")]
     hosts: list[Host] = []
     faults: list[Fault] = []
@@ -46,9 +47,9 @@ def read_hosts(hostfile: str) -> tuple[list[Host], list[Fault]]:
 
 def node_rank(hosts: Sequence[Host], environment: Mapping[str, str]) -> int | None:
     """Which machine this is: NODE_RANK, else the place of its name in the hostfile, else None."""
-    said = environment.get("NODE_RANK", "")
-    if said.isdigit():
-        return int(said)
+    said = whole_number(environment.get("NODE_RANK", ""))
+    if said is not None:
+        return said
     own = socket.gethostname()
     names = {own, own.split(".")[0], *_addresses(own)}
     return next((rank for rank, host in enumerate(hosts) if host.name in names), None)

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from zoo.errors import Fault, near
-from zoo.recipe.checks.nodes import choices, near_value, resolve, words
+from zoo.recipe.checks.nodes import choices, near_value, resolve, words_for
 from zoo.recipe.compose.json_text import brief
 from zoo.recipe.provenance import Key
 from zoo.recipe.recipe import Recipe
@@ -24,6 +24,8 @@ Origin = Callable[[Key], str]
 
 UNKNOWN = "an unknown key"
 RULED_BY_ANOTHER = "a key that another one rules"
+NOTHING = {"missing", "union_tag_not_found"}
+"""The types of pydantic's errors for a key that is required and absent."""
 
 
 @dataclass(frozen=True)
@@ -122,18 +124,20 @@ def _fault(data: Any, path: Key, errors: list[dict[str, Any]], origin: Origin) -
         return unknown(origin(path), path, known_keys(data, path[:-1]))
     node = schema_at(data, path)
     names = recipe_schema()["$defs"]
-    if any("[key]" in error["loc"] for error in errors):
+    if any(error["loc"][-1] == "[key]" and "ctx" in error for error in errors):
         roles = choices(node or {}, names) or _roles(errors)
         return unknown(origin(path), path, roles)
-    allowed = words(node, names) if node else errors[0]["msg"]
+    value = None if kinds & NOTHING else _value(data, path)
+    allowed = words_for(value, node, names) if node else errors[0]["msg"]
     if len(path) == 1 and path[0] in SECTIONS:
         allowed = "an object, or the name of a fragment" if path[0] in FOLDERS else "an object"
-    allowed = next((one["msg"] for one in errors if one["type"] == TOO_LARGE), allowed)
     if kinds == {"value_error"}:
         allowed = str(errors[0]["ctx"]["error"])
-    if kinds & {"missing", "union_tag_not_found"}:
+    if kinds & NOTHING:
         return Fault(origin(path), key, "nothing", f"{allowed} (required)")
-    value = _value(data, path)
+    if TOO_LARGE in kinds:
+        allowed = next(error["msg"] for error in errors if error["type"] == TOO_LARGE)
+        return Fault(origin(path), key, brief(value), allowed)
     return Fault(origin(path), key, brief(value), allowed, near_value(value, node or {}, names))
 
 

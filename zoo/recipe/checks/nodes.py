@@ -1,6 +1,7 @@
 """What a JSON Schema node allows: in words for a message, and as a test of a value."""
 
 import json
+import sys
 from typing import Any
 
 from zoo.errors import near
@@ -14,6 +15,8 @@ TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),
 }
+MOST = sys.float_info.max
+"""What no number may exceed: whole numbers beyond it cannot be multiplied with a share."""
 NAMES = {
     "boolean": "true or false",
     "integer": "a whole number",
@@ -49,7 +52,8 @@ def fits(node: Node, value: Any) -> bool:
 
 def _within(node: Node, value: float) -> bool:
     return (
-        value >= node.get("minimum", value)
+        -MOST <= value <= MOST
+        and value >= node.get("minimum", value)
         and value <= node.get("maximum", value)
         and ("exclusiveMinimum" not in node or value > node["exclusiveMinimum"])
         and ("exclusiveMaximum" not in node or value < node["exclusiveMaximum"])
@@ -75,6 +79,12 @@ def words(node: Node, names: Node | None = None) -> str:
     if kind == "object" and "properties" in node:
         return f"an object of {', '.join(node['properties'])}"
     return NAMES.get(kind, "a value")
+
+
+def words_for(value: Any, node: Node, names: Node | None = None) -> str:
+    """The same for a value that does not fit: a bound of all numbers is said to who breaks it."""
+    beyond = isinstance(value, int) and not -MOST <= value <= MOST
+    return f"{words(node, names)}, and within {MOST:g}" if beyond else words(node, names)
 
 
 def _bounds(node: Node) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from zoo.errors import Fault, near
 from zoo.recipe.checks.keys import RULED_BY_ANOTHER, UNKNOWN, Origin, unknown
-from zoo.recipe.checks.nodes import fits, near_value, words
+from zoo.recipe.checks.nodes import fits, near_value, words, words_for
 from zoo.recipe.compose.json_text import brief
 from zoo.recipe.provenance import Key
 from zoo.recipe.spec.sections import NULL_IS_A_VALUE
@@ -134,7 +134,8 @@ def _node_faults(
             faults += _node_faults(value, node["properties"], key, origin)
         elif value is not None and value != "auto" and not fits(node, value):
             spelled = near_value(value, node)
-            faults.append(Fault(origin(key), ".".join(key), brief(value), words(node), spelled))
+            allowed = words_for(value, node)
+            faults.append(Fault(origin(key), ".".join(key), brief(value), allowed, spelled))
     return faults
 
 

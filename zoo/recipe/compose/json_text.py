@@ -21,11 +21,7 @@ def parse(text: str, file: str) -> Any:
 
     try:
         value = json.loads(
-            text,
-            object_pairs_hook=once,
-            parse_constant=_not_finite,
-            parse_float=_finite,
-            parse_int=_whole,
+            text, object_pairs_hook=once, parse_constant=_not_finite, parse_float=_finite
         )
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"
@@ -71,16 +67,6 @@ def _not_finite(text: str) -> NoReturn:
 
 def _finite(text: str) -> float:
     return float(text) if math.isfinite(float(text)) else _not_finite(text)
-
-
-def _whole(text: str) -> int:
-    """A whole number, which arithmetic with floats must be able to take."""
-    number = int(text)
-    try:
-        float(number)
-    except OverflowError:
-        _not_finite(brief(number))
-    return number
 
 
 def _deeper(value: Any, levels: int) -> bool:

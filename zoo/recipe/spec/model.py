@@ -1,10 +1,10 @@
 """The section `model`: what the exported Hugging Face folder holds, and which of it is trained."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from zoo.recipe.spec.words import Positive, Spec, Text
+from zoo.recipe.spec.words import Folder, Positive, Spec, Text, TwoOrMore
 
 
 class TrainedTokenizer(Spec):
@@ -12,7 +12,7 @@ class TrainedTokenizer(Spec):
 
     train: Literal["bpe", "wordpiece", "unigram"]
     """Which algorithm."""
-    vocab_size: Annotated[int, Field(ge=2)]
+    vocab_size: TwoOrMore
     """Size of the vocabulary, special tokens included."""
     lowercase: bool = False
     """Lower-case the text first."""
@@ -21,13 +21,13 @@ class TrainedTokenizer(Spec):
 class ModelSpec(Spec):
     """What the exported Hugging Face folder holds, and which of it is trained."""
 
-    name: Text | None = None
+    name: Folder | None = None
     """Hub id or folder (starts with `.`, `/` or `~`): config, weights, tokenizer, processor."""
     revision: Text | None = None
     """Commit, tag or branch of `name`."""
     config: dict[str, Any] = Field(default_factory=dict)
     """Without `name` the architecture, `model_type` first; with `name` changes to its config."""
-    weights: Text | None = None
+    weights: Folder | None = None
     """`random`, hub id, Hugging Face folder or run folder; absent: `name`'s, else random."""
     tokenizer: Text | TrainedTokenizer | None = None
     """`bytes`, `characters`, a name, or one to train; absent: `name`'s."""

@@ -15,9 +15,9 @@ from zoo.recipe.spec.words import (
     Range,
     Share,
     Spec,
+    TwoOrMore,
 )
 
-Length = Annotated[int, Field(ge=2)]
 Smoothing = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -26,7 +26,7 @@ class CausalLMSpec(Spec):
 
     kind: Literal["causal-lm"]
     """Which task: decides the other keys of this section."""
-    sequence_length: Length
+    sequence_length: TwoOrMore
     """Tokens in a block."""
     loss_on: Literal["completions", "all"] = "completions"
     """Which tokens are targets; with a plain `text` column both are the same."""
@@ -37,7 +37,7 @@ class MaskedLMSpec(Spec):
 
     kind: Literal["masked-lm"]
     """Which task: decides the other keys of this section."""
-    sequence_length: Length
+    sequence_length: TwoOrMore
     """Tokens in a block."""
     mask_probability: Share = 0.15
     """Share of the tokens that are targets: 80 % hidden, 10 % replaced, 10 % left as they are."""
@@ -50,7 +50,7 @@ class SequenceClassificationSpec(Spec):
 
     kind: Literal["sequence-classification"]
     """Which task: decides the other keys of this section."""
-    sequence_length: Length
+    sequence_length: TwoOrMore
     """Longer examples are truncated to this many tokens."""
     mask_probability: Smoothing = 0.0
     """Share of the tokens hidden in training, as regularisation."""

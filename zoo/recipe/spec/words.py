@@ -1,6 +1,5 @@
 """The words that several sections of a recipe share: shares, ranges, counts, rhythms."""
 
-import os
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -59,7 +58,7 @@ def _passes(value: float) -> float:
 def _path(value: str) -> str:
     if value.startswith("~"):
         raise ValueError("a path; ~ is followed by / or the name of a user of this machine")
-    if "\0" in value or any(len(os.fsencode(part)) > 255 for part in value.split("/")):
+    if "\0" in value or any(len(part.encode()) > 255 for part in value.split("/")):
         raise ValueError("a path: no NUL, and at most 255 bytes between two slashes")
     return value
 
@@ -67,6 +66,7 @@ def _path(value: str) -> str:
 Share = Annotated[float, Field(gt=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1), AfterValidator(_count)]
+TwoOrMore = Annotated[int, Field(ge=2), AfterValidator(_count)]
 NotNegative = Annotated[int, Field(ge=0), AfterValidator(_count)]
 Seed = Annotated[int, Field(ge=0), AfterValidator(_seed)]
 Passes = Annotated[float, Field(gt=0), AfterValidator(_passes)]
