@@ -1,0 +1,105 @@
+"""The kinds of task: one entry each, with all that others ask about it."""
+
+from dataclasses import dataclass
+
+from zoo.recipe.spec.task import (
+    CausalLMSpec,
+    CTCSpec,
+    ImageClassificationSpec,
+    MaskedLMSpec,
+    SequenceClassificationSpec,
+    TaskSpec,
+)
+from zoo.recipe.vocabulary.scores import SCORES
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of task, as everything but its own file knows it."""
+
+    spec: type[TaskSpec]
+    """Its keys beside `kind`."""
+    task: str
+    """`module:name` of the class in tasks/ that learns and scores."""
+    head: str
+    """The class of transformers that builds its model."""
+    roles: tuple[tuple[str, ...], ...]
+    """What its rows must hold: any of these; the first that is there whole is read."""
+    built_in: tuple[str, ...]
+    """The built-in data that it can learn from."""
+    scores: tuple[str, ...]
+    """What it is scored by; the first is the headline that tells the best checkpoint."""
+    unit: str = "targets"
+    """What a target is called."""
+    classes: bool = False
+    """Its labels name classes, which become ids."""
+    tokenizer: bool = True
+    """Needs a tokenizer."""
+    one_length: bool = False
+    """All its examples have one length."""
+    labels_enter: bool = False
+    """Its model takes the labels and computes a loss inside: not in a pipeline."""
+    generates: bool = False
+    """Its evaluation generates with the whole model: not in a pipeline."""
+
+    @property
+    def headline(self) -> str:
+        """The score that tells the best checkpoint."""
+        return self.scores[0]
+
+    @property
+    def maximize(self) -> bool:
+        """Whether a larger headline is better."""
+        return SCORES[self.headline].larger_is_better
+
+
+KINDS: dict[str, Kind] = {
+    "causal-lm": Kind(
+        spec=CausalLMSpec,
+        task="zoo.tasks.causal_lm:CausalLM",
+        head="AutoModelForCausalLM",
+        roles=(("text",), ("prompt", "completion"), ("messages",)),
+        built_in=("stdlib-text",),
+        scores=("perplexity", "loss", "bits_per_byte"),
+        unit="tokens",
+    ),
+    "masked-lm": Kind(
+        spec=MaskedLMSpec,
+        task="zoo.tasks.masked_lm:MaskedLM",
+        head="AutoModelForMaskedLM",
+        roles=(("text",),),
+        built_in=("stdlib-text",),
+        scores=("perplexity", "loss", "accuracy", "bits_per_token"),
+        unit="tokens",
+        one_length=True,
+    ),
+    "sequence-classification": Kind(
+        spec=SequenceClassificationSpec,
+        task="zoo.tasks.sequence_classification:SequenceClassification",
+        head="AutoModelForSequenceClassification",
+        roles=(("text", "text_pair", "label"), ("text", "label")),
+        built_in=("stdlib-keywords",),
+        scores=("accuracy", "loss", "macro_f1", "matthews"),
+        classes=True,
+    ),
+    "image-classification": Kind(
+        spec=ImageClassificationSpec,
+        task="zoo.tasks.image_classification:ImageClassification",
+        head="AutoModelForImageClassification",
+        roles=(("image", "label"),),
+        built_in=("digits",),
+        scores=("top_1", "loss", "top_5"),
+        classes=True,
+        tokenizer=False,
+        one_length=True,
+    ),
+    "ctc": Kind(
+        spec=CTCSpec,
+        task="zoo.tasks.ctc:CTC",
+        head="AutoModelForCTC",
+        roles=(("audio", "transcript"),),
+        built_in=("morse",),
+        scores=("wer", "loss", "cer", "exact"),
+        unit="characters",
+    ),
+}
