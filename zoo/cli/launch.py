@@ -4,7 +4,6 @@ import os
 from typing import Annotated
 
 import typer
-from click import Choice
 
 from zoo.cli.words import (
     ChangesArgument,
@@ -23,8 +22,7 @@ from zoo.recipe.load import load_recipe
 from zoo.telling.page import print_page
 
 LauncherOption = Annotated[
-    str,
-    typer.Option("--with", click_type=Choice(list(LAUNCHERS)), help="Which launcher."),
+    str, typer.Option("--with", metavar="LAUNCHER", help=f"One of {', '.join(LAUNCHERS)}.")
 ]
 
 
