@@ -17,7 +17,6 @@ from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
 from zoo.recipe.vocabulary.parameters import Parameter
 from zoo.recipe.vocabulary.roles import ROLES
 from zoo.recipe.vocabulary.schedulers import SCHEDULERS
-from zoo.recipe.vocabulary.scores import SCORES
 
 PLACES = {
     **{f"kind {name}": one.task for name, one in KINDS.items()},
@@ -61,7 +60,8 @@ def test_a_parameter_says_what_it_means(one: Parameter) -> None:
 def test_a_kind_reads_roles_and_gives_scores_that_are_known(kind: str) -> None:
     entry = KINDS[kind]
     assert {role for roles in entry.roles for role in roles} <= set(ROLES)
-    assert set(entry.scores) <= set(SCORES) and "loss" in entry.scores
+    assert "loss" in entry.scores and entry.headline in entry.scores
+    assert all(score.doc for score in entry.scores.values())
     assert entry.built_in and set(entry.built_in) <= set(BUILT_IN)
     assert literals(entry.spec.model_fields["kind"].annotation) == {kind}
     assert hasattr(transformers, entry.head)

@@ -1,5 +1,6 @@
 """The kinds of task: one entry each, with all that others ask about it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from zoo.recipe.spec.task import (
@@ -10,7 +11,21 @@ from zoo.recipe.spec.task import (
     SequenceClassificationSpec,
     TaskSpec,
 )
-from zoo.recipe.vocabulary.scores import SCORES
+from zoo.recipe.vocabulary.scores import (
+    ACCURACY,
+    BITS_PER_BYTE,
+    BITS_PER_TOKEN,
+    CER,
+    EXACT,
+    LOSS,
+    MACRO_F1,
+    MATTHEWS,
+    PERPLEXITY,
+    TOP_1,
+    TOP_5,
+    WER,
+    Score,
+)
 
 
 @dataclass(frozen=True)
@@ -27,7 +42,7 @@ class Kind:
     """What its rows must hold: any of these; the first that is there whole is read."""
     built_in: tuple[str, ...]
     """The built-in data that it can learn from."""
-    scores: tuple[str, ...]
+    scores: Mapping[str, Score]
     """What it is scored by; the first is the headline that tells the best checkpoint."""
     unit: str = "targets"
     """What a target is called."""
@@ -45,12 +60,12 @@ class Kind:
     @property
     def headline(self) -> str:
         """The score that tells the best checkpoint."""
-        return self.scores[0]
+        return next(iter(self.scores))
 
-    @property
-    def maximize(self) -> bool:
-        """Whether a larger headline is better."""
-        return SCORES[self.headline].larger_is_better
+    def larger_is_better(self, key: str) -> bool:
+        """The direction of a score under a name such as `valid/loss`; smaller where not known."""
+        score = self.scores.get(key.rpartition("/")[2])
+        return score is not None and score.larger_is_better
 
 
 KINDS: dict[str, Kind] = {
@@ -60,7 +75,7 @@ KINDS: dict[str, Kind] = {
         head="AutoModelForCausalLM",
         roles=(("text",), ("prompt", "completion"), ("messages",)),
         built_in=("stdlib-text",),
-        scores=("perplexity", "loss", "bits_per_byte"),
+        scores={"perplexity": PERPLEXITY, "loss": LOSS, "bits_per_byte": BITS_PER_BYTE},
         unit="tokens",
     ),
     "masked-lm": Kind(
@@ -69,7 +84,12 @@ KINDS: dict[str, Kind] = {
         head="AutoModelForMaskedLM",
         roles=(("text",),),
         built_in=("stdlib-text",),
-        scores=("perplexity", "loss", "accuracy", "bits_per_token"),
+        scores={
+            "perplexity": PERPLEXITY,
+            "loss": LOSS,
+            "accuracy": ACCURACY,
+            "bits_per_token": BITS_PER_TOKEN,
+        },
         unit="tokens",
         one_length=True,
     ),
@@ -79,7 +99,7 @@ KINDS: dict[str, Kind] = {
         head="AutoModelForSequenceClassification",
         roles=(("text", "text_pair", "label"), ("text", "label")),
         built_in=("stdlib-keywords",),
-        scores=("accuracy", "loss", "macro_f1", "matthews"),
+        scores={"accuracy": ACCURACY, "loss": LOSS, "macro_f1": MACRO_F1, "matthews": MATTHEWS},
         classes=True,
     ),
     "image-classification": Kind(
@@ -88,7 +108,7 @@ KINDS: dict[str, Kind] = {
         head="AutoModelForImageClassification",
         roles=(("image", "label"),),
         built_in=("digits",),
-        scores=("top_1", "loss", "top_5"),
+        scores={"top_1": TOP_1, "loss": LOSS, "top_5": TOP_5},
         classes=True,
         tokenizer=False,
         one_length=True,
@@ -99,7 +119,7 @@ KINDS: dict[str, Kind] = {
         head="AutoModelForCTC",
         roles=(("audio", "transcript"),),
         built_in=("morse",),
-        scores=("wer", "loss", "cer", "exact"),
+        scores={"wer": WER, "loss": LOSS, "cer": CER, "exact": EXACT},
         unit="characters",
     ),
 }
