@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from zoo.launching.hosts import Host, launch_faults, node_rank, read_hosts
+from zoo.launching.faults import launch_faults
+from zoo.launching.hosts import Host, node_rank, read_hosts
 
 
 def write(tmp_path: Path, text: str) -> str:

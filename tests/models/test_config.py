@@ -114,3 +114,8 @@ def test_a_real_checkpoint_keeps_its_configuration(shared_data):
     folder = shared_data / "ckpt_aidreams260k"
     config = model_config(recipe_of({}, name=str(folder)), {"vocab_size": (512, "model.tokenizer")})
     assert (config.model_type, config.vocab_size, config.hidden_size) == ("llama", 512, 64)
+
+
+def test_a_misspelt_model_type_is_refused_here_with_the_nearest_spelling():
+    [fault] = faults_of(recipe_of({"model_type": "gtp2"}), {})
+    assert (fault.key, fault.found, fault.nearest) == ("model.config.model_type", "'gtp2'", "gpt2")

@@ -5,8 +5,9 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from tests.compression.compressors import compressor
 from zoo.compression.fused import Fused
-from zoo.compression.gradients.compressor import COMPRESSORS, TwoPhase
+from zoo.compression.gradients.two_phase import TwoPhase
 from zoo.compression.optimizers.onebit_adam import OneBitAdam
 from zoo.compression.optimizers.sharded import ShardedOneBitAdam
 from zoo.planning.loopback import loopback
@@ -39,7 +40,7 @@ def test_a_compressor_sends_what_its_formula_says(
     kind: str, ranks: int, parameter: nn.Parameter
 ) -> None:
     with loopback(ranks):
-        made = COMPRESSORS[kind](Fused([parameter]), None, "cpu")
+        made = compressor(kind, Fused([parameter]), None, "cpu")
         mean = made(torch.randn(NUMEL))
     assert torch.isfinite(mean).all()
     assert made.sent == GRADIENTS[kind] * (1 if ranks == 2 else 1.5)  # 2 (n-1)/n is 1, then 1.5
@@ -50,7 +51,7 @@ def test_the_largest_hundredth_goes_to_every_other_rank(
     ranks: int, parameter: nn.Parameter
 ) -> None:
     with loopback(ranks):
-        made = COMPRESSORS["top-k"](Fused([parameter]), None, "cpu", ratio=0.01)
+        made = compressor("top-k", Fused([parameter]), None, "cpu", ratio=0.01)
         made(torch.randn(NUMEL))
     assert made.sent == (ranks - 1) * 27_648 * (4 + 2)  # int32 and bf16
 
@@ -58,7 +59,7 @@ def test_the_largest_hundredth_goes_to_every_other_rank(
 @pytest.mark.parametrize("ranks", [2, 4])
 def test_power_sgd_sends_two_thin_factors(ranks: int, parameter: nn.Parameter) -> None:
     with loopback(ranks):
-        made = COMPRESSORS["power-sgd"](Fused([parameter]), None, "cpu", rank=4)
+        made = compressor("power-sgd", Fused([parameter]), None, "cpu", rank=4)
         made(torch.randn(NUMEL))
     assert made.sent == 4 * 4 * (2700 + 1024) * (1 if ranks == 2 else 1.5)
 
@@ -101,8 +102,8 @@ TABLE = {"dense": 55.2, "bf16": 27.6, "int8": 13.85, "int4": 7.12, "sign": 1.779
 def test_thirteen_million_elements_send_what_the_table_says(kind: str) -> None:
     fused = Fused([nn.Parameter(torch.zeros(13_800_000))])
     with loopback(2):
-        sign = TwoPhase("sign", True, fused, None, "cpu")
-        made = sign if kind == "sign" else COMPRESSORS[kind](fused, None, "cpu")
+        sign = TwoPhase(fused, None, "cpu", codec="sign", feedback=True)
+        made = sign if kind == "sign" else compressor(kind, fused, None, "cpu")
         made(torch.ones(13_800_000))
     assert made.sent / 1e6 == pytest.approx(TABLE[kind], rel=1e-3)
 

@@ -88,13 +88,13 @@ def _open_keys(path: Key) -> Iterator[tuple[str, Node]]:
     elif path == ("parallel", "zero"):
         yield from table("zero").items()
     elif path == ("optimizer", "params"):
-        for parameters in OPTIMIZERS.values():
-            yield from ((name, one.node) for name, one in parameters.items())
+        for optimizer in OPTIMIZERS.values():
+            yield from ((name, one.node) for name, one in optimizer.parameters.items())
     elif path == ("optimizer", "groups"):
         yield from ((name, {"properties": {"lr": {}, "betas": {}}}) for name in ("*.bias", "a.b*"))
     elif path == ("optimizer", "scheduler", "params"):
-        for parameters in SCHEDULERS.values():
-            yield from ((name, one.node) for name, one in parameters.items())
+        for schedule in SCHEDULERS.values():
+            yield from ((name, one.node) for name, one in schedule.parameters.items())
     elif path == ("data", "columns"):
         yield from ((name, {}) for name in ("text", "label", "image"))
 

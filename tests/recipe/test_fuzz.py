@@ -28,8 +28,9 @@ from zoo.recipe.load import faults_at_length, load_recipe
 from zoo.recipe.recipe import Recipe, expanded
 from zoo.telling.card import card
 from zoo.telling.explain import explained
-from zoo.telling.groups import group_rows, notes, schedule_line
+from zoo.telling.groups import group_rows, schedule_line
 from zoo.telling.listing import recipe_row
+from zoo.telling.notes import notes
 
 SHIPPED = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in recipes()}
 CONTENTS = {"small": GOOD, **SHIPPED}

@@ -16,6 +16,7 @@ from zoo.recipe.spec.optimizer import Scheduler
 from zoo.recipe.spec.task import CausalLMSpec
 from zoo.telling.explain import explained
 from zoo.telling.listing import HEADS, recipe_row
+from zoo.telling.notes import notes, unchecked
 
 
 def test_a_section_may_be_the_name_of_a_fragment(catalog: Catalog) -> None:
@@ -259,3 +260,11 @@ def test_every_shipped_recipe_loads_and_so_does_what_it_expands_to(
     copy = tmp_path / f"{recipe.name}.json"
     copy.write_text(json.dumps(expanded(recipe)), encoding="utf-8")
     assert load_recipe(copy) == recipe
+
+
+def test_a_model_type_that_no_table_knows_is_a_note_and_not_a_fault(catalog: Catalog) -> None:
+    words = ["model.config.model_type=gpt9", "model.config.n_horn=2"]
+    recipe = load_recipe(catalog.recipe(), words)
+    [note] = unchecked(recipe)
+    assert "model.config.model_type gpt9" in note and note in notes(recipe)
+    assert unchecked(load_recipe(catalog.recipe())) == []

@@ -3,9 +3,11 @@
 import pytest
 import torch
 
-from zoo.tasks.build import TASKS, build_task
+from zoo.recipe.vocabulary.kinds import KINDS as ENTRIES
+from zoo.recipe.vocabulary.named import named
+from zoo.tasks.build import build_task
 
-KINDS = sorted(TASKS)
+KINDS = sorted(ENTRIES)
 
 
 @pytest.fixture(params=KINDS)
@@ -30,8 +32,9 @@ def logits_of(task, batch):
 
 
 def test_a_kind_is_its_file_and_its_class(kind):
-    name = TASKS[kind].__name__
-    assert TASKS[kind].__module__ == f"zoo.tasks.{kind.replace('-', '_')}"
+    made = named(ENTRIES[kind].task)
+    name = made.__name__
+    assert made.__module__ == f"zoo.tasks.{kind.replace('-', '_')}"
     assert name.lower() == kind.replace("-", "")
 
 

@@ -17,8 +17,9 @@ from zoo.recipe.schema import file_schema
 from zoo.telling.compat import matrix_page
 from zoo.telling.explain import explained
 from zoo.telling.families import families_page
-from zoo.telling.groups import group_rows, notes, schedule_line
+from zoo.telling.groups import group_rows, schedule_line
 from zoo.telling.listing import HEADS, catalog_rows
+from zoo.telling.notes import notes, unchecked
 from zoo.telling.page import markdown, print_page, print_table
 
 
@@ -74,6 +75,8 @@ def check(
         from zoo.training.checks import ring_two
 
         ring_two(loaded, layout_of(loaded, world_size).world)
+    for note in unchecked(loaded):
+        print(f"note: {note}", file=sys.stderr)
     print(f"{loaded.name}: no faults")
 
 

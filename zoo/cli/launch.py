@@ -1,8 +1,6 @@
 """Verbs about processes and links: launch, advise."""
 
 import os
-from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,16 +13,17 @@ from zoo.cli.words import (
     choose_accelerator,
 )
 from zoo.errors import ConfigError
+from zoo.launching.commands import LAUNCHERS, command, quoted
+from zoo.launching.faults import launch_faults
+from zoo.launching.run import launch as start
+from zoo.launching.run import launch_environment
+from zoo.recipe.derived.run_folder import run_folder
+from zoo.recipe.load import load_recipe
 from zoo.telling.page import print_page
 
-
-class Launcher(StrEnum):
-    """What `zoo launch` starts processes with."""
-
-    accelerate = "accelerate"
-    deepspeed = "deepspeed"
-    torchrun = "torchrun"
-    slurm = "slurm"
+LauncherOption = Annotated[
+    str, typer.Option("--with", metavar="LAUNCHER", help=f"One of {', '.join(LAUNCHERS)}.")
+]
 
 
 def advise(
@@ -52,7 +51,7 @@ def advise(
 def launch(
     recipe: RecipeArgument,
     changes: ChangesArgument = None,
-    how: Annotated[Launcher, typer.Option("--with", help="Which launcher.")] = Launcher.torchrun,
+    how: LauncherOption = "torchrun",
     nodes: Annotated[int, typer.Option(help="How many machines.")] = 1,
     per_node: Annotated[int, typer.Option("--per-node", help="Processes on each.")] = 1,
     hostfile: Annotated[str | None, typer.Option(help="DeepSpeed's hostfile.")] = None,
@@ -61,24 +60,18 @@ def launch(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command only.")] = False,
 ) -> None:
     """Print or run the exact command that starts a recipe under a launcher."""
-    from zoo.launching import commands
-    from zoo.launching.hosts import launch_faults
-    from zoo.launching.run import launch as start
-    from zoo.launching.run import launch_environment
-    from zoo.recipe.load import load_recipe
-
     loaded = load_recipe(recipe, changes or (), tiny)
-    faults = launch_faults(how.value, nodes, per_node, hostfile, os.environ)
+    faults = launch_faults(how, nodes, per_node, hostfile, os.environ)
     if faults:
         raise ConfigError(faults)
     environment = launch_environment(os.environ, per_node)
     options = ["--fresh"] if fresh else []
-    argv = commands.command(
-        recipe, how.value, nodes, per_node, hostfile, tiny, changes or (),
+    argv = command(
+        recipe, how, nodes, per_node, hostfile, tiny, changes or (),
         options=options, environment=environment,
     )  # fmt: skip
     if dry_run:
-        print(commands.quoted(argv))
+        print(quoted(argv))
         return
-    status = Path(loaded.run.folder or f"runs/{loaded.name}").expanduser() / "status.json"
+    status = run_folder(loaded) / "status.json"
     raise typer.Exit(start(argv, status, environment))

@@ -8,18 +8,6 @@ import numpy as np
 
 Row = dict[str, Any]
 
-ROLES = (
-    "text",
-    "text_pair",
-    "label",
-    "messages",
-    "prompt",
-    "completion",
-    "image",
-    "audio",
-    "transcript",
-)
-
 
 class CorruptExample(Exception):
     """One example that cannot be read or decoded; the message names its file."""

@@ -1,6 +1,6 @@
 """Opens the data section of a recipe: the rows of every split, their labels, all faults at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,11 +10,11 @@ from zoo.data.rows import LabelIds, Rows, concatenated, cut, drawn
 from zoo.data.sources.built_in import BuiltInReader
 from zoo.data.sources.files import FilesReader
 from zoo.data.sources.hub import HubReader
-from zoo.data.sources.part import Part, Reader
+from zoo.data.sources.opened import Opened, SplitReader
 from zoo.recipe.recipe import Recipe
-from zoo.recipe.spec.data import FilesData, HubData
+from zoo.recipe.vocabulary.kinds import KINDS
 
-_Split = tuple[str, str, Part]  # recipe key, name of the set, rows
+_Split = tuple[str, str, Opened]  # recipe key, name of the set, rows
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,18 @@ def open_source(recipe: Recipe) -> Source:
     )
 
 
-def _reader(recipe: Recipe, faults: Faults) -> Reader:
+READERS: dict[str, Callable[..., SplitReader]] = {
+    "hub": HubReader,
+    "files": FilesReader,
+    "built-in": BuiltInReader,
+}
+"""By `data.source`: called with the section, the cache, whether labels are read, and the faults."""
+
+
+def _reader(recipe: Recipe, faults: Faults) -> SplitReader:
     """The reader of the section's `source`; it leaves labels alone where the task has none."""
     data = recipe.data
-    labelled = "classification" in recipe.task.kind
+    labelled = any("label" in roles for roles in KINDS[recipe.task.kind].roles)
     try:
         cache_root(data).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -69,11 +77,7 @@ def _reader(recipe: Recipe, faults: Faults) -> Reader:
             "cache", f"{cache_root(data)} ({error.strerror})", "a folder that can be written"
         )
         faults.end()
-    if isinstance(data, HubData):
-        return HubReader(data, cache_root(data), labelled, faults)
-    if isinstance(data, FilesData):
-        return FilesReader(data, cache_root(data), labelled, faults)
-    return BuiltInReader(data, cache_root(data), labelled, faults)
+    return READERS[data.source](data, cache_root(data), labelled, faults)
 
 
 def _entries(written: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -82,14 +86,14 @@ def _entries(written: str | Sequence[str] | None) -> tuple[str, ...]:
     return (written,) if isinstance(written, str) else tuple(written)
 
 
-def _joined(reader: Reader, entries: tuple[str, ...], faults: Faults) -> Part | None:
+def _joined(reader: SplitReader, entries: tuple[str, ...], faults: Faults) -> Opened | None:
     """The entries of train as one, or None where one could not be opened."""
     parts = [_opened(reader, "train", entry, faults) for entry in entries]
     opened = [part for part in parts if part is not None]
     return join(opened) if len(opened) == len(parts) else None
 
 
-def _opened(reader: Reader, key: str, entry: str, faults: Faults) -> Part | None:
+def _opened(reader: SplitReader, key: str, entry: str, faults: Faults) -> Opened | None:
     """What the reader finds, if there is at least one example in it."""
     part = reader.read(key, entry)
     if part is not None and not len(part.rows):
@@ -99,7 +103,7 @@ def _opened(reader: Reader, key: str, entry: str, faults: Faults) -> Part | None
 
 
 def _sets(
-    reader: Reader, key: str, written: str | Sequence[str] | None, faults: Faults
+    reader: SplitReader, key: str, written: str | Sequence[str] | None, faults: Faults
 ) -> list[_Split]:
     entries = _entries(written)
     names = entries if len(entries) > 1 else (key,) * len(entries)
@@ -111,8 +115,8 @@ def _sets(
 
 
 def _share(
-    train: Part, valid: list[_Split], share: float, faults: Faults
-) -> tuple[Part, list[_Split]]:
+    train: Opened, valid: list[_Split], share: float, faults: Faults
+) -> tuple[Opened, list[_Split]]:
     """Train without, and a validation set with, the seeded share of it."""
     if not share:
         return train, valid
@@ -127,9 +131,9 @@ def _share(
 def _labelled(
     splits: list[_Split], faults: Faults
 ) -> tuple[tuple[str, ...] | None, list[tuple[str, Rows]]]:
-    """The class names, and every set with class ids for labels."""
-    train = splits[0][2]
-    if "label" not in train.rows.roles:
+    """The class names, and every set with class ids for labels; other labels stay as they are."""
+    train, classes = splits[0][2], KINDS[faults.recipe.task.kind].classes
+    if not classes or "label" not in train.rows.roles:
         return None, [(name, part.rows) for _, name, part in splits]
     labels = faults.recipe.data.labels or train.label_names or sorted_names(train.label_values)
     labelled: list[tuple[str, Rows]] = []
@@ -141,7 +145,7 @@ def _labelled(
     return labels, labelled
 
 
-def label_ids(part: Part, labels: tuple[str, ...], key: str, faults: Faults) -> dict[Any, int]:
+def label_ids(part: Opened, labels: tuple[str, ...], key: str, faults: Faults) -> dict[Any, int]:
     """The class id of each label value: its name's place, or the value itself if it is an id.
 
     Notes a fault for values that are neither; a column is read one way or the other, never both.
@@ -169,11 +173,11 @@ def sorted_names(values: frozenset[Any]) -> tuple[str, ...]:
     return tuple(str(value) for value in (sorted(values) if numeric else sorted(values, key=str)))
 
 
-def join(parts: Sequence[Part]) -> Part:
+def join(parts: Sequence[Opened]) -> Opened:
     """Several pieces one after the other; class names only where all agree on them."""
     values = frozenset[Any]().union(*(part.label_values for part in parts))
     names = {part.label_names for part in parts}
-    return Part(
+    return Opened(
         concatenated([part.rows for part in parts]),
         values,
         names.pop() if len(names) == 1 else None,

@@ -42,7 +42,7 @@ def command(
     environment: Mapping[str, str],
     port: int | None = None,
 ) -> list[str]:
-    """The words that train a recipe with `how`: accelerate, deepspeed, torchrun or slurm.
+    """The words that train a recipe with `how`, a name in LAUNCHERS.
 
     `options` are further words of `zoo train` (`--fresh`). `environment` decides CPU or GPU and
     this machine's rank. Expects arguments without `launch_faults`; a recipe's values stay words of
@@ -59,7 +59,7 @@ def command(
         port=port,
     )
     words = [recipe_file, *(["--tiny"] if tiny else []), *options, *changes]
-    return BUILDERS[how](processes, words)
+    return LAUNCHERS[how].build(processes, words)
 
 
 def accelerate(processes: Processes, words: Sequence[str]) -> list[str]:
@@ -104,11 +104,22 @@ def slurm(processes: Processes, words: Sequence[str]) -> list[str]:
     return [*argv, f"--job-name={Path(words[0]).stem}", str(launchers() / "slurm.sh"), *words]
 
 
-BUILDERS: dict[str, Callable[[Processes, Sequence[str]], list[str]]] = {
-    "accelerate": accelerate,
-    "deepspeed": deepspeed,
-    "torchrun": torchrun,
-    "slurm": slurm,
+@dataclass(frozen=True)
+class Launcher:
+    """One launcher: how its command is built, and who knows the machines."""
+
+    build: Callable[[Processes, Sequence[str]], list[str]]
+    names_hosts: bool = False
+    """Its own system hands out the machines: there is no hostfile."""
+    starts_all: bool = False
+    """Started on one machine it starts the others, and tells them their ranks."""
+
+
+LAUNCHERS: dict[str, Launcher] = {
+    "accelerate": Launcher(accelerate),
+    "deepspeed": Launcher(deepspeed, starts_all=True),
+    "torchrun": Launcher(torchrun),
+    "slurm": Launcher(slurm, names_hosts=True),
 }
 
 

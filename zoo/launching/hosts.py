@@ -1,4 +1,4 @@
-"""Which machines take part: DeepSpeed's hostfile, this machine's rank, and what can be wrong."""
+"""Which machines take part: DeepSpeed's hostfile, and this machine's rank."""
 
 import re
 import socket
@@ -9,7 +9,6 @@ from pathlib import Path
 from zoo.errors import Fault
 from zoo.layout import whole_number
 
-LAUNCHERS = ("accelerate", "deepspeed", "torchrun", "slurm")
 _LINE = re.compile(r"(\S+)\s+slots=([0-9]{1,9})\s*(#.*)?")
 
 
@@ -53,55 +52,6 @@ def node_rank(hosts: Sequence[Host], environment: Mapping[str, str]) -> int | No
     own = socket.gethostname()
     names = {own, own.split(".")[0], *_addresses(own)}
     return next((rank for rank, host in enumerate(hosts) if host.name in names), None)
-
-
-def launch_faults(
-    how: str, nodes: int, per_node: int, hostfile: str | None, environment: Mapping[str, str]
-) -> list[Fault]:
-    """Everything wrong with the words of `zoo launch`, before anything starts."""
-    faults = [
-        Fault("command line", key, str(count), "a whole number from 1")
-        for key, count in (("--nodes", nodes), ("--per-node", per_node))
-        if count < 1
-    ]
-    if how not in LAUNCHERS:
-        return [*faults, Fault("command line", "--with", how, ", ".join(LAUNCHERS))]
-    if how == "slurm":
-        if hostfile is not None:
-            faults.append(
-                Fault("command line", "--hostfile", hostfile, "none: Slurm names the hosts")
-            )
-        return faults
-    if hostfile is None:
-        if nodes > 1:
-            faults.append(
-                Fault("command line", "--hostfile", "none", f"a file that names {nodes} hosts")
-            )
-        return faults
-    return [*faults, *_host_faults(how, nodes, per_node, hostfile, environment)]
-
-
-def _host_faults(
-    how: str, nodes: int, per_node: int, hostfile: str, environment: Mapping[str, str]
-) -> list[Fault]:
-    """What a hostfile lacks for so many machines and processes."""
-    hosts, faults = read_hosts(hostfile)
-    if faults:
-        return faults
-    if len(hosts) < nodes:
-        faults.append(Fault(hostfile, "--nodes", str(nodes), f"at most {len(hosts)} hosts"))
-    for host in hosts[:nodes]:
-        if host.slots < per_node:
-            allowed = f"at most {host.slots}, the slots of {host.name}"
-            faults.append(Fault(hostfile, "--per-node", str(per_node), allowed))
-    # pdsh tells the ranks under deepspeed; the others are started on each machine by hand.
-    if nodes > 1 and how != "deepspeed":
-        rank = node_rank(hosts, environment)
-        if rank is None or rank >= nodes:
-            found = f"this host, {socket.gethostname()}" if rank is None else f"rank {rank}"
-            allowed = f"one of {', '.join(host.name for host in hosts[:nodes])}, or NODE_RANK"
-            faults.append(Fault(hostfile, "--hostfile", found, allowed))
-    return faults
 
 
 def _addresses(name: str) -> list[str]:

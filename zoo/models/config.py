@@ -8,7 +8,7 @@ from typing import Any
 from huggingface_hub.errors import StrictDataclassError
 from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
 
-from zoo.errors import ConfigError, Fault
+from zoo.errors import ConfigError, Fault, near
 from zoo.recipe.recipe import Recipe, origin
 
 Written = Mapping[str, tuple[Any, str]]
@@ -77,7 +77,9 @@ def _plain(recipe: Recipe) -> PreTrainedConfig:
         found = repr(model_type) if model_type else "nothing"
         key = "model.config.model_type"
         where = origin(recipe, key if model_type else "model")
-        raise ConfigError([Fault(where, key, found, "a model type of transformers, or model.name")])
+        allowed = "a model type of transformers, or model.name"
+        spelled = near(str(model_type), list(CONFIG_MAPPING)) if model_type else ""
+        raise ConfigError([Fault(where, key, found, allowed, spelled)])
     return AutoConfig.for_model(model_type)
 
 

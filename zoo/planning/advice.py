@@ -10,13 +10,11 @@ from typing import Any
 
 from zoo.planning.link import rate
 from zoo.planning.ways import WHOLE, Question, dense_share
-from zoo.recipe.derived.exchange import zero_stage
+from zoo.recipe.derived.exchange import optimizer_of, zero_stage
+from zoo.recipe.vocabulary.compressors import COMPRESSORS
 from zoo.telling.page import Page
 
 ALWAYS, NEVER = float("inf"), 0.0
-DENSER = ("local-sgd",)
-ROUGHER = ("top-k", "power-sgd", "local-sgd")
-"""Ways that learn otherwise than whole gradients: with plain momentum, and with Adam."""
 HEADS = ["way", "MB a step", "codec s", "link s", "step s", "mean s", "times faster", "pays below"]
 
 
@@ -153,13 +151,21 @@ def lines(question: Question, found: Calibration, rows: list[Prediction]) -> lis
 
 def advice(question: Question, rows: list[Prediction]) -> list[str]:
     """The fastest way over a run, and the fastest of those that learn as whole gradients do."""
-    rough = DENSER if question.recipe.optimizer.type == "SGD" else ROUGHER
+    rough = learns_otherwise(question)
     best = min(rows, key=lambda row: row.mean)
     said = [f"fastest: {praise(best)}"]
     if best.way in rough:
         calm = min((row for row in rows if row.way not in rough), key=lambda row: row.mean)
         said.append(f"{best.way} may learn worse; fastest of the others: {praise(calm)}")
     return said
+
+
+def learns_otherwise(question: Question) -> list[str]:
+    """The ways that do not learn as whole gradients do: with plain momentum sparse ones do."""
+    plain = optimizer_of(question.recipe).momentum_may_move
+    return [
+        kind for kind, one in COMPRESSORS.items() if one.steps_alone or (one.sparse and not plain)
+    ]
 
 
 def praise(row: Prediction) -> str:

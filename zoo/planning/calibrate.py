@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from transformers import PreTrainedModel
 
 from zoo.compression.fused import Fused
-from zoo.compression.gradients.compressor import COMPRESSORS
+from zoo.compression.gradients.compressor import Dense
 from zoo.engines.build import quiet_deepspeed
 from zoo.engines.exchange.build import build_exchange
 from zoo.engines.exchange.kept import Exchange
@@ -121,9 +121,7 @@ def built(recipe: Recipe, model: PreTrainedModel, ranks: int) -> tuple[Exchange,
     if not exchange.averages:
         trained = [one for one in held.parameters if one.tensor.requires_grad]
         tensors: list[Tensor] = [one.tensor for one in trained]
-        whole, unused = (
-            COMPRESSORS["dense"](Fused(tensors), None, tensors[0].device) for _ in range(2)
-        )
+        whole, unused = (Dense(Fused(tensors), None, tensors[0].device) for _ in range(2))
         exchange = Compressed(whole, unused, trained, ranks, 0)
     return exchange, optimizer
 

@@ -12,18 +12,20 @@ from zoo.errors import ConfigError, Fault, collected
 from zoo.layout import Layout
 from zoo.planning.link import Link, link_of
 from zoo.recipe.derived.batching import batching
-from zoo.recipe.derived.exchange import averages_itself, compression_kind, steps_before, zero_stage
+from zoo.recipe.derived.exchange import (
+    averages_itself,
+    compression_kind,
+    optimizer_of,
+    steps_before,
+    zero_stage,
+)
 from zoo.recipe.load import load_recipe
 from zoo.recipe.recipe import Recipe, origin
+from zoo.recipe.vocabulary.compressors import COMPRESSORS
 from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
 
 WHOLE = "fp32 all-reduce"
-KINDS = ("bf16", "int8", "int4", "top-k", "power-sgd", "local-sgd")
-DOWN = ("bf16", "int8", "sign")
 FREEZE = "0.2"  # 15 to 25 % of the steps are usual
-ADAM = ("Adam", "AdamW", "OneBitAdam", "ZeroOneAdam")
-LAMB = ("Lamb", "OneBitLamb")
-DENSE = {"OneBitAdam": "AdamW", "ZeroOneAdam": "AdamW", "OneBitLamb": "Lamb"}
 KEPT = ("lr", "betas", "eps", "weight_decay", "max_coeff", "min_coeff")
 GROWING = "its intervals grow over a run, so no step stands for the others"
 
@@ -69,12 +71,22 @@ def question(
     found = [judged(name, words, path, changes, tiny) for name, words in candidates(recipe)]
     if found[0].recipe is None:
         load_recipe(path, [*changes, *found[0].words], tiny)  # says why nothing can be compared
-    if recipe.optimizer.type not in ADAM:
-        reason = f"optimizer.type: found {recipe.optimizer.type}; allowed: Adam, AdamW"
-        found += [Way(name, (), None, reason) for name, _ in one_bit_ways(recipe)]
-    else:
-        found.append(Way("0/1 Adam", (), None, GROWING))
+    found += [Way(name, (), None, why) for name, why in left_out(recipe)]
     return Question(recipe, link, tuple(found))
+
+
+def left_out(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """Forms of one bit that are not weighed, each with its reason."""
+    for name, entry in OPTIMIZERS.items():
+        ours = entry.update == optimizer_of(recipe).update
+        if entry.averages_itself and ours and entry.intervals_grow:
+            yield entry.title, GROWING
+        if entry.sharded_by and not ours:
+            dense = [n for n, one in OPTIMIZERS.items() if one.update == entry.update]
+            plain = sorted(n for n in dense if not OPTIMIZERS[n].averages_itself)
+            why = f"optimizer.type: found {recipe.optimizer.type}; allowed: {', '.join(plain)}"
+            for title, _ in one_bit_ways(recipe, name):
+                yield title, why
 
 
 def cut_faults(recipe: Recipe) -> list[Fault]:
@@ -99,27 +111,31 @@ def judged(name: str, words: Sequence[str], path: str, changes: Sequence[str], t
 
 def candidates(recipe: Recipe) -> Iterator[tuple[str, list[str]]]:
     """Each way's name and words: whole gradients, shorter ones, and momenta of one bit."""
-    dense = other_optimizer(recipe, DENSE.get(recipe.optimizer.type, recipe.optimizer.type))
+    own = optimizer_of(recipe)
+    dense = other_optimizer(recipe, own.dense or recipe.optimizer.type)
     yield WHOLE, [*no_compression(recipe), *dense]
-    for kind in KINDS:
-        own = kind == compression_kind(recipe)
-        chosen = [] if own else [f"parallel.compression.kind={kind}"]
+    for kind in (kind for kind, one in COMPRESSORS.items() if one.advised):
+        same = kind == compression_kind(recipe)
+        chosen = [] if same else [f"parallel.compression.kind={kind}"]
         yield kind, [*stage(recipe, 0), *chosen, *dense]
-    if recipe.optimizer.type in ADAM:
-        yield from one_bit_ways(recipe)
-    if recipe.optimizer.type in LAMB:
-        words = [*no_compression(recipe), *other_optimizer(recipe, "OneBitLamb")]
-        yield "1-bit LAMB", [*stage(recipe, 0), *words]
+    for name, entry in OPTIMIZERS.items():
+        if entry.averages_itself and entry.update == own.update and not entry.intervals_grow:
+            yield from one_bit_ways(recipe, name)
 
 
-def one_bit_ways(recipe: Recipe) -> Iterator[tuple[str, list[str]]]:
-    """1-bit Adam, whole and over the owners of ZeRO stage 1."""
-    words = [*no_compression(recipe), *other_optimizer(recipe, "OneBitAdam")]
-    yield "1-bit Adam", [*stage(recipe, 0), *words]
-    own = recipe.optimizer.params.get("parameter_codec", "bf16") if words == [] else "bf16"
-    for codec in DOWN:
-        down = [] if codec == own else [f"optimizer.params.parameter_codec={codec}"]
-        yield f"1-bit Adam, ZeRO-1, {codec} down", [*stage(recipe, 1), *words, *down]
+def one_bit_ways(recipe: Recipe, name: str) -> Iterator[tuple[str, list[str]]]:
+    """An optimizer that averages itself, whole and over the owners of ZeRO stage 1."""
+    entry = OPTIMIZERS[name]
+    words = [*no_compression(recipe), *other_optimizer(recipe, name)]
+    yield entry.title, [*stage(recipe, 0), *words]
+    if not entry.sharded_by:
+        return
+    codecs = entry.parameters["parameter_codec"]
+    own = recipe.optimizer.params.get("parameter_codec", codecs.default)
+    current = codecs.default if words else own
+    for codec in codecs.node["enum"]:
+        down = [] if codec == current else [f"optimizer.params.parameter_codec={codec}"]
+        yield f"{entry.title}, ZeRO-1, {codec} down", [*stage(recipe, 1), *words, *down]
 
 
 def stage(recipe: Recipe, wanted: int) -> list[str]:
@@ -136,12 +152,12 @@ def other_optimizer(recipe: Recipe, name: str) -> list[str]:
     """The words that choose another optimizer and keep what both have of rates and decay."""
     if name == recipe.optimizer.type:
         return []
-    params = recipe.optimizer.params
-    kept = [key for key in KEPT if key in params and key in OPTIMIZERS[name]]
+    params, entry = recipe.optimizer.params, OPTIMIZERS[name]
+    kept = [key for key in KEPT if key in params and key in entry.parameters]
     words = [
         f"optimizer.params.{key}={json.dumps(params[key], separators=(',', ':'))}" for key in kept
     ]
-    freeze = [f"optimizer.params.freeze_step={FREEZE}"] if "freeze_step" in OPTIMIZERS[name] else []
+    freeze = [f"optimizer.params.{entry.begins}={FREEZE}"] if entry.begins else []
     return [f"optimizer.type={name}", *words, *freeze]
 
 
@@ -155,7 +171,7 @@ def in_full_effect(recipe: Recipe) -> Recipe:
         compression = parallel.compression.model_copy(update={"start": 0})
         parallel = parallel.model_copy(update={"compression": compression})
     if averages_itself(recipe):
-        params = {**params, "freeze_step": 1}
+        params = {**params, optimizer_of(recipe).begins: 1}
     optimizer = recipe.optimizer.model_copy(update={"params": params, "groups": {}})
     return recipe.model_copy(update={"parallel": parallel, "optimizer": optimizer})
 

@@ -14,8 +14,8 @@ from zoo.recipe.compose.words import compose
 from zoo.recipe.load import load_recipe
 from zoo.recipe.recipe import Recipe
 from zoo.recipe.spec.run import RunSpec
-from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
-from zoo.recipe.vocabulary.parameters import STEPS
+from zoo.recipe.vocabulary.optimizers import OPTIMIZERS, PLAIN
+from zoo.recipe.vocabulary.parameters import counts
 from zoo.recipe.vocabulary.tables import table
 
 PRECISIONS: tuple[str, ...] = get_args(RunSpec.model_fields["precision"].annotation)
@@ -125,9 +125,9 @@ def optimizer_words(base: Recipe, name: str) -> tuple[str, ...]:
     """The words that choose another optimizer: the recipe's own rate, counts a fifth of the run."""
     if name == base.optimizer.type:
         return ()
-    rate = base.optimizer.params.get("lr", OPTIMIZERS[name]["lr"].default)
-    counts = [key for key, one in OPTIMIZERS[name].items() if one.node is STEPS]
-    shares = [f"optimizer.params.{key}=0.2" for key in counts]
+    parameters = OPTIMIZERS[name].parameters
+    rate = base.optimizer.params.get("lr", parameters["lr"].default)
+    shares = [f"optimizer.params.{key}=0.2" for key in counts(parameters)]
     return (f"optimizer.type={name}", f"optimizer.params.lr={rate}", *shares)
 
 
@@ -161,9 +161,9 @@ def _steps(recipe: Recipe) -> Iterator[Change]:
     for precision in sorted({"bf16", "fp32"} - {recipe.run.precision}):
         run = recipe.run.model_copy(update={"precision": precision})
         yield f"run.precision={precision}", recipe.model_copy(update={"run": run})
-    if recipe.optimizer.type != "AdamW":
-        plain = recipe.optimizer.model_copy(update={"type": "AdamW", "params": {}})
-        yield "optimizer.type=AdamW", recipe.model_copy(update={"optimizer": plain})
+    if recipe.optimizer.type != PLAIN:
+        plain = recipe.optimizer.model_copy(update={"type": PLAIN, "params": {}})
+        yield f"optimizer.type={PLAIN}", recipe.model_copy(update={"optimizer": plain})
     if parallel.tensor > 1:
         one = parallel.model_copy(update={"tensor": 1})
         yield "parallel.tensor=1", recipe.model_copy(update={"parallel": one})

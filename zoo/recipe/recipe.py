@@ -1,8 +1,11 @@
 """What a run is: its sections as one frozen model; all that is chosen, nothing derived."""
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Union
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, GetCoreSchemaHandler, PrivateAttr
+from pydantic_core import CoreSchema
 
 from zoo.recipe.provenance import Key, Provenance, split_key
 from zoo.recipe.spec.data import DataSpec
@@ -13,6 +16,27 @@ from zoo.recipe.spec.run import RunSpec
 from zoo.recipe.spec.sections import NULL_IS_A_VALUE
 from zoo.recipe.spec.task import TaskSpec
 from zoo.recipe.spec.words import Spec
+from zoo.recipe.vocabulary.kinds import KINDS
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A field that holds the spec of one of some entries, told apart by a word of theirs.
+
+    The entries are read when the model is built (`Recipe.model_rebuild`), so that a table is the
+    only list of them.
+    """
+
+    entries: Mapping[str, Any]
+    word: str
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """See pydantic: the schema of the tagged union."""
+        specs = tuple(dict.fromkeys(entry.spec for entry in self.entries.values()))
+        tagged: Any = Annotated[Union[specs], Field(discriminator=self.word)]  # noqa: UP007
+        return handler.generate_schema(tagged)
 
 
 class Recipe(Spec):
@@ -22,7 +46,7 @@ class Recipe(Spec):
     """For editors; any value."""
     description: str | None = None
     """What this is; published source of the numbers."""
-    task: TaskSpec
+    task: Annotated[TaskSpec, OneOf(KINDS, "kind")]
     """How an example becomes tensors, a loss and a score."""
     model: ModelSpec
     """What the exported Hugging Face folder holds, and which of it is trained."""

@@ -1,6 +1,7 @@
 """JSON Schema of a recipe file, for editors: keys, hover text, names of fragments offered."""
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,11 @@ from zoo.recipe.checks.keys import recipe_schema
 from zoo.recipe.checks.nodes import resolve
 from zoo.recipe.compose.catalog import fragments, shipped_catalog
 from zoo.recipe.spec.sections import FOLDERS
+from zoo.recipe.vocabulary.optimizer import Optimizer
 from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
-from zoo.recipe.vocabulary.parameters import Node
-from zoo.recipe.vocabulary.schedulers import SCHEDULERS
+from zoo.recipe.vocabulary.parameters import Node, Parameter
+from zoo.recipe.vocabulary.roles import ROLES
+from zoo.recipe.vocabulary.schedulers import SCHEDULERS, Schedule
 from zoo.recipe.vocabulary.tables import table
 
 
@@ -48,14 +51,50 @@ def _names(section: str, roots: tuple[Path, ...]) -> list[Node]:
 
 
 def _offer(names: Node) -> None:
-    """Put the tables' words where the specs only know open maps."""
+    """Put the vocabulary's words where the specs only know open maps."""
     zero = {"type": "object", "additionalProperties": False, "properties": table("zero")}
     names["ParallelSpec"]["properties"]["zero"] |= zero
-    names["OptimizerSpec"]["properties"]["type"]["examples"] = list(OPTIMIZERS)
-    names["Scheduler"]["properties"]["type"]["examples"] = list(SCHEDULERS)
+    optimizer, schedule = names["OptimizerSpec"]["properties"], names["Scheduler"]["properties"]
+    _offer_entries(optimizer, OPTIMIZERS)
+    _offer_entries(schedule, SCHEDULERS)
+    changes = {"type": "object", "properties": _parameters(OPTIMIZERS, per_group=True)}
+    optimizer["groups"] |= {"additionalProperties": changes}
+    for source in ("HubData", "FilesData", "BuiltInData"):
+        names[source]["properties"]["columns"] |= {"propertyNames": {"enum": list(ROLES)}}
     scheduler = names["OptimizerSpec"]["properties"]["scheduler"]
     inner = {key: scheduler.pop(key) for key in ("$ref", "anyOf") if key in scheduler}
     scheduler["anyOf"] = [inner, {"const": False}]
+
+
+def _offer_entries(properties: Node, entries: Mapping[str, Optimizer | Schedule]) -> None:
+    """The names of some entries, and all their parameters."""
+    said = "; ".join(f"{name}: {entry.doc}" for name, entry in entries.items())
+    properties["type"]["examples"] = list(entries)
+    properties["type"]["description"] += f" {said}"
+    properties["params"] |= {"properties": _parameters(entries)}
+
+
+def _parameters(entries: Mapping[str, Optimizer | Schedule], per_group: bool = False) -> Node:
+    """Every parameter of some entries: its meaning, and what those that have it take."""
+    found: dict[str, list[tuple[str, Parameter]]] = {}
+    for name, entry in entries.items():
+        for key, one in entry.parameters.items():
+            if one.per_group or not per_group:
+                found.setdefault(key, []).append((name, one))
+    return {key: _parameter(several, len(entries)) for key, several in found.items()}
+
+
+def _parameter(several: list[tuple[str, Parameter]], entries: int) -> Node:
+    """One parameter for editors; entries that mean something else by it say so."""
+    meanings: dict[str, list[str]] = {}
+    for name, one in several:
+        meanings.setdefault(one.doc, []).append(name)
+    everywhere = len(meanings) == 1 and len(several) == entries
+    lines = [doc if everywhere else f"{', '.join(names)}: {doc}" for doc, names in meanings.items()]
+    nodes = [one.node for _, one in several]
+    different = [node for at, node in enumerate(nodes) if node not in nodes[:at]]
+    allowed = different[0] if len(different) == 1 else {"anyOf": different}
+    return {"description": " ".join(lines), **allowed}
 
 
 def _without_null(node: Any) -> Any:

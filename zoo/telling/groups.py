@@ -1,36 +1,19 @@
-"""What `zoo show --deepspeed` says of optimizer groups and the schedule, and notes on a recipe."""
+"""What `zoo show --deepspeed` says of optimizer groups and of the schedule."""
 
 import json
 
 from zoo.recipe.derived.exchange import (
-    averages_itself,
-    without_effect,
-    zero_stage,
+    optimizer_of,
 )
 from zoo.recipe.derived.groups import Group, parameter_groups
 from zoo.recipe.derived.schedule import resolve_scheduler
 from zoo.recipe.recipe import Recipe
-from zoo.recipe.vocabulary.optimizers import OPTIMIZERS, algorithm
-
-
-def notes(recipe: Recipe) -> list[str]:
-    """What a reader of the resolved recipe could take for something else."""
-    said = without_effect(recipe)
-    if recipe.optimizer.type == "Adam":
-        runs = algorithm(recipe.optimizer)
-        said.append(
-            f"optimizer.type Adam runs {runs}: DeepSpeed's Adam is AdamW"
-            " unless params.adam_w_mode is false"
-        )
-    if averages_itself(recipe) and zero_stage(recipe):
-        said.append("the optimizer shards itself: DeepSpeed runs at ZeRO stage 0")
-    return said
 
 
 def group_rows(recipe: Recipe) -> tuple[list[str], list[list[str]]]:
     """Heads and rows of the table of optimizer groups, hyper-parameters resolved."""
     groups = parameter_groups(recipe)
-    names = [name for name, one in OPTIMIZERS[recipe.optimizer.type].items() if one.per_group]
+    names = [name for name, one in optimizer_of(recipe).parameters.items() if one.per_group]
     rows = [[group.which, *(_cell(group, name) for name in names)] for group in groups]
     rows += [[pattern, "frozen"] for pattern in recipe.model.freeze]
     return ["parameters", *names], rows

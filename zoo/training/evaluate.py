@@ -9,6 +9,7 @@ from zoo.errors import ConfigError, Fault
 from zoo.layout import Place
 from zoo.recipe.load import load_recipe
 from zoo.recipe.recipe import Recipe
+from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.training.checks import ring_two
 from zoo.training.export import export
 from zoo.training.folder import RECIPE, RunFolder
@@ -32,7 +33,7 @@ def load_from(folder: Path, changes: Sequence[str]) -> Recipe:
     if exported is not None:
         if (exported / "tokenizer_config.json").is_file():
             words.append(f"model.tokenizer={exported.absolute()}")
-        words += labels_of(exported) if "classification" in plain.task.kind else []
+        words += labels_of(exported) if KINDS[plain.task.kind].classes else []
     return load_recipe(folder / RECIPE, [*words, *changes])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from zoo.errors import ResumeError
 from zoo.recipe.derived.resume import changes
+from zoo.recipe.derived.run_folder import run_folder
 from zoo.recipe.load import load_recipe
 from zoo.recipe.recipe import Recipe, expanded
 from zoo.training.checkpoint import write_json
@@ -26,7 +27,7 @@ class RunFolder:
     @classmethod
     def of(cls, recipe: Recipe) -> "RunFolder":
         """`run.folder`, or `runs/<recipe>` in the working directory."""
-        return cls(Path(recipe.run.folder or f"runs/{recipe.name}").expanduser().absolute())
+        return cls(run_folder(recipe))
 
     def set_aside(self) -> Path | None:
         """Renames an existing folder to `.1`, `.2`, ... and returns its new name (`--fresh`)."""

@@ -11,8 +11,6 @@ import torch
 from zoo.training.folder import METRICS, RunFolder
 from zoo.training.world import Here
 
-UNITS = {"masked-lm": "tokens", "causal-lm": "tokens", "ctc": "characters"}
-
 
 class Log:
     """Writes rows on rank 0; other ranks hold one that writes nothing."""

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from zoo.engines.engine import Batch, Engine, Step, Totals
 from zoo.recipe.recipe import Recipe
+from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.tasks.task import Task
 from zoo.training import checkpoint
 from zoo.training.folder import RunFolder
-from zoo.training.log import UNITS, Log, memory_gib, people_line
+from zoo.training.log import Log, memory_gib, people_line
 from zoo.training.progress import Progress, due
 from zoo.training.world import Here
 
@@ -99,7 +100,7 @@ class Fit:
         }
         self.window = []
         self.log.row(row)
-        unit = UNITS.get(self.recipe.task.kind, "targets")
+        unit = KINDS[self.recipe.task.kind].unit
         passing = progress.step < self.steps
         self.log.line(people_line(row, self.steps, unit, self.log.scores), passing)
 

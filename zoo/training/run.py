@@ -19,6 +19,7 @@ from zoo.recipe.derived.exchange import without_effect
 from zoo.recipe.load import faults_at_length
 from zoo.recipe.recipe import Recipe
 from zoo.tasks.task import Task
+from zoo.telling.notes import unchecked
 from zoo.training import checkpoint
 from zoo.training.checks import Checked, ring_two
 from zoo.training.export import export
@@ -72,7 +73,7 @@ def run(recipe: Recipe, fresh: bool = False) -> int:
             folder.write_status("refused", REFUSED, started)
         raise
     with world(place) as here:
-        for note in [*without_effect(recipe), *checked.notes, *notes]:
+        for note in [*without_effect(recipe), *unchecked(recipe), *checked.notes, *notes]:
             say(here, note)
         if here.first:
             aside = folder.set_aside() if fresh else None

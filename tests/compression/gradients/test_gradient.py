@@ -10,11 +10,12 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from tests.compression.compressors import compressor as by_name
 from tests.compression.simulation import Simulation
 from tests.ranks import run_ranks
 from zoo.compression.codecs.codec import make_codec
 from zoo.compression.fused import Fused
-from zoo.compression.gradients.compressor import COMPRESSORS, Compressor
+from zoo.compression.gradients.compressor import Compressor
 from zoo.compression.gradients.top_k import largest, warming
 
 SHAPES = [(40, 64), (64,), (3, 3), (16, 4, 3, 3), (7,), (300, 20)]
@@ -43,7 +44,7 @@ def gradient(rank: int, step: int) -> Tensor:
 def made(case: str, dtype: torch.dtype) -> Compressor:
     name, options = CASES[case]
     fused = Fused([torch.empty(shape) for shape in SHAPES])
-    return COMPRESSORS[name](fused, None, "cpu", dtype, **options)
+    return by_name(name, fused, None, "cpu", dtype, **options)
 
 
 def state_of(compressor: Compressor) -> dict[str, Tensor]:

@@ -9,9 +9,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from tests.compression.compressors import compressor as by_name
 from tests.ranks import run_ranks
 from zoo.compression.fused import Fused
-from zoo.compression.gradients.compressor import COMPRESSORS
 from zoo.compression.gradients.local import OuterStep
 
 SHAPES = [(30, 20), (20,)]
@@ -40,7 +40,7 @@ def move(parameters: list[Tensor], rank: int, step: int) -> None:
 def made(parameters: list[Tensor], codec: str | None = None, **options: Any) -> OuterStep:
     fused = Fused(parameters)
     place = (fused, None, "cpu", torch.float64)
-    compressor = COMPRESSORS[codec](*place) if codec else None
+    compressor = by_name(codec, *place) if codec else None
     return OuterStep(*place, period=PERIOD, compressor=compressor, **options)
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.recipe.conftest import GOOD, Catalog
 from zoo.errors import ConfigError
 from zoo.recipe.checks.rules import RULES, Rule
-from zoo.recipe.derived.exchange import FREEZE, START, VARIANCE
+from zoo.recipe.derived.exchange import START
 from zoo.recipe.load import load_recipe
 
 RUN = GOOD["run"]
@@ -22,6 +22,7 @@ SPEECH: dict[str, Any] = {
     "data": {"source": "built-in", "name": "morse"},
 }
 ZERO = "parallel.zero."
+FREEZE, VARIANCE = "optimizer.params.freeze_step", "optimizer.params.var_freeze_step"
 TWO_STAGES = "parallel.pipeline.stages=2"
 KIND = "parallel.compression.kind"
 POWER = [f"{ZERO}stage=0", f"{KIND}=power-sgd"]
@@ -113,11 +114,14 @@ BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 
 def test_every_rule_has_a_recipe_that_breaks_it() -> None:
-    assert {rule.name for rule in RULES} == set(BREAKING)
-    assert len(RULES) == len(BREAKING)
+    # No kind of today lets labels into its model or generates: tests/tasks/test_toy_kind.py.
+    assert {rule.name for rule in RULES} == {*BREAKING, "stages of a whole task"}
+    assert len(RULES) == len(BREAKING) + 1
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+@pytest.mark.parametrize(
+    "rule", [rule for rule in RULES if rule.name in BREAKING], ids=lambda rule: rule.name
+)
 def test_a_broken_rule_is_the_only_fault_and_says_why(rule: Rule, catalog: Catalog) -> None:
     sections, words = BREAKING[rule.name]
     with pytest.raises(ConfigError) as caught:

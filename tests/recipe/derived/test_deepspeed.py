@@ -12,7 +12,7 @@ from zoo.recipe.derived.groups import parameter_groups
 from zoo.recipe.derived.schedule import resolve_scheduler
 from zoo.recipe.load import load_recipe
 from zoo.recipe.vocabulary.optimizers import algorithm, hyper_parameters
-from zoo.telling.groups import notes
+from zoo.telling.notes import notes
 
 
 def test_data_ranks_share_out_whole_micro_batches(catalog: Catalog) -> None:

@@ -8,7 +8,7 @@ from tests.recipe.conftest import Catalog
 from zoo.errors import ConfigError
 from zoo.recipe.derived.exchange import without_effect
 from zoo.recipe.load import load_recipe
-from zoo.telling.groups import notes
+from zoo.telling.notes import notes
 
 # DeepSpeed 0.18's pages onebit-adam.md, zero-one-adam.md, onebit-lamb.md and config-json.md.
 TUTORIALS: dict[str, dict[str, Any]] = {

@@ -16,6 +16,7 @@ from typing import Any
 import pydantic
 
 import zoo.recipe
+from zoo.recipe.vocabulary.kinds import KINDS
 
 TABLES = Path(zoo.recipe.__file__).parent / "vocabulary" / "tables"
 # DeepSpeed's own notes call these deprecated: the words that replaced them are in the table.
@@ -116,16 +117,14 @@ def _add(types: dict[str, Any], name: str, config: Any, common: set[str]) -> Non
 
 
 def _useful_types() -> set[str]:
-    from transformers.models.auto import modeling_auto as auto
+    return {name for entry in KINDS.values() for name in model_types(entry.head)}
 
-    maps = (
-        auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
-        auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
-        auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
-        auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES,
-        auto.MODEL_FOR_CTC_MAPPING_NAMES,
-    )
-    return {name for one in maps for name in one}
+
+def model_types(head: str) -> list[str]:
+    """The model types that have a head, in transformers' order."""
+    import transformers
+
+    return list(getattr(transformers, head)._model_mapping._model_mapping)
 
 
 def _keywords(owner: Any) -> list[str]:
@@ -151,12 +150,10 @@ def families_table() -> dict[str, Any]:
     """
     from transformers import CONFIG_MAPPING
 
-    from zoo.tasks.build import TASKS
-
     heads: dict[str, list[str]] = {}
-    for task, kind in TASKS.items():
-        for model_type in kind.model_class._model_mapping._model_mapping:  # type: ignore[attr-defined]
-            heads.setdefault(model_type, []).append(task)
+    for kind, entry in KINDS.items():
+        for model_type in model_types(entry.head):
+            heads.setdefault(model_type, []).append(kind)
     known = {name: tasks for name, tasks in sorted(heads.items()) if name in CONFIG_MAPPING}
     found = {name: _family(name, tasks) for name, tasks in known.items()}
     return {name: entry for name, entry in found.items() if entry is not None}

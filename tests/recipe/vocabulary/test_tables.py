@@ -8,7 +8,7 @@ import torch
 
 from tests.recipe.vocabulary.make_tables import TABLE_MAKERS, TABLES, as_text
 from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
-from zoo.recipe.vocabulary.schedulers import REQUIRED, SCHEDULERS
+from zoo.recipe.vocabulary.schedulers import SCHEDULERS
 from zoo.recipe.vocabulary.tables import table
 
 # What a class takes beside its hyper-parameters, and what the zoo's own classes do not do.
@@ -25,7 +25,7 @@ def signature(owner: Any) -> dict[str, Any]:
 
 def defaults(name: str) -> dict[str, Any]:
     """Our defaults, lists as the tuples that the classes have."""
-    values = {key: one.default for key, one in OPTIMIZERS[name].items()}
+    values = {key: one.default for key, one in OPTIMIZERS[name].parameters.items()}
     return {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
 
 
@@ -92,8 +92,8 @@ def test_muon_has_the_keys_of_both_halves_of_deepspeeds() -> None:
     from deepspeed.runtime.engine import DeepSpeedEngine
 
     halves = {*DeepSpeedEngine._MUON_HALF_KEYS, *DeepSpeedEngine._ADAM_HALF_KEYS}
-    assert halves | {"muon_lr", "adam_lr"} <= set(OPTIMIZERS["Muon"])
-    ours = set(OPTIMIZERS["Muon"]) - halves - {"muon_lr", "adam_lr"}
+    assert halves | {"muon_lr", "adam_lr"} <= set(OPTIMIZERS["Muon"].parameters)
+    ours = set(OPTIMIZERS["Muon"].parameters) - halves - {"muon_lr", "adam_lr"}
     assert ours <= set(signature(torch.optim.Muon))
 
 
@@ -106,8 +106,9 @@ def test_a_schedule_of_deepspeed_has_its_parameters_and_defaults(name: str) -> N
     theirs = signature(getattr(lr_schedules, name))
     followed = {"total_num_steps", "warmup_max_lr"}  # filled in from the run and the groups
     required = {key for key, value in theirs.items() if value is inspect.Parameter.empty}
-    assert required - followed == set(REQUIRED.get(name, ()))
-    ours = {key: one.default for key, one in SCHEDULERS[name].items()}
+    parameters = SCHEDULERS[name].parameters
+    assert required - followed == {key for key, one in parameters.items() if one.required}
+    ours = {key: one.default for key, one in parameters.items()}
     assert ours == {
         key: None if key in required else value
         for key, value in theirs.items()

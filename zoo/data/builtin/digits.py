@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from zoo.data.rows import Row, digest
-from zoo.data.sources.part import Part
+from zoo.data.sources.opened import Opened
 
 # 1,437 / 360 images as in the measurements, a seeded draw; validation is cut off the 1,437.
 _BOUNDS = {"train": (0, 1257), "validation": (1257, 1437), "test": (1437, 1797)}
@@ -46,7 +46,7 @@ def _digits() -> tuple[np.ndarray, np.ndarray]:
     return found.images, found.target
 
 
-def open_digits(split: str, root: Path) -> Part:
+def open_digits(split: str, root: Path) -> Opened:
     """One of train (1,257 images), validation (180) and test (360)."""
     names = tuple(str(digit) for digit in range(10))
-    return Part(DigitRows(split), frozenset(range(10)), names)
+    return Opened(DigitRows(split), frozenset(range(10)), names)

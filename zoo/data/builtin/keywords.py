@@ -14,7 +14,7 @@ import numpy as np
 from zoo.data.builtin.text import library, library_files, split_of
 from zoo.data.cache import cached
 from zoo.data.rows import ListRows, digest
-from zoo.data.sources.part import Part
+from zoo.data.sources.opened import Opened
 
 KEYWORDS = (
     *("if", "elif", "for", "while", "return", "import", "from", "def"),
@@ -27,13 +27,13 @@ _SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}  # of the files
 _VERSION = 1
 
 
-def open_keywords(split: str, root: Path) -> Part:
+def open_keywords(split: str, root: Path) -> Opened:
     """One of train (at most 1,500 lines a class), validation and test (at most 150)."""
     fingerprint = digest("stdlib-keywords", _VERSION, sys.version, library_files())
     folder = cached(root, fingerprint, _build)
     rows = json.loads((folder / f"{split}.json").read_text())
     named = [{"text": text, "label": label} for text, label in rows]
-    return Part(ListRows(named, digest(fingerprint, split)), frozenset(range(16)), KEYWORDS)
+    return Opened(ListRows(named, digest(fingerprint, split)), frozenset(range(16)), KEYWORDS)
 
 
 def _build(folder: Path) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from zoo.data.builtin.text import library, library_files
 from zoo.data.cache import cached
 from zoo.data.rows import Row, digest
-from zoo.data.sources.part import Part
+from zoo.data.sources.opened import Opened
 
 RATE = 8000  # Hz
 _SIGNS = (
@@ -127,11 +127,11 @@ def _curriculum(count: int, words: dict[str, list[str]], rng: np.random.Generato
     return texts
 
 
-def open_morse(split: str, root: Path) -> Part:
+def open_morse(split: str, root: Path) -> Opened:
     """One of train (200,000 virtual clips), validation and test (200 words of their own)."""
     fingerprint = digest("morse", _VERSION, sys.version, library_files())
     folder = cached(root, fingerprint, _build)
-    return Part(MorseRows(split, json.loads((folder / "words.json").read_text())))
+    return Opened(MorseRows(split, json.loads((folder / "words.json").read_text())))
 
 
 def _build(folder: Path) -> None:

@@ -8,11 +8,11 @@ from zoo.data.builtin.keywords import open_keywords
 from zoo.data.builtin.morse import open_morse
 from zoo.data.builtin.text import open_text
 from zoo.data.faults import Faults
-from zoo.data.sources.part import Part, RenamedRows, check_columns
+from zoo.data.sources.opened import Opened, RenamedRows, check_columns
 from zoo.recipe.spec.data import BuiltInData
 
 SPLITS = ("train", "validation", "test")
-BUILT_IN: dict[str, Callable[[str, Path], Part]] = {
+BUILT_IN: dict[str, Callable[[str, Path], Opened]] = {
     "stdlib-text": open_text,
     "stdlib-keywords": open_keywords,
     "digits": open_digits,
@@ -26,7 +26,7 @@ class BuiltInReader:
     def __init__(self, data: BuiltInData, root: Path, labelled: bool, faults: Faults) -> None:
         self.data, self.root, self.labelled, self.faults = data, root, labelled, faults
 
-    def read(self, key: str, entry: str) -> Part | None:
+    def read(self, key: str, entry: str) -> Opened | None:
         if entry not in SPLITS:
             self.faults.add(key, entry, "one of", SPLITS)
             return None
@@ -36,4 +36,4 @@ class BuiltInReader:
             return part
         if not check_columns(part.rows.roles, columns, self.faults):
             return None
-        return Part(RenamedRows(part.rows, columns), part.label_values, part.label_names)
+        return Opened(RenamedRows(part.rows, columns), part.label_values, part.label_names)

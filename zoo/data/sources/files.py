@@ -10,7 +10,7 @@ import datasets
 from zoo.data.faults import Faults
 from zoo.data.rows import Rows, concatenated
 from zoo.data.sources.file_rows import ClassFolders, TextFiles, files_digest
-from zoo.data.sources.part import Part, RenamedRows, check_columns
+from zoo.data.sources.opened import Opened, RenamedRows, check_columns
 from zoo.data.sources.table import Table
 from zoo.recipe.spec.data import FilesData
 
@@ -40,7 +40,7 @@ class FilesReader:
         self.data, self.root, self.labelled, self.faults = data, root, labelled, faults
         self.folder = Path(data.folder).expanduser()
 
-    def read(self, key: str, entry: str) -> Part | None:
+    def read(self, key: str, entry: str) -> Opened | None:
         if not self.folder.is_dir():
             self.faults.add("folder", str(self.folder), "a folder that exists")
             return None
@@ -56,7 +56,7 @@ class FilesReader:
             return None
         return self._opened(kind, paths, key)
 
-    def _opened(self, kind: str, paths: Sequence[Path], key: str) -> Part | None:
+    def _opened(self, kind: str, paths: Sequence[Path], key: str) -> Opened | None:
         if kind == "text":
             return self._renamed(TextFiles(paths), frozenset())
         if kind == "class-folders":
@@ -68,15 +68,15 @@ class FilesReader:
         if len(opened) < len(tables):
             return None
         values = frozenset[Any]().union(*(part.label_values for part in opened))
-        return Part(concatenated([part.rows for part in opened]), values, opened[0].label_names)
+        return Opened(concatenated([part.rows for part in opened]), values, opened[0].label_names)
 
-    def _renamed(self, rows: Rows, values: frozenset[Any]) -> Part | None:
+    def _renamed(self, rows: Rows, values: frozenset[Any]) -> Opened | None:
         columns = self.data.columns
         if not check_columns(rows.roles, columns, self.faults):
             return None
-        return Part(RenamedRows(rows, columns) if columns else rows, values)
+        return Opened(RenamedRows(rows, columns) if columns else rows, values)
 
-    def _table(self, kind: str, paths: list[Path], key: str) -> Part | None:
+    def _table(self, kind: str, paths: list[Path], key: str) -> Opened | None:
         """The rows of some files of one kind, as one Arrow table on the disk."""
         try:
             dataset = load_files(kind, paths, self.root)

@@ -6,7 +6,7 @@ import datasets
 
 from zoo.data.faults import Faults
 from zoo.data.rows import digest
-from zoo.data.sources.part import Part
+from zoo.data.sources.opened import Opened
 from zoo.data.sources.table import Table
 from zoo.recipe.spec.data import HubData
 
@@ -19,7 +19,7 @@ class HubReader:
         self.splits: datasets.DatasetDict | None = None
         self.tried = False
 
-    def read(self, key: str, entry: str) -> Part | None:
+    def read(self, key: str, entry: str) -> Opened | None:
         if not self.tried:
             self.tried, self.splits = True, self._load()
         if self.splits is None:

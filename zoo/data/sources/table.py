@@ -15,11 +15,12 @@ from zoo.data.cache import cached
 from zoo.data.faults import Faults
 from zoo.data.image import decode_image
 from zoo.data.rows import CorruptExample, Row, digest
-from zoo.data.sources.part import Columns, Part, check_columns, roles_of
+from zoo.data.sources.opened import Columns, Opened, check_columns, roles_of
+from zoo.recipe.vocabulary.roles import ROLES
 
 _PLAIN = (datasets.Value, datasets.ClassLabel)
-_READ = ("text", "text_pair", "prompt", "completion")  # roles whose characters a model reads
-_TEXTS = (*_READ, "transcript")
+_READ = [role for role, one in ROLES.items() if one.measured]
+_TEXTS = [role for role, one in ROLES.items() if one.how == "text"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Table:
     root: Path
     labelled: bool
 
-    def part(self, columns: Columns, faults: Faults) -> Part | None:
+    def part(self, columns: Columns, faults: Faults) -> Opened | None:
         """The rows and what is known of their labels; None after noting columns at fault."""
         names = frozenset(self.dataset.column_names)
         if not check_columns(names, columns, faults):
@@ -51,7 +52,7 @@ class Table:
         if lists:
             return None
         rows = TableRows(self.dataset, roles, self.folder, self.fingerprint, self.root)
-        return Part(rows, *self._labels(roles["label"])) if "label" in roles else Part(rows)
+        return Opened(rows, *self._labels(roles["label"])) if "label" in roles else Opened(rows)
 
     def _labels(self, column: str) -> tuple[frozenset[Any], tuple[str, ...] | None]:
         """The values of a column, and its class names if the data set itself gives them."""

@@ -126,3 +126,9 @@ def orthogonal(matrix: Tensor, steps: int) -> Tensor:
         square = x @ x.T
         x = a * x + (b * square + c * square @ square) @ x
     return x.T if tall else x
+
+
+def muon_settings(params: dict[str, Any], hidden_matrix: bool) -> dict[str, Any]:
+    """A parameter's side of Muon, and the rate that DeepSpeed's `muon_lr` or `adam_lr` gives it."""
+    lr = params.get("muon_lr" if hidden_matrix else "adam_lr")
+    return {"use_muon": hidden_matrix} | ({} if lr is None else {"lr": lr})

@@ -9,23 +9,20 @@ from torch.optim import Optimizer
 
 from zoo.compression.optimizers.frozen_adam import FrozenAdam
 from zoo.compression.optimizers.moments import MomentOptimizer
-from zoo.compression.optimizers.onebit_adam import OneBitAdam
-from zoo.compression.optimizers.onebit_lamb import OneBitLamb
-from zoo.compression.optimizers.sharded import ShardedOneBitAdam
-from zoo.compression.optimizers.zero_one_adam import ZeroOneAdam
-from zoo.engines.update.algorithms import Adagrad, Lamb, Lion, Muon
 from zoo.models.build import matched
 from zoo.recipe.derived.exchange import (
     averages_itself,
     freezes_variance,
+    optimizer_of,
     replaces_momentum,
     steps_before,
     steps_of,
+    zero_stage,
 )
 from zoo.recipe.recipe import Recipe, origin
-from zoo.recipe.vocabulary.optimizers import OPTIMIZERS as PARAMETERS
-from zoo.recipe.vocabulary.optimizers import WITHOUT_EFFECT, hyper_parameters
-from zoo.recipe.vocabulary.parameters import STEPS
+from zoo.recipe.vocabulary.named import named
+from zoo.recipe.vocabulary.optimizers import hyper_parameters
+from zoo.recipe.vocabulary.parameters import counts
 
 
 def adam(params: Any, adam_w_mode: bool = True, **settings: Any) -> Optimizer:
@@ -36,60 +33,36 @@ def adam(params: Any, adam_w_mode: bool = True, **settings: Any) -> Optimizer:
     return kind(params, fused=True, **settings)
 
 
-OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
-    "adamw": adam,
-    "adam": adam,
-    "sgd": torch.optim.SGD,
-    "lamb": Lamb,
-    "lion": Lion,
-    "adagrad": Adagrad,
-    "muon": Muon,
-    "onebitadam": OneBitAdam,
-    "zerooneadam": ZeroOneAdam,
-    "onebitlamb": OneBitLamb,
-}
-# Words that choose a kernel or are spent in making the groups: the classes do not get them.
-SPENT = {"torch_adam", "ns_method", "muon_lr", "adam_lr"}
-
-
 def dimensions(parameter: nn.Parameter) -> int:
     """How many dimensions a parameter has, partitioned or not."""
     return len(getattr(parameter, "ds_shape", parameter.shape))
 
 
 def embeddings(model: nn.Module) -> set[int]:
-    """The ids of embedding and output matrices, which Muon leaves to Adam."""
+    """The ids of embedding and output matrices, which are no hidden ones."""
     found = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
     head = getattr(model, "get_output_embeddings", lambda: None)()
     return found | ({id(head.weight)} if head is not None else set())
 
 
 def settings_of(recipe: Recipe, model: nn.Module) -> dict[str, dict[str, Any]]:
-    """Each trained parameter's own settings: section, weight decay rule, then matching groups."""
-    section = recipe.optimizer
-    muon = section.type.lower() == "muon"
-    left_to_adam = embeddings(model) if muon else set()
+    """Each trained parameter's own settings: weight decay rule, section, then matching groups."""
+    section, each = recipe.optimizer, optimizer_of(recipe).each
+    own = named(each) if each else None
+    outer = embeddings(model) if each else set()
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     found: dict[str, dict[str, Any]] = {}
     for name, parameter in trained.items():
         matrix = dimensions(parameter) >= 2
         bare = section.weight_decay_on == "matrices" and not matrix
         found[name] = {"weight_decay": 0.0} if bare else {}
-        if muon:
-            found[name] |= muon_settings(
-                section.params, matrix and id(parameter) not in left_to_adam
-            )
+        if own is not None:
+            found[name] |= own(section.params, matrix and id(parameter) not in outer)
     for pattern, changes in section.groups.items():
         key = f"optimizer.groups.{pattern}"
         for name in matched([pattern], list(trained), origin(recipe, key), key):
             found[name] |= changes
     return found
-
-
-def muon_settings(params: dict[str, Any], use_muon: bool) -> dict[str, Any]:
-    """A parameter's side of Muon, and the rate that DeepSpeed's `muon_lr` or `adam_lr` gives it."""
-    lr = params.get("muon_lr" if use_muon else "adam_lr")
-    return {"use_muon": use_muon} | ({} if lr is None else {"lr": lr})
 
 
 def everywhere(parameter: nn.Parameter) -> bool:
@@ -129,14 +102,13 @@ def build_optimizer(recipe: Recipe, model: nn.Module, data: Any, steps: int) -> 
     `data` is the group of the data ranks, over which some optimizers average; `steps` the length
     of the run, of which some settings are shares.
     """
-    section, name = recipe.optimizer, recipe.optimizer.type.lower()
-    settings = tupled(without(hyper_parameters(section, {}), SPENT))
+    entry = optimizer_of(recipe)
+    kernels = set(entry.kernels)
+    settings = tupled(without(hyper_parameters(recipe.optimizer, {}), kernels))
     groups = [
-        tupled(without(group, SPENT | {"names"}))
+        tupled(without(group, kernels | {"names"}))
         for group in parameter_groups(recipe, model, filled)
     ]
-    if name == "muon":
-        settings["use_muon"] = True
     if averages_itself(recipe):
         return communicating(recipe, groups, settings, data, steps)
     if freezes_variance(recipe):
@@ -145,24 +117,24 @@ def build_optimizer(recipe: Recipe, model: nn.Module, data: Any, steps: int) -> 
     if replaces_momentum(recipe):
         settings |= {"momentum": 0.0, "nesterov": False, "weight_decay": 0.0}
         groups = [group | {"weight_decay": 0.0} for group in groups]
-    return OPTIMIZERS[name](groups, **settings)
+    made: Optimizer = named(entry.made_by)(groups, **settings)
+    return made
 
 
 def communicating(
     recipe: Recipe, groups: list[dict[str, Any]], settings: dict[str, Any], data: Any, steps: int
 ) -> Optimizer:
-    """An optimizer that averages over the data ranks; OneBitAdam under ZeRO 1 is sharded."""
-    section = recipe.optimizer
-    for name, one in PARAMETERS[section.type].items():
-        if one.node is STEPS:
-            settings[name] = steps_of(settings[name], steps)
-    settings = without(settings, set(WITHOUT_EFFECT))
-    kind = OPTIMIZERS[section.type.lower()]
-    if recipe.parallel.zero.get("stage", 0) == 1:
-        kind = ShardedOneBitAdam
-    elif kind is OneBitAdam:
-        settings = without(settings, {"parameter_codec"})
-    return kind(groups, group=data, clipping=section.gradient_clipping, **settings)
+    """An optimizer that averages over the data ranks; under ZeRO 1 its sharded form."""
+    section, entry = recipe.optimizer, optimizer_of(recipe)
+    for name in counts(entry.parameters):
+        settings[name] = steps_of(settings[name], steps)
+    settings = without(settings, set(entry.unused))
+    sharded = zero_stage(recipe) == 1
+    if not sharded:
+        settings = without(settings, {"parameter_codec"})  # nobody sends parameters down
+    kind = named(entry.sharded_by if sharded else entry.made_by)
+    made: Optimizer = kind(groups, group=data, clipping=section.gradient_clipping, **settings)
+    return made
 
 
 def without(settings: dict[str, Any], words: set[str]) -> dict[str, Any]:

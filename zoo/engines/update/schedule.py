@@ -9,8 +9,10 @@ from typing import Any
 import deepspeed.runtime.lr_schedules as upstream
 from torch.optim import Optimizer
 
+from zoo.recipe.vocabulary.named import named
+from zoo.recipe.vocabulary.schedulers import SCHEDULERS
+
 Factor = Callable[[int, dict[str, Any]], float]
-UPSTREAM = ("LRRangeTest", "OneCycle", "WarmupLR", "WarmupDecayLR", "WarmupCosineLR")
 
 
 def multi_step(step: int, params: dict[str, Any]) -> float:
@@ -45,13 +47,10 @@ def stable_decay(step: int, params: dict[str, Any]) -> float:
     return min(1.0, max(0.0, left / max(1, params["decay_num_steps"])))
 
 
-FACTORS: dict[str, Factor] = {
-    "WarmupMultiStepLR": multi_step,
-    "WarmupStepLR": every_step,
-    "WarmupInverseSqrtLR": inverse_sqrt,
-    "WarmupPolynomialLR": polynomial,
-    "WarmupStableDecayLR": stable_decay,
-}
+def shape_of(kind: str) -> Factor:
+    """The function of a schedule of ours."""
+    found: Factor = named(SCHEDULERS[kind].factor)
+    return found
 
 
 def factor(kind: str, params: dict[str, Any], step: int) -> float:
@@ -67,7 +66,7 @@ def factor(kind: str, params: dict[str, Any], step: int) -> float:
         linear = params.get("warmup_type", "log") == "linear"
         share = (step + 1) / warm if linear else math.log(step + 1) / math.log(max(2, warm))
         return least + (1 - least) * share
-    shape = FACTORS[kind](step, {"warmup_num_steps": 0} | params)
+    shape = shape_of(kind)(step, {"warmup_num_steps": 0} | params)
     return max(float(params.get("min_ratio", 0.0)), shape)
 
 
@@ -112,10 +111,11 @@ def build_schedule(optimizer: Optimizer, scheduler: dict[str, Any] | None) -> An
     if scheduler is None:
         return FactorSchedule(optimizer, "WarmupMultiStepLR", {"milestones": []})
     kind, params = scheduler["type"], dict(scheduler["params"])
-    if kind not in UPSTREAM:
+    entry = SCHEDULERS[kind]
+    if entry.factor:
         return FactorSchedule(optimizer, kind, params)
-    if kind in ("WarmupLR", "WarmupDecayLR") and "warmup_max_lr" not in params:
-        params["warmup_max_lr"] = [group["lr"] for group in optimizer.param_groups]
+    if entry.peak:
+        params.setdefault(entry.peak, [group["lr"] for group in optimizer.param_groups])
     return getattr(upstream, kind)(optimizer, **params)
 
 

@@ -8,8 +8,8 @@ from zoo.recipe.compose.catalog import fragment, fragments, shown
 from zoo.recipe.compose.fragments import lay_section
 from zoo.recipe.compose.json_text import brief, read_object
 from zoo.recipe.compose.merge import Composition
-from zoo.recipe.vocabulary.optimizers import COMMUNICATING, OPTIMIZERS, canonical
-from zoo.recipe.vocabulary.parameters import STEPS
+from zoo.recipe.vocabulary.optimizers import OPTIMIZERS, canonical
+from zoo.recipe.vocabulary.parameters import counts
 
 RATES = ("lr", "betas", "weight_decay", "max_coeff", "min_coeff")
 """What suits a model and its batch, and not the twin: LAMB's bounds of a layer's rate too."""
@@ -48,7 +48,8 @@ def lay_tiny_kind(composition: Composition, roots: tuple[Path, ...]) -> None:
     for section, value in read_object(file).items():
         if section not in ("$schema", "description"):
             lay_section(composition, section, value, (shown(file), file.parent), roots)
-    if chosen in COMMUNICATING:
+    entry = OPTIMIZERS.get(chosen)
+    if entry is not None and entry.averages_itself:
         _keep_optimizer(composition, chosen, params)
     elif composition.get(("parallel", "compression")):
         _keep_compressor(composition, chosen, params)
@@ -60,7 +61,7 @@ def _keep_optimizer(composition: Composition, chosen: str, params: dict[str, Any
     own = own if isinstance(own, dict) else {}
     rates = {name: own[name] for name in RATES if name in own}
     kept = {name: value for name, value in params.items() if name not in RATES}
-    freezes = {name: BEGIN for name, one in OPTIMIZERS[chosen].items() if one.node is STEPS}
+    freezes = dict.fromkeys(counts(OPTIMIZERS[chosen].parameters), BEGIN)
     changes = {"type": chosen, "params": kept | rates | freezes}
     composition.lay(("optimizer",), changes, "--tiny (the optimizer stays)")
 
@@ -70,6 +71,7 @@ def _keep_compressor(composition: Composition, chosen: str, params: dict[str, An
     path = ("parallel", "compression", "start")
     if composition.get(path):
         composition.lay(path, BEGIN, "--tiny (compression stays)")
-    if chosen == "SGD":
+    entry = OPTIMIZERS.get(chosen)
+    if entry is not None and entry.momentum_may_move:
         changes = {"type": chosen, "params": params}
         composition.lay(("optimizer",), changes, "--tiny (compression stays)")

@@ -1,12 +1,12 @@
 """Who averages over the data ranks, how, and what follows: read off a recipe."""
 
 from zoo.recipe.recipe import Recipe
-from zoo.recipe.vocabulary.optimizers import COMMUNICATING, WITHOUT_EFFECT, hyper_parameters
+from zoo.recipe.vocabulary.compressors import COMPRESSORS, Compressor
+from zoo.recipe.vocabulary.optimizer import Optimizer
+from zoo.recipe.vocabulary.optimizers import OPTIMIZERS, hyper_parameters
 
-FREEZE, VARIANCE = "optimizer.params.freeze_step", "optimizer.params.var_freeze_step"
+PARAMS = "optimizer.params"
 START = "parallel.compression.start"
-ROUGH = ("int4", "top-k", "power-sgd")
-"""Compressors whose gradients are delayed and noisy."""
 
 
 def zero_stage(recipe: Recipe) -> int:
@@ -14,9 +14,14 @@ def zero_stage(recipe: Recipe) -> int:
     return int(recipe.parallel.zero.get("stage", 0))
 
 
+def optimizer_of(recipe: Recipe) -> Optimizer:
+    """What is known of the recipe's optimizer."""
+    return OPTIMIZERS[recipe.optimizer.type]
+
+
 def averages_itself(recipe: Recipe) -> bool:
     """Whether the optimizer averages over the data ranks; DeepSpeed then runs at ZeRO stage 0."""
-    return recipe.optimizer.type in COMMUNICATING
+    return optimizer_of(recipe).averages_itself
 
 
 def compression_kind(recipe: Recipe) -> str:
@@ -25,22 +30,23 @@ def compression_kind(recipe: Recipe) -> str:
     return "" if compression is False else compression.kind
 
 
+def compressor_of(recipe: Recipe) -> Compressor | None:
+    """What is known of the recipe's compressor, None without one."""
+    return COMPRESSORS.get(compression_kind(recipe))
+
+
 def replaces_momentum(recipe: Recipe) -> bool:
     """Whether a compressor holds the momentum in place of SGD."""
-    return compression_kind(recipe) == "top-k" and recipe.optimizer.type == "SGD"
+    compressor = compressor_of(recipe)
+    holds = compressor is not None and compressor.holds_momentum
+    return holds and optimizer_of(recipe).momentum_may_move
 
 
 def freezes_variance(recipe: Recipe) -> bool:
     """Whether gradients become too rough for Adam's second moment, which then stays."""
-    return compression_kind(recipe) in ROUGH and recipe.optimizer.type in ("Adam", "AdamW")
-
-
-EXPLAINED = {
-    "comm_backend_name": "messages travel over torch's process group",
-    "cuda_aware": "messages travel over torch's process group",
-    "eps_inside_sqrt": "DeepSpeed stored it and never used it",
-    "amsgrad": "a frozen variance has no maximum to keep",
-}
+    compressor = compressor_of(recipe)
+    rough = compressor is not None and compressor.rough
+    return rough and optimizer_of(recipe).variance_may_freeze
 
 
 def without_effect(recipe: Recipe) -> list[str]:
@@ -48,8 +54,8 @@ def without_effect(recipe: Recipe) -> list[str]:
     if not averages_itself(recipe):
         return []
     words = {
-        f"optimizer.params.{key}": EXPLAINED[key]
-        for key in WITHOUT_EFFECT
+        f"{PARAMS}.{key}": why
+        for key, why in optimizer_of(recipe).unused.items()
         if key in recipe.optimizer.params
     }
     words |= {
@@ -73,8 +79,14 @@ def steps_of(count: float, total: int) -> int:
 def begin_key(recipe: Recipe) -> str:
     """The key that says when compression begins; empty where nothing says so."""
     if averages_itself(recipe):
-        return VARIANCE if recipe.optimizer.type == "ZeroOneAdam" else FREEZE
+        return f"{PARAMS}.{optimizer_of(recipe).begins}"
     return START if hasattr(recipe.parallel.compression, "start") else ""
+
+
+def begin_keys() -> list[str]:
+    """Every key that may say when compression begins."""
+    keys = [f"{PARAMS}.{one.begins}" for one in OPTIMIZERS.values() if one.begins]
+    return list(dict.fromkeys([*keys, START]))
 
 
 def steps_before(recipe: Recipe, steps: int) -> int:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.recipe.provenance import Key
-from zoo.recipe.vocabulary.parameters import STEPS
-from zoo.recipe.vocabulary.schedulers import NEEDS_TOTAL, SCHEDULERS
+from zoo.recipe.vocabulary.parameters import counts
+from zoo.recipe.vocabulary.schedulers import SCHEDULERS
 
 # "=" must be equal, "!" is taken and reported, "~" is free. A key speaks for all below it that
 # are not named themselves.
@@ -99,9 +99,9 @@ def _stretched(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
     before, after = (one["optimizer"].get("scheduler") for one in (old, new))
     if before != after or not before:
         return []
-    params, table = before["params"], SCHEDULERS[before["type"]]
-    steps = [params.get(name) for name, one in table.items() if one.node is STEPS]
+    params, entry = before["params"], SCHEDULERS[before["type"]]
+    steps = [params.get(name) for name in counts(entry.parameters)]
     shares = [one for one in [*steps, *params.get("milestones", [])] if isinstance(one, float)]
-    if before["type"] not in NEEDS_TOTAL and not shares:
+    if not entry.needs_total and not shares:
         return []
     return [Change("optimizer.scheduler", before["type"], f"{before['type']} of the new length")]

@@ -4,8 +4,8 @@ from typing import Any
 
 from zoo.recipe.derived.exchange import steps_of
 from zoo.recipe.recipe import Recipe
-from zoo.recipe.vocabulary.parameters import STEPS
-from zoo.recipe.vocabulary.schedulers import NEEDS_TOTAL, SCHEDULERS
+from zoo.recipe.vocabulary.parameters import counts, defaults
+from zoo.recipe.vocabulary.schedulers import SCHEDULERS
 
 
 def resolve_scheduler(recipe: Recipe, total_steps: int) -> dict[str, Any] | None:
@@ -13,14 +13,13 @@ def resolve_scheduler(recipe: Recipe, total_steps: int) -> dict[str, Any] | None
     scheduler = recipe.optimizer.scheduler
     if scheduler is None:
         return None
-    parameters = SCHEDULERS[scheduler.type]
-    values = {name: one.default for name, one in parameters.items() if one.default is not None}
-    params = {**values, **scheduler.params}
-    for name, one in parameters.items():
-        if one.node is STEPS and name in params:
+    entry = SCHEDULERS[scheduler.type]
+    params = {**defaults(entry.parameters), **scheduler.params}
+    for name in counts(entry.parameters):
+        if name in params:
             params[name] = steps_of(params[name], total_steps)
     if "milestones" in params:
         params["milestones"] = [steps_of(count, total_steps) for count in params["milestones"]]
-    if scheduler.type in NEEDS_TOTAL:
+    if entry.needs_total:
         params["total_num_steps"] = total_steps
     return {"type": scheduler.type, "params": params}

@@ -6,22 +6,11 @@ from pydantic import Field
 
 from zoo.recipe.spec.words import Count, Folder, NotNegative, Positive, Share, Spec, Text
 
-Role = Literal[
-    "text",
-    "text_pair",
-    "label",
-    "messages",
-    "prompt",
-    "completion",
-    "image",
-    "audio",
-    "transcript",
-]
 Names = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
 class _Data(Spec):
-    columns: dict[Role, Text] = Field(default_factory=dict)
+    columns: dict[str, Text] = Field(default_factory=dict)
     """The column of each role; a role left out is a column of its own name."""
     train: Text | Names = "train"
     """Split names (hub, built-in) or globs under `folder` (files); a list is concatenated."""

@@ -11,8 +11,7 @@ class Scheduler(Spec):
     """A learning-rate schedule as DeepSpeed writes it."""
 
     type: Text
-    """DeepSpeed's five, WarmupMultiStepLR, WarmupStepLR, WarmupInverseSqrtLR, WarmupPolynomialLR,
-    WarmupStableDecayLR."""
+    """Which schedule."""
     params: dict[str, Any] = Field(default_factory=dict)
     """Its parameters; numbers of steps may be shares of the run."""
 
@@ -21,8 +20,7 @@ class OptimizerSpec(Spec):
     """Everything about the update; a DeepSpeed `optimizer` section is accepted as it is."""
 
     type: Text
-    """AdamW, Adam, SGD, Lamb, Lion, Adagrad, Muon, OneBitAdam, ZeroOneAdam or OneBitLamb
-    (case-insensitive)."""
+    """Which optimizer (case-insensitive)."""
     params: dict[str, Any] = Field(default_factory=dict)
     """Its parameters, as DeepSpeed and torch name them."""
     weight_decay_on: Literal["matrices", "all"] = "matrices"

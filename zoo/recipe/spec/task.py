@@ -18,10 +18,18 @@ from zoo.recipe.spec.words import (
     TwoOrMore,
 )
 
+
+class TaskSpec(Spec):
+    """How an example becomes tensors, a loss and a score; each kind has its own."""
+
+    kind: str
+    """Which task: decides the other keys of this section."""
+
+
 Smoothing = Annotated[float, Field(ge=0, lt=1)]
 
 
-class CausalLMSpec(Spec):
+class CausalLMSpec(TaskSpec):
     """Predict the next token of packed text, or of completions and chats."""
 
     kind: Literal["causal-lm"]
@@ -32,7 +40,7 @@ class CausalLMSpec(Spec):
     """Which tokens are targets; with a plain `text` column both are the same."""
 
 
-class MaskedLMSpec(Spec):
+class MaskedLMSpec(TaskSpec):
     """Predict hidden tokens of packed text (BERT)."""
 
     kind: Literal["masked-lm"]
@@ -45,7 +53,7 @@ class MaskedLMSpec(Spec):
     """Choose whole words instead of tokens; needs a word-piece tokenizer."""
 
 
-class SequenceClassificationSpec(Spec):
+class SequenceClassificationSpec(TaskSpec):
     """Name the class of a text or of a pair of texts."""
 
     kind: Literal["sequence-classification"]
@@ -99,7 +107,7 @@ class ImageAugment(Spec):
     """Alpha of cutmix; the partner is in the same micro-batch."""
 
 
-class ImageClassificationSpec(Spec):
+class ImageClassificationSpec(TaskSpec):
     """Name the class of an image."""
 
     kind: Literal["image-classification"]
@@ -142,7 +150,7 @@ class SpeechAugment(Spec):
     """Up to this many seconds of silence at both ends; in evaluation half of that."""
 
 
-class CTCSpec(Spec):
+class CTCSpec(TaskSpec):
     """Transcribe speech with connectionist temporal classification."""
 
     kind: Literal["ctc"]
@@ -157,9 +165,3 @@ class CTCSpec(Spec):
     """Characters removed from the transcripts, before vocabulary and scoring."""
     augment: SpeechAugment = SpeechAugment()
     """What changes in training."""
-
-
-TaskSpec = Annotated[
-    CausalLMSpec | MaskedLMSpec | SequenceClassificationSpec | ImageClassificationSpec | CTCSpec,
-    Field(discriminator="kind"),
-]

@@ -1,138 +1,159 @@
-"""Optimizers: their parameters, and what others ask about them."""
+"""The optimizers by name, in DeepSpeed's and torch's words; elementwise and whole-matrix ones here.
+
+Those that send one bit an element are in `one_bit`.
+"""
 
 from typing import Any
 
 from zoo.recipe.spec.optimizer import OptimizerSpec
+from zoo.recipe.vocabulary.one_bit import ONE_BIT
+from zoo.recipe.vocabulary.optimizer import Optimizer
 from zoo.recipe.vocabulary.parameters import (
     AMOUNT,
     BETAS,
     MOMENTUM,
     POSITIVE,
-    STEPS,
     SWITCH,
-    WHOLE_STEPS,
-    Node,
     Parameter,
-    _whole,
+    Parameters,
+    defaults,
 )
 
+PLAIN = "AdamW"
+"""What goes with everything."""
 
-def _adam() -> dict[str, Parameter]:
+
+def _in_groups(node: dict[str, Any], doc: str, default: Any) -> Parameter:
+    return Parameter(node, doc, default, per_group=True)
+
+
+def _lr(default: float) -> Parameter:
+    return _in_groups(AMOUNT, "Learning rate at its peak; schedules multiply it.", default)
+
+
+def _betas(second: float = 0.999) -> Parameter:
+    return _in_groups(BETAS, "Decay of the first and of the second moment.", [0.9, second])
+
+
+def _eps(default: float = 1e-8) -> Parameter:
+    return _in_groups(AMOUNT, "Added to the denominator.", default)
+
+
+DECAY = _in_groups(AMOUNT, "Weight decay; `weight_decay_on` says of which parameters.", 0.0)
+MOMENTUM_OF = "Share of the old momentum that is kept in a step."
+
+
+def _adam() -> Parameters:
     return {
-        "lr": Parameter(AMOUNT, 1e-3),
-        "betas": Parameter(BETAS, [0.9, 0.999]),
-        "eps": Parameter(AMOUNT, 1e-8),
-        "weight_decay": Parameter(AMOUNT, 0.0),
-        "amsgrad": Parameter(SWITCH, False),
-        # Adam in DeepSpeed is AdamW unless adam_w_mode is false.
-        "adam_w_mode": _whole(SWITCH, True),
-        # Which implementation DeepSpeed would take; the mathematics is the same.
-        "torch_adam": _whole(SWITCH, False),
+        "lr": _lr(1e-3),
+        "betas": _betas(),
+        "eps": _eps(),
+        "weight_decay": DECAY,
+        "amsgrad": _in_groups(SWITCH, "Divide by the largest second moment so far.", False),
+        "adam_w_mode": Parameter(SWITCH, "Decoupled decay; Adam with false couples it.", True),
+        "torch_adam": Parameter(SWITCH, "DeepSpeed's word for torch's kernel: same update.", False),
     }
 
 
-def _one_bit(**more: Parameter) -> dict[str, Parameter]:
-    """What DeepSpeed's 1-bit optimizers took, and what ours take beside it."""
-    return {
-        "lr": Parameter(AMOUNT, 1e-3),
-        "betas": _whole(BETAS, [0.9, 0.999]),
-        "eps": _whole(AMOUNT, 1e-8),
-        "weight_decay": Parameter(AMOUNT, 0.0),
-        # Real here; DeepSpeed's read it and corrected nothing.
-        "bias_correction": _whole(SWITCH, True),
-        # Frozen denominators are at least this share of their block's root mean square.
-        "denominator_floor": _whole(AMOUNT, 0.1),
-        # How whole gradients travel before the freeze.
-        "warmup_dtype": _whole({"enum": ["fp32", "bf16"]}, "fp32"),
-        **more,
-        **{name: _whole(node) for name, node in WITHOUT_EFFECT.items()},
-    }
+_KERNELS = ("torch_adam",)
+_ADAM = "zoo.engines.update.optimizer:adam"
+_OURS = "zoo.engines.update.algorithms"
 
-
-# Words of DeepSpeed's 1-bit optimizers that change nothing here.
-WITHOUT_EFFECT: dict[str, Node] = {
-    "comm_backend_name": {"enum": ["nccl", "mpi", "hccl", "compressed", "gloo"]},
-    "cuda_aware": SWITCH,
-    "eps_inside_sqrt": SWITCH,
-    "amsgrad": {"const": False},
+OPTIMIZERS: dict[str, Optimizer] = {
+    "AdamW": Optimizer(
+        "Adam with decoupled weight decay (arXiv:1711.05101).",
+        _adam(),
+        _ADAM,
+        "adam",
+        variance_may_freeze=True,
+        kernels=_KERNELS,
+        fixed={"adam_w_mode": True},
+        torch_defaults={"weight_decay": 0.01},
+    ),
+    "Adam": Optimizer(
+        "DeepSpeed's Adam: AdamW unless adam_w_mode is false (arXiv:1412.6980).",
+        _adam(),
+        _ADAM,
+        "adam",
+        variance_may_freeze=True,
+        kernels=_KERNELS,
+        alias=("adam_w_mode", "AdamW"),
+    ),
+    "SGD": Optimizer(
+        "Stochastic gradient descent with momentum, as torch writes it.",
+        {
+            "lr": _lr(1e-3),
+            "momentum": _in_groups(MOMENTUM, MOMENTUM_OF, 0.0),
+            "dampening": _in_groups(AMOUNT, "Share of the gradient kept out of momentum.", 0.0),
+            "weight_decay": DECAY,
+            "nesterov": _in_groups(SWITCH, "Step along the momentum to come.", False),
+        },
+        "torch.optim:SGD",
+        "sgd",
+        momentum_may_move=True,
+    ),
+    "Lamb": Optimizer(
+        "Adam with a rate of its own for each matrix (arXiv:1904.00962).",
+        {
+            "lr": _lr(1e-3),
+            "bias_correction": Parameter(SWITCH, "Correct the moments of the first steps.", True),
+            "betas": _betas(),
+            "eps": _eps(),
+            "weight_decay": DECAY,
+            "max_coeff": _in_groups(POSITIVE, "Largest ratio of weights' to update's norm.", 10.0),
+            "min_coeff": _in_groups(AMOUNT, "Smallest ratio of weights' to update's norm.", 0.01),
+        },
+        f"{_OURS}:Lamb",
+        "lamb",
+        whole_matrices=True,
+    ),
+    "Lion": Optimizer(
+        "The sign of an interpolated momentum (arXiv:2302.06675).",
+        {"lr": _lr(1e-3), "betas": _betas(), "weight_decay": DECAY},
+        f"{_OURS}:Lion",
+        "lion",
+    ),
+    "Adagrad": Optimizer(
+        "Rates that fall with the sum of squared gradients (Duchi et al. 2011).",
+        {"lr": _lr(1e-2), "weight_decay": DECAY, "eps": _eps(1e-10)},
+        f"{_OURS}:Adagrad",
+        "adagrad",
+    ),
+    "Muon": Optimizer(
+        "Orthogonalised momentum for hidden matrices, AdamW for the rest (Jordan et al. 2024).",
+        {
+            "lr": _lr(0.02),
+            "muon_lr": Parameter(AMOUNT, "Rate of the hidden matrices in place of lr."),
+            "adam_lr": Parameter(AMOUNT, "Rate of everything else in place of lr."),
+            "momentum": _in_groups(MOMENTUM, MOMENTUM_OF, 0.95),
+            "nesterov": Parameter(SWITCH, "Step along the momentum to come.", True),
+            "ns_steps": Parameter(
+                {"type": "integer", "minimum": 1}, "Newton-Schulz iterations a step.", 5
+            ),
+            "ns_method": Parameter(
+                {"enum": ["gram", "standard"]},
+                "DeepSpeed's two ways to compute the same iteration: taken, without effect.",
+                "gram",
+            ),
+            "betas": _betas(0.95),
+            "eps": _eps(1e-10),
+            "weight_decay": DECAY,
+        },
+        f"{_OURS}:Muon",
+        "muon",
+        whole_matrices=True,
+        kernels=("ns_method", "muon_lr", "adam_lr"),
+        each=f"{_OURS}:muon_settings",
+        rates=("muon_lr", "adam_lr"),
+    ),
+    **ONE_BIT,
 }
-
-
-OPTIMIZERS: dict[str, dict[str, Parameter]] = {
-    "AdamW": _adam(),
-    "Adam": _adam(),
-    "SGD": {
-        "lr": Parameter(AMOUNT, 1e-3),
-        "momentum": Parameter(MOMENTUM, 0.0),
-        "dampening": Parameter(AMOUNT, 0.0),
-        "weight_decay": Parameter(AMOUNT, 0.0),
-        "nesterov": Parameter(SWITCH, False),
-    },
-    "Lamb": {
-        "lr": Parameter(AMOUNT, 1e-3),
-        "bias_correction": _whole(SWITCH, True),
-        "betas": Parameter(BETAS, [0.9, 0.999]),
-        "eps": Parameter(AMOUNT, 1e-8),
-        "weight_decay": Parameter(AMOUNT, 0.0),
-        "max_coeff": Parameter(POSITIVE, 10.0),
-        "min_coeff": Parameter(AMOUNT, 0.01),
-    },
-    "Lion": {
-        "lr": Parameter(AMOUNT, 1e-3),
-        "betas": Parameter(BETAS, [0.9, 0.999]),
-        "weight_decay": Parameter(AMOUNT, 0.0),
-    },
-    "Adagrad": {
-        "lr": Parameter(AMOUNT, 1e-2),
-        "weight_decay": Parameter(AMOUNT, 0.0),
-        "eps": Parameter(AMOUNT, 1e-10),
-    },
-    "Muon": {
-        "lr": Parameter(AMOUNT, 0.02),
-        # DeepSpeed: muon_lr and adam_lr override lr for its matrices and for all the rest.
-        "muon_lr": _whole(AMOUNT),
-        "adam_lr": _whole(AMOUNT),
-        "momentum": Parameter(MOMENTUM, 0.95),
-        "nesterov": _whole(SWITCH, True),
-        "ns_steps": _whole({"type": "integer", "minimum": 1}, 5),
-        # Two ways to compute the same iteration: taken, without effect.
-        "ns_method": _whole({"enum": ["gram", "standard"]}, "gram"),
-        "betas": Parameter(BETAS, [0.9, 0.95]),
-        "eps": Parameter(AMOUNT, 1e-10),
-        "weight_decay": Parameter(AMOUNT, 0.0),
-    },
-    "OneBitAdam": _one_bit(
-        freeze_step=_whole(STEPS, 100000),
-        # How owners send parameters down under ZeRO 1.
-        parameter_codec=_whole({"enum": ["bf16", "int8", "sign"]}, "bf16"),
-    ),
-    "ZeroOneAdam": _one_bit(
-        var_freeze_step=_whole(STEPS, 100000),
-        var_update_scaler=_whole(WHOLE_STEPS, 16),
-        local_step_scaler=_whole(WHOLE_STEPS, 32678),
-        local_step_clipper=_whole(WHOLE_STEPS, 16),
-    ),
-    "OneBitLamb": _one_bit(
-        freeze_step=_whole(STEPS, 100000),
-        max_coeff=_whole(POSITIVE, 10.0),
-        min_coeff=_whole(AMOUNT, 0.01),
-        coeff_beta=_whole(MOMENTUM, 0.9),
-        factor_max=_whole(POSITIVE, 4.0),
-        factor_min=_whole(POSITIVE, 0.5),
-        factor_threshold=_whole(POSITIVE, 0.1),
-    ),
-}
-
-
-COMMUNICATING = ("OneBitAdam", "ZeroOneAdam", "OneBitLamb")
-"""Optimizers that average over the data ranks themselves."""
-
 
 # Optimizers that a reader of DeepSpeed's documents may ask for, and what to take meanwhile.
 ELSEWHERE = {
-    "Adafactor": ("its factored state has no shape that a checkpoint of any layout holds", "AdamW"),
-    "FusedAdam": ("DeepSpeed's name of it is AdamW", "AdamW"),
-    "CPUAdam": ("DeepSpeed's name of it is AdamW; with optimizer offload it is taken", "AdamW"),
+    "Adafactor": ("its factored state has no shape that a checkpoint of any layout holds", PLAIN),
+    "FusedAdam": ("DeepSpeed's name of it is AdamW", PLAIN),
+    "CPUAdam": ("DeepSpeed's name of it is AdamW; with optimizer offload it is taken", PLAIN),
 }
 
 
@@ -143,15 +164,16 @@ def canonical(name: str) -> str:
 
 def algorithm(optimizer: OptimizerSpec) -> str:
     """The optimizer that really runs: DeepSpeed's Adam is AdamW unless adam_w_mode is false."""
-    if optimizer.type == "Adam" and optimizer.params.get("adam_w_mode", True):
-        return "AdamW"
-    return optimizer.type
+    alias = OPTIMIZERS[optimizer.type].alias
+    if alias is None:
+        return optimizer.type
+    parameter, other = alias
+    return other if optimizer.params.get(parameter, True) else optimizer.type
 
 
 def hyper_parameters(optimizer: OptimizerSpec, changes: dict[str, Any]) -> dict[str, Any]:
     """All parameters of the optimizer, DeepSpeed's defaults filled in, then `changes` on top."""
-    table = OPTIMIZERS[optimizer.type]
-    values = {name: entry.default for name, entry in table.items() if entry.default is not None}
-    if algorithm(optimizer) == "AdamW" and optimizer.params.get("torch_adam"):
-        values["weight_decay"] = 0.01  # torch.optim.AdamW's default, which DeepSpeed takes then
+    values = defaults(OPTIMIZERS[optimizer.type].parameters)
+    if optimizer.params.get("torch_adam"):
+        values |= OPTIMIZERS[algorithm(optimizer)].torch_defaults
     return {**values, **optimizer.params, **changes}

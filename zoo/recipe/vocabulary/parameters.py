@@ -1,52 +1,50 @@
-"""What a parameter of an optimizer or a schedule may be: JSON Schema nodes with defaults."""
+"""What a parameter of an optimizer or a schedule may be, means, and is when nobody says it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 Node = dict[str, Any]
 """A piece of a JSON Schema: what a value may be."""
 
-
 AMOUNT: Node = {"type": "number", "minimum": 0}
-
-
 POSITIVE: Node = {"type": "number", "exclusiveMinimum": 0}
-
-
 MOMENTUM: Node = {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
-
-
 BETAS: Node = {"type": "array", "items": MOMENTUM, "minItems": 2, "maxItems": 2}
-
-
 SWITCH: Node = {"type": "boolean"}
-
-
+WHOLE_STEPS: Node = {"type": "integer", "minimum": 1}
 STEPS: Node = {
     "anyOf": [
         {"type": "integer", "minimum": 1},
         {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
     ]
 }
-
-
+"""Steps, or a share of the run."""
 RATIO: Node = {"type": "number", "minimum": 0, "maximum": 1}
-
-
-WARMUP_TYPE: Node = {"enum": ["log", "linear"]}
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """What a parameter may be, and what it is when the recipe is silent (None: its own rule)."""
+    """What a parameter may be, what it means, and what it is when the recipe is silent.
+
+    A default of None: another rule fills it in. `per_group`: `optimizer.groups` may change it.
+    """
 
     node: Node
+    doc: str
     default: Any = None
-    per_group: bool = True
+    per_group: bool = False
+    required: bool = False
 
 
-def _whole(node: Node, default: Any = None) -> Parameter:
-    return Parameter(node, default, per_group=False)
+Parameters = Mapping[str, Parameter]
 
 
-WHOLE_STEPS: Node = {"type": "integer", "minimum": 1}
+def defaults(parameters: Parameters) -> dict[str, Any]:
+    """The value of every parameter that has one when the recipe is silent."""
+    return {name: one.default for name, one in parameters.items() if one.default is not None}
+
+
+def counts(parameters: Parameters) -> list[str]:
+    """The parameters that are numbers of steps and may be shares of the run."""
+    return [name for name, one in parameters.items() if one.node is STEPS]

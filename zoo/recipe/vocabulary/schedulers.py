@@ -1,4 +1,10 @@
-"""Schedules: their parameters, and what others ask about them."""
+"""The schedules by name: DeepSpeed's five, and five of the same form that it lacks.
+
+`total_num_steps` and the peak rates follow from the run and from each group's lr.
+"""
+
+from dataclasses import dataclass
+from typing import Any
 
 from zoo.recipe.vocabulary.parameters import (
     AMOUNT,
@@ -7,78 +13,134 @@ from zoo.recipe.vocabulary.parameters import (
     RATIO,
     STEPS,
     SWITCH,
-    WARMUP_TYPE,
+    Node,
     Parameter,
-    _whole,
+    Parameters,
 )
 
 
-def _warmup(**more: Parameter) -> dict[str, Parameter]:
+@dataclass(frozen=True)
+class Schedule:
+    """One learning-rate schedule, as everything but its own function knows it."""
+
+    doc: str
+    """What it does, in a line."""
+    parameters: Parameters
+    """What `optimizer.scheduler.params` may hold."""
+    factor: str = ""
+    """`module:name` of the factor on each group's rate; without it the class is DeepSpeed's."""
+    needs_total: bool = False
+    """Takes `total_num_steps`, the length of the run."""
+    peak: str = ""
+    """DeepSpeed's parameter that would overwrite each group's own rate if nobody filled it in."""
+
+
+COUNT: Node = {"type": "integer", "minimum": 0}
+WARMUP_STEPS = Parameter(STEPS, "Steps (or a share of the run) in which the rate grows.", 1000)
+WARMUP_TYPE = Parameter({"enum": ["log", "linear"]}, "How the rate grows in the warm-up.", "log")
+FLOOR = Parameter(RATIO, "Smallest factor after the warm-up.", 0.0)
+GAMMA = Parameter(AMOUNT, "Factor of each fall.", 0.1)
+
+
+def _warmup(**more: Parameter) -> Parameters:
     return {
-        "warmup_min_ratio": _whole(RATIO, 0.0),
-        "warmup_num_steps": _whole(STEPS, 1000),
-        "warmup_type": _whole(WARMUP_TYPE, "log"),
+        "warmup_min_ratio": Parameter(RATIO, "Factor that the warm-up starts from.", 0.0),
+        "warmup_num_steps": WARMUP_STEPS,
+        "warmup_type": WARMUP_TYPE,
         **more,
     }
 
 
-def _deepspeed_warmup() -> dict[str, Parameter]:
+def _deepspeed_warmup() -> Parameters:
     return {
-        "warmup_min_lr": _whole(AMOUNT, 0.0),
-        "warmup_num_steps": _whole(STEPS, 1000),
-        "warmup_type": _whole(WARMUP_TYPE, "log"),
+        "warmup_min_lr": Parameter(AMOUNT, "Rate that the warm-up starts from.", 0.0),
+        "warmup_num_steps": WARMUP_STEPS,
+        "warmup_type": WARMUP_TYPE,
     }
 
 
-MIN_RATIO = _whole(RATIO, 0.0)
+def _steps(doc: str, default: Any = None, required: bool = False) -> Parameter:
+    return Parameter(STEPS, doc, default, required=required)
 
 
-MILESTONES = _whole({"type": "array", "items": STEPS, "minItems": 1})
+_OURS = "zoo.engines.update.schedule"
 
-
-# `total_num_steps` and `warmup_max_lr` follow from the run and from each group's lr.
-SCHEDULERS: dict[str, dict[str, Parameter]] = {
-    "LRRangeTest": {
-        "lr_range_test_min_lr": _whole(AMOUNT, 1e-3),
-        "lr_range_test_step_size": _whole(STEPS, 2000),
-        "lr_range_test_step_rate": _whole(AMOUNT, 1.0),
-        "lr_range_test_staircase": _whole(SWITCH, False),
-    },
-    "OneCycle": {
-        "cycle_min_lr": _whole(AMOUNT),
-        "cycle_max_lr": _whole(AMOUNT),
-        "decay_lr_rate": _whole(AMOUNT, 0.0),
-        "cycle_first_step_size": _whole(STEPS, 2000),
-        "cycle_second_step_size": _whole(STEPS),
-        "cycle_first_stair_count": _whole({"type": "integer", "minimum": 0}, 0),
-        "cycle_second_stair_count": _whole({"type": "integer", "minimum": 0}),
-        "decay_step_size": _whole({"type": "integer", "minimum": 0}, 0),
-        "cycle_momentum": _whole(SWITCH, True),
-        "cycle_min_mom": _whole(MOMENTUM, 0.8),
-        "cycle_max_mom": _whole(MOMENTUM, 0.9),
-        "decay_mom_rate": _whole(AMOUNT, 0.0),
-    },
-    "WarmupLR": _deepspeed_warmup(),
-    "WarmupDecayLR": _deepspeed_warmup(),
-    "WarmupCosineLR": _warmup(cos_min_ratio=_whole(RATIO, 1e-4)),
-    "WarmupMultiStepLR": _warmup(
-        milestones=MILESTONES, gamma=_whole(AMOUNT, 0.1), min_ratio=MIN_RATIO
+SCHEDULERS: dict[str, Schedule] = {
+    "LRRangeTest": Schedule(
+        "DeepSpeed's range test: the rate grows until training breaks.",
+        {
+            "lr_range_test_min_lr": Parameter(AMOUNT, "Rate to start from.", 1e-3),
+            "lr_range_test_step_size": _steps("Steps of one stretch.", 2000),
+            "lr_range_test_step_rate": Parameter(AMOUNT, "Growth of a stretch.", 1.0),
+            "lr_range_test_staircase": Parameter(SWITCH, "Grow in steps.", False),
+        },
     ),
-    "WarmupStepLR": _warmup(
-        step_size=_whole(STEPS), gamma=_whole(AMOUNT, 0.1), min_ratio=MIN_RATIO
+    "OneCycle": Schedule(
+        "DeepSpeed's one cycle of rates and momenta, then decay (arXiv:1803.09820).",
+        {
+            "cycle_min_lr": Parameter(AMOUNT, "Lowest rate.", required=True),
+            "cycle_max_lr": Parameter(AMOUNT, "Highest rate.", required=True),
+            "decay_lr_rate": Parameter(AMOUNT, "Decay of the rate after the cycle.", 0.0),
+            "cycle_first_step_size": _steps("Steps of the first half.", 2000),
+            "cycle_second_step_size": _steps("Steps of the second half; absent: the first's."),
+            "cycle_first_stair_count": Parameter(COUNT, "Stairs of the first half.", 0),
+            "cycle_second_stair_count": Parameter(COUNT, "Stairs of the second half."),
+            "decay_step_size": Parameter(COUNT, "Steps between two decays.", 0),
+            "cycle_momentum": Parameter(SWITCH, "Momentum cycles against the rate.", True),
+            "cycle_min_mom": Parameter(MOMENTUM, "Lowest momentum.", 0.8),
+            "cycle_max_mom": Parameter(MOMENTUM, "Highest momentum.", 0.9),
+            "decay_mom_rate": Parameter(AMOUNT, "Decay of momentum after the cycle.", 0.0),
+        },
     ),
-    "WarmupInverseSqrtLR": _warmup(min_ratio=MIN_RATIO),
-    "WarmupPolynomialLR": _warmup(power=_whole(POSITIVE, 1.0), min_ratio=MIN_RATIO),
-    "WarmupStableDecayLR": _warmup(decay_num_steps=_whole(STEPS), min_ratio=MIN_RATIO),
+    "WarmupLR": Schedule("Warm-up, then constant.", _deepspeed_warmup(), peak="warmup_max_lr"),
+    "WarmupDecayLR": Schedule(
+        "Warm-up, then linear to 0 at the end of the run.",
+        _deepspeed_warmup(),
+        needs_total=True,
+        peak="warmup_max_lr",
+    ),
+    "WarmupCosineLR": Schedule(
+        "Warm-up, then a half cosine over the run.",
+        _warmup(cos_min_ratio=Parameter(RATIO, "Factor at the end.", 1e-4)),
+        needs_total=True,
+    ),
+    "WarmupMultiStepLR": Schedule(
+        "Warm-up, then a fall at each milestone.",
+        _warmup(
+            milestones=Parameter(
+                {"type": "array", "items": STEPS, "minItems": 1},
+                "Steps (or shares of the run) of the falls.",
+                required=True,
+            ),
+            gamma=GAMMA,
+            min_ratio=FLOOR,
+        ),
+        f"{_OURS}:multi_step",
+    ),
+    "WarmupStepLR": Schedule(
+        "Warm-up, then a fall every so many steps.",
+        _warmup(
+            step_size=_steps("Steps between two falls.", required=True),
+            gamma=GAMMA,
+            min_ratio=FLOOR,
+        ),
+        f"{_OURS}:every_step",
+    ),
+    "WarmupInverseSqrtLR": Schedule(
+        "Noam: falls with the square root of the step (arXiv:1706.03762, equation 3).",
+        _warmup(min_ratio=FLOOR),
+        f"{_OURS}:inverse_sqrt",
+    ),
+    "WarmupPolynomialLR": Schedule(
+        "Falls to 0 at the end of the run with a power.",
+        _warmup(power=Parameter(POSITIVE, "1 is linear.", 1.0), min_ratio=FLOOR),
+        f"{_OURS}:polynomial",
+        needs_total=True,
+    ),
+    "WarmupStableDecayLR": Schedule(
+        "Constant, then linear to 0 over the last steps.",
+        _warmup(decay_num_steps=_steps("Steps of the last fall.", required=True), min_ratio=FLOOR),
+        f"{_OURS}:stable_decay",
+        needs_total=True,
+    ),
 }
-
-
-REQUIRED = {
-    "OneCycle": ("cycle_min_lr", "cycle_max_lr"),
-    "WarmupMultiStepLR": ("milestones",),
-    "WarmupStepLR": ("step_size",),
-    "WarmupStableDecayLR": ("decay_num_steps",),
-}
-
-
-NEEDS_TOTAL = ("WarmupDecayLR", "WarmupCosineLR", "WarmupPolynomialLR", "WarmupStableDecayLR")

@@ -13,11 +13,13 @@ from zoo.recipe.checks.rules.optimizer import OPTIMIZER_RULES
 from zoo.recipe.checks.rules.parallel import PARALLEL_RULES
 from zoo.recipe.checks.rules.rule import Rule
 from zoo.recipe.checks.rules.task import TASK_RULES
+from zoo.recipe.checks.rules.zero import ZERO_RULES
 from zoo.recipe.recipe import Recipe
 
 RULES: tuple[Rule, ...] = (
     *LENGTH_RULES,
     *PARALLEL_RULES,
+    *ZERO_RULES,
     *TASK_RULES,
     *DATA_RULES,
     *MODEL_RULES,

@@ -2,12 +2,11 @@
 
 from zoo.recipe.checks.rules.rule import Rule, Say
 from zoo.recipe.derived.exchange import (
-    FREEZE,
-    START,
-    VARIANCE,
     averages_itself,
     begin_key,
+    begin_keys,
     freezes_variance,
+    optimizer_of,
     replaces_momentum,
     steps_before,
     steps_of,
@@ -32,8 +31,9 @@ def never(key: str) -> Say:
     def found(recipe: Recipe) -> str:
         last, steps = begin(recipe, key), recipe.run.steps or 0
         dense = last
-        if last and key == VARIANCE:  # between its updates gradients are compressed before it
-            dense = min(last, hyper_parameters(recipe.optimizer, {})["var_update_scaler"])
+        early = optimizer_of(recipe).sends_early
+        if last and early:  # between its updates gradients are compressed before it
+            dense = min(last, hyper_parameters(recipe.optimizer, {})[early])
         return f"{last} of {steps} steps" if last and dense >= steps else ""
 
     return found
@@ -44,7 +44,7 @@ def warmup(recipe: Recipe) -> int:
     scheduler = recipe.optimizer.scheduler
     if scheduler is None:
         return 0
-    known = SCHEDULERS[scheduler.type].get("warmup_num_steps")
+    known = SCHEDULERS[scheduler.type].parameters.get("warmup_num_steps")
     count = scheduler.params.get("warmup_num_steps", known.default if known else 0)
     return steps_of(count, recipe.run.steps or 0) if count else 0
 
@@ -91,4 +91,4 @@ def rules(key: str) -> tuple[Rule, Rule]:
     )
 
 
-BEGIN_RULES = tuple(rule for key in (FREEZE, VARIANCE, START) for rule in rules(key))
+BEGIN_RULES = tuple(rule for key in begin_keys() for rule in rules(key))

@@ -1,32 +1,52 @@
 """Rules about what data ranks exchange: compressed optimizers and compressors, with conditions."""
 
+from collections.abc import Iterable
+
 from zoo.recipe.checks.rules.begin import BEGIN_RULES
-from zoo.recipe.checks.rules.parallel import offload_device
 from zoo.recipe.checks.rules.rule import Rule
+from zoo.recipe.checks.rules.zero import offload_device
 from zoo.recipe.derived.exchange import (
-    ROUGH,
     averages_itself,
     compression_kind,
+    compressor_of,
     freezes_variance,
+    optimizer_of,
     replaces_momentum,
     zero_stage,
 )
 from zoo.recipe.recipe import Recipe
+from zoo.recipe.vocabulary.compressors import COMPRESSORS
+from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
 
-HOLD_ROUGH = ("SGD", "Adam", "AdamW")
+
+def listed(names: Iterable[str]) -> str:
+    """Names as a message lists them."""
+    return ", ".join(names)
+
+
+PLAIN_MOMENTA = [name for name, one in OPTIMIZERS.items() if one.momentum_may_move]
+FREEZABLE = sorted(name for name, one in OPTIMIZERS.items() if one.variance_may_freeze)
+SHARDED = [name for name, one in OPTIMIZERS.items() if one.sharded_by]
+SMOOTH = [kind for kind, one in COMPRESSORS.items() if not one.rough]
+IN_STAGES = [
+    kind for kind, one in COMPRESSORS.items() if not (one.steps_alone or one.holds_momentum)
+]
 
 
 def sharded_means(recipe: Recipe) -> str:
+    """A ZeRO stage under an optimizer that averages itself and has no form for it."""
     stage, name = zero_stage(recipe), recipe.optimizer.type
-    fits = stage == 0 or (stage == 1 and name == "OneBitAdam")
+    fits = stage == 0 or (stage == 1 and name in SHARDED)
     return f"{stage} with {name}" if averages_itself(recipe) and not fits else ""
 
 
 def near_stage(recipe: Recipe) -> str:
-    return "1" if recipe.optimizer.type == "OneBitAdam" else "0"
+    """The stage nearest to what was asked for."""
+    return "1" if recipe.optimizer.type in SHARDED else "0"
 
 
-def cut_means(recipe: Recipe) -> str:
+def averages_a_cut_model(recipe: Recipe) -> str:
+    """An optimizer that averages itself over a model that is cut."""
     parallel, name = recipe.parallel, recipe.optimizer.type
     cut = parallel.pipeline.stages * parallel.tensor > 1
     found = f"{name} with {parallel.pipeline.stages} stages and {parallel.tensor} tensor ranks"
@@ -34,50 +54,65 @@ def cut_means(recipe: Recipe) -> str:
 
 
 def two_exchanges(recipe: Recipe) -> str:
+    """A compressor beside an optimizer that compresses."""
     kind = compression_kind(recipe)
     return f"{kind} with {recipe.optimizer.type}" if kind and averages_itself(recipe) else ""
 
 
 def partitioned_gradients(recipe: Recipe) -> str:
+    """A compressor of gradients that ZeRO reduces by itself."""
     kind, stage = compression_kind(recipe), zero_stage(recipe)
     both = kind and stage and not averages_itself(recipe)
     return f"{kind} with parallel.zero.stage {stage}" if both else ""
 
 
-def drifting_copies(recipe: Recipe) -> str:
+def compressed_tensor_ranks(recipe: Recipe) -> str:
+    """A compressor where tensor ranks hold copies."""
     kind, tensor = compression_kind(recipe), recipe.parallel.tensor
     return f"{kind} with parallel.tensor {tensor}" if kind and tensor > 1 else ""
 
 
-def own_ways_in_a_pipeline(recipe: Recipe) -> str:
-    stages = recipe.parallel.pipeline.stages
-    local = compression_kind(recipe) == "local-sgd" or replaces_momentum(recipe)
-    return f"{compression_kind(recipe)} with {stages} stages" if local and stages > 1 else ""
+def clips_within_a_stage(recipe: Recipe) -> str:
+    """A compressor that clips or steps before the norm of all stages is known."""
+    stages, compressor = recipe.parallel.pipeline.stages, compressor_of(recipe)
+    alone = compressor is not None and compressor.steps_alone
+    early = alone or replaces_momentum(recipe)
+    return f"{compression_kind(recipe)} with {stages} stages" if early and stages > 1 else ""
 
 
 def overflow_alone(recipe: Recipe) -> str:
-    kind = compression_kind(recipe) or recipe.optimizer.type * averages_itself(recipe)
-    precision = recipe.run.precision
-    short = precision == "fp16" or (precision == "bf16" and kind == "local-sgd")
+    """A precision in which one rank may skip a step that others take."""
+    own = recipe.optimizer.type if averages_itself(recipe) else ""
+    kind, precision = compression_kind(recipe) or own, recipe.run.precision
+    compressor = compressor_of(recipe)
+    alone = compressor is not None and compressor.steps_alone
+    short = precision == "fp16" or (precision == "bf16" and alone)
     return f"{precision} with {kind}" if kind and short else ""
 
 
 def rough_gradients(recipe: Recipe) -> str:
-    kind, name = compression_kind(recipe), recipe.optimizer.type
-    return f"{kind} with {name}" if kind in ROUGH and name not in HOLD_ROUGH else ""
+    """Noisy gradients under an optimizer that cannot bear them."""
+    compressor, name = compressor_of(recipe), recipe.optimizer.type
+    rough = compressor is not None and compressor.rough
+    bears = optimizer_of(recipe).bears_rough
+    return f"{compression_kind(recipe)} with {name}" if rough and not bears else ""
 
 
-def no_maximum(recipe: Recipe) -> str:
+def maximum_of_frozen(recipe: Recipe) -> str:
+    """amsgrad where the variance is frozen."""
     amsgrad = recipe.optimizer.params.get("amsgrad")
     return f"true with {compression_kind(recipe)}" if amsgrad and freezes_variance(recipe) else ""
 
 
-def damped_velocity(recipe: Recipe) -> str:
+def dampened_momentum(recipe: Recipe) -> str:
+    """Dampening where a compressor holds the momentum."""
     dampening = recipe.optimizer.params.get("dampening")
-    return f"{dampening:g} with top-k" if dampening and replaces_momentum(recipe) else ""
+    kind = compression_kind(recipe)
+    return f"{dampening:g} with {kind}" if dampening and replaces_momentum(recipe) else ""
 
 
-def lone_offload(recipe: Recipe) -> str:
+def offload_of_sharded(recipe: Recipe) -> str:
+    """Offload under an optimizer that shards itself."""
     name, place = recipe.optimizer.type, offload_device(recipe, "offload_optimizer")
     both = averages_itself(recipe) and place != "none" and zero_stage(recipe)
     return f"{place} with {name}" if both else ""
@@ -88,7 +123,7 @@ COMPRESSION_RULES = (
         "owners of means",
         "parallel.zero.stage",
         sharded_means,
-        "0, or 1 with OneBitAdam",
+        f"0, or 1 with {listed(SHARDED)}",
         "the optimizer averages what ZeRO would have partitioned; LAMB needs whole tensors, "
         "0/1 Adam moves parameters on each rank, and gradients are never in one place",
         near_stage,
@@ -97,7 +132,7 @@ COMPRESSION_RULES = (
     Rule(
         "offload of means",
         "parallel.zero.offload_optimizer",
-        lone_offload,
+        offload_of_sharded,
         "none",
         "this optimizer shards itself, DeepSpeed runs at stage 0 and offloads nothing",
         "optimizer.type AdamW",
@@ -105,7 +140,7 @@ COMPRESSION_RULES = (
     Rule(
         "means of a cut model",
         "optimizer.type",
-        cut_means,
+        averages_a_cut_model,
         "AdamW, or one stage and one tensor rank",
         "copies of tied and small parameters would receive different momenta and drift apart",
         "AdamW with parallel.compression",
@@ -132,7 +167,7 @@ COMPRESSION_RULES = (
     Rule(
         "copies on tensor ranks",
         "parallel.compression",
-        drifting_copies,
+        compressed_tensor_ranks,
         "false, or parallel.tensor 1",
         "tensor ranks hold copies of small parameters, whose messages would differ",
         "parallel.tensor 1",
@@ -141,8 +176,8 @@ COMPRESSION_RULES = (
     Rule(
         "compressors of a pipeline",
         "parallel.compression",
-        own_ways_in_a_pipeline,
-        "bf16, fp16, int8, int4, power-sgd, or one stage",
+        clips_within_a_stage,
+        f"{listed(IN_STAGES)}, or one stage",
         "clipping sees the norm of all stages, these clip or step before it is known",
         "int8",
         source="Lin et al. 2018, arXiv:1712.01887, section 3.2",
@@ -161,7 +196,7 @@ COMPRESSION_RULES = (
         "rough gradients",
         "parallel.compression",
         rough_gradients,
-        "bf16, fp16, int8, local-sgd, or optimizer.type SGD, Adam, AdamW",
+        f"{listed(SMOOTH)}, or optimizer.type {listed([*PLAIN_MOMENTA, *FREEZABLE])}",
         "only a variance that is frozen and plain momentum bear delayed and noisy gradients",
         "int8",
         source="Tang et al. 2021, arXiv:2102.02888, section 3",
@@ -169,7 +204,7 @@ COMPRESSION_RULES = (
     Rule(
         "a frozen maximum",
         "optimizer.params.amsgrad",
-        no_maximum,
+        maximum_of_frozen,
         "false",
         "a variance that is frozen has no maximum to keep",
         "false",
@@ -178,7 +213,7 @@ COMPRESSION_RULES = (
     Rule(
         "velocity",
         "optimizer.params.dampening",
-        damped_velocity,
+        dampened_momentum,
         "0 with top-k",
         "the compressor's velocity takes the place of SGD's momentum and has no dampening",
         "0",

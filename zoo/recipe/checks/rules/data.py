@@ -4,43 +4,49 @@ from zoo.recipe.checks.rules.rule import Rule
 from zoo.recipe.compose.json_text import brief
 from zoo.recipe.recipe import Recipe
 from zoo.recipe.spec.data import BuiltInData
-from zoo.recipe.spec.task import ImageClassificationSpec, MaskedLMSpec
+from zoo.recipe.vocabulary.kinds import KINDS
 
 
 def nothing_to_score(recipe: Recipe) -> str:
+    """Keys that need a validation set, without one."""
     wanted = {"run.best_metric": recipe.run.best_metric, "run.eval_every": recipe.run.eval_every}
     keys = [f"{key} {brief(value)}" for key, value in wanted.items() if value]
-    keys += ['run.export "best"'] * (recipe.run.export == "best")
+    if recipe.run.export == "best":
+        keys.append('run.export "best"')
     return f"nothing, with {' and '.join(keys)}" if keys and recipe.data.valid is None else ""
 
 
-BUILT_IN = {
-    "causal-lm": ("stdlib-text",),
-    "masked-lm": ("stdlib-text",),
-    "sequence-classification": ("stdlib-keywords",),
-    "image-classification": ("digits",),
-    "ctc": ("morse",),
-}
-
-
 def near_built_in(recipe: Recipe) -> str:
-    return BUILT_IN[recipe.task.kind][0]
+    """Built-in data of the task's kind."""
+    return next(iter(KINDS[recipe.task.kind].built_in), "")
 
 
 def other_built_in(recipe: Recipe) -> str:
+    """Built-in data whose rows do not hold what the task reads."""
     data = recipe.data
-    if not isinstance(data, BuiltInData) or data.name in BUILT_IN[recipe.task.kind]:
+    if not isinstance(data, BuiltInData) or data.name in KINDS[recipe.task.kind].built_in:
         return ""
     return f"{brief(data.name)} with task.kind {recipe.task.kind}"
 
 
+def built_in_of_kinds() -> str:
+    """Which built-in data goes with which kinds, in words."""
+    users: dict[str, list[str]] = {}
+    for kind, entry in KINDS.items():
+        for name in entry.built_in:
+            users.setdefault(name, []).append(kind)
+    return ", ".join(f"{name} for {' and '.join(kinds)}" for name, kinds in users.items())
+
+
 def one_length(recipe: Recipe) -> str:
-    same = isinstance(recipe.task, ImageClassificationSpec | MaskedLMSpec)
+    """Grouping by length where all have one."""
+    same = KINDS[recipe.task.kind].one_length
     wrong = same and recipe.data.sampling == "group-by-length"
     return f"group-by-length with task.kind {recipe.task.kind}" if wrong else ""
 
 
 def labels_twice(recipe: Recipe) -> str:
+    """A class that is named twice."""
     labels = recipe.data.labels or ()
     twice = sorted({label for label in labels if labels.count(label) > 1})
     return f"{', '.join(map(brief, twice))} twice" if twice else ""
@@ -59,8 +65,7 @@ DATA_RULES = (
         "built-in data",
         "data.name",
         other_built_in,
-        "stdlib-text for causal-lm and masked-lm, stdlib-keywords for sequence-classification, "
-        "digits for image-classification, morse for ctc",
+        built_in_of_kinds(),
         "the rows must hold what the task reads",
         near_built_in,
     ),

@@ -5,6 +5,7 @@ from zoo.recipe.recipe import Recipe
 
 
 def two_lengths(recipe: Recipe) -> str:
+    """Not one length, but none or two."""
     run = recipe.run
     if run.steps is None and run.epochs is None:
         return "neither run.steps nor run.epochs"
@@ -12,11 +13,13 @@ def two_lengths(recipe: Recipe) -> str:
 
 
 def ragged_batch(recipe: Recipe) -> str:
+    """A batch that is no multiple of its micro-batch."""
     run = recipe.run
     return f"{run.batch} with micro_batch {run.micro_batch}" if run.batch % run.micro_batch else ""
 
 
 def near_batch(recipe: Recipe) -> str:
+    """The nearest multiple."""
     micro = recipe.run.micro_batch
     return str(max(1, round(recipe.run.batch / micro)) * micro)
 

@@ -3,32 +3,36 @@
 from zoo.recipe.checks.rules.rule import Rule
 from zoo.recipe.compose.json_text import brief
 from zoo.recipe.recipe import Recipe
-from zoo.recipe.spec.task import ImageClassificationSpec
+from zoo.recipe.vocabulary.kinds import KINDS
 
 
 def no_tokenizer(recipe: Recipe) -> str:
-    needed = not isinstance(recipe.task, ImageClassificationSpec)
+    """No tokenizer where the task needs one."""
     absent = recipe.model.tokenizer is None and recipe.model.name is None
+    needed = KINDS[recipe.task.kind].tokenizer
     return f"nothing, with task.kind {recipe.task.kind}" if needed and absent else ""
 
 
 def no_model(recipe: Recipe) -> str:
+    """Neither a name nor an architecture."""
     return "" if recipe.model.name or recipe.model.config else "neither model.name nor model.config"
 
 
 def revision_of_nothing(recipe: Recipe) -> str:
+    """A revision without a name."""
     model = recipe.model
-    return (
-        f"{brief(model.revision)} without model.name" if model.revision and not model.name else ""
-    )
+    alone = model.revision and not model.name
+    return f"{brief(model.revision)} without model.name" if alone else ""
 
 
 def flash_in_fp32(recipe: Recipe) -> str:
+    """Flash attention in a precision that it has no kernels for."""
     flash = recipe.model.attention == "flash_attention_2" and recipe.run.precision == "fp32"
     return "flash_attention_2 with run.precision fp32" if flash else ""
 
 
 def all_frozen(recipe: Recipe) -> str:
+    """A pattern that leaves nothing to train."""
     freeze = recipe.model.freeze
     return f"{brief(list(freeze))}" if "*" in freeze else ""
 

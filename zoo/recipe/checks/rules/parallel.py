@@ -1,69 +1,41 @@
-"""Rules about ZeRO, offload, pipelines and tensor ranks."""
+"""Rules about pipelines and tensor ranks, and about what is cut with them."""
 
 from typing import Any
 
-from zoo.recipe.checks.rules.rule import Rule, Say
-from zoo.recipe.derived.exchange import zero_stage
+from zoo.recipe.checks.rules.rule import Rule
+from zoo.recipe.derived.exchange import optimizer_of, zero_stage
 from zoo.recipe.recipe import Recipe
+from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.recipe.vocabulary.tables import table
-
-WHOLE_MATRICES = ("Lamb", "Muon")
 
 
 def flat_partitions(recipe: Recipe) -> str:
-    name = recipe.optimizer.type
-    whole = name in WHOLE_MATRICES and zero_stage(recipe) > 0
-    return f"{zero_stage(recipe)} with {name}" if whole else ""
+    """An optimizer of whole matrices over ZeRO's flat partitions."""
+    whole = optimizer_of(recipe).whole_matrices and zero_stage(recipe) > 0
+    return f"{zero_stage(recipe)} with {recipe.optimizer.type}" if whole else ""
 
 
-def offload_device(recipe: Recipe, key: str) -> str:
-    offload = recipe.parallel.zero.get(key)
-    return str(offload.get("device", "none")) if isinstance(offload, dict) else "none"
-
-
-def offload_below(key: str, least: int) -> Say:
-    def found(recipe: Recipe) -> str:
-        place, stage = offload_device(recipe, key), zero_stage(recipe)
-        return f"{place} with stage {stage}" if place != "none" and stage < least else ""
-
-    return found
-
-
-def nvme(key: str) -> Say:
-    return lambda recipe: '"nvme"' if offload_device(recipe, key) == "nvme" else ""
-
-
-def quantized_below_3(recipe: Recipe) -> str:
-    zero = recipe.parallel.zero
-    keys = (
-        "zero_quantized_weights",
-        "zero_quantized_gradients",
-        "zero_quantized_nontrainable_weights",
-    )
-    used = [key for key in keys if zero.get(key)]
-    used += ["zero_hpz_partition_size"] if zero.get("zero_hpz_partition_size", 1) > 1 else []
-    return f"{zero_stage(recipe)} with {', '.join(used)}" if used and zero_stage(recipe) < 3 else ""
-
-
-def own_optimizers(recipe: Recipe) -> str:
-    zero = recipe.parallel.zero
-    offload = zero.get("offload_optimizer")
-    fast = isinstance(offload, dict) and offload.get("super_offload")
-    used = ["zenflow"] * ("zenflow" in zero) + ["offload_optimizer.super_offload"] * bool(fast)
-    return ", ".join(used)
+def sliced_matrices(recipe: Recipe) -> str:
+    """An optimizer of whole matrices over slices of them."""
+    tensor = recipe.parallel.tensor
+    whole = optimizer_of(recipe).whole_matrices and tensor > 1
+    return f"{tensor} with {recipe.optimizer.type}" if whole else ""
 
 
 def pipeline_gradients(recipe: Recipe) -> str:
+    """Partitioned gradients in a pipeline."""
     stages, zero = recipe.parallel.pipeline.stages, zero_stage(recipe)
     return f"{zero} with {stages} pipeline stages" if stages > 1 and zero > 1 else ""
 
 
 def pipeline_masters(recipe: Recipe) -> str:
+    """Half precision in a pipeline without ZeRO."""
     stages = recipe.parallel.pipeline.stages
     return _unsharded(recipe, f"{stages} pipeline stages") if stages > 1 else ""
 
 
 def norm_of_slices(recipe: Recipe) -> str:
+    """Half precision on tensor ranks without ZeRO."""
     parallel = recipe.parallel
     alone = parallel.tensor > 1 and parallel.pipeline.stages == 1  # else pipeline_masters says it
     return _unsharded(recipe, f"{parallel.tensor} tensor ranks") if alone else ""
@@ -75,11 +47,6 @@ def _unsharded(recipe: Recipe, ranks: str) -> str:
     return f"0 with {ranks} in {precision}" if low else ""
 
 
-def sliced_matrices(recipe: Recipe) -> str:
-    name, tensor = recipe.optimizer.type, recipe.parallel.tensor
-    return f"{tensor} with {name}" if name in WHOLE_MATRICES and tensor > 1 else ""
-
-
 def _family(recipe: Recipe) -> dict[str, Any] | None:
     """What the table says of the architecture; None where it comes with a name or its own code."""
     model = recipe.model
@@ -89,19 +56,26 @@ def _family(recipe: Recipe) -> dict[str, Any] | None:
 
 
 def stages_of_whole(recipe: Recipe) -> str:
+    """Stages of a family that nothing says how to run in pieces."""
     stages, family = recipe.parallel.pipeline.stages, _family(recipe)
     refused = stages > 1 and family is not None and "family" not in family
     return f"{stages} for {recipe.model.config['model_type']}" if refused else ""
 
 
 def slices_of_whole(recipe: Recipe) -> str:
+    """Tensor ranks of a family whose matrices nothing says how to cut."""
     tensor, family = recipe.parallel.tensor, _family(recipe)
     refused = tensor > 1 and family is not None and not family.get("tensor")
     return f"{tensor} for {recipe.model.config['model_type']}" if refused else ""
 
 
-def norm_off(recipe: Recipe) -> str:
-    return "false" if recipe.parallel.zero.get("compute_grad_norm") is False else ""
+def stages_of_whole_task(recipe: Recipe) -> str:
+    """Stages of a kind of task that needs the whole model at once."""
+    kind, stages = KINDS[recipe.task.kind], recipe.parallel.pipeline.stages
+    if stages == 1 or not (kind.labels_enter or kind.generates):
+        return ""
+    why = "whose labels enter the model" if kind.labels_enter else "which generates to be scored"
+    return f"{stages} for task.kind {recipe.task.kind}, {why}"
 
 
 PARALLEL_RULES = (
@@ -174,59 +148,11 @@ PARALLEL_RULES = (
         source="transformers/configuration_utils.py: base_model_tp_plan",
     ),
     Rule(
-        "optimizer offload",
-        "parallel.zero.offload_optimizer",
-        offload_below("offload_optimizer", 1),
-        "parallel.zero.stage 1, 2 or 3",
-        "DeepSpeed offloads only what ZeRO partitions",
-        "parallel.zero.stage 2",
-    ),
-    Rule(
-        "parameter offload",
-        "parallel.zero.offload_param",
-        offload_below("offload_param", 3),
-        "parallel.zero.stage 3",
-        "only stage 3 partitions parameters",
-        "parallel.zero.stage 3",
-    ),
-    Rule(
-        "optimizer state in memory",
-        "parallel.zero.offload_optimizer.device",
-        nvme("offload_optimizer"),
-        "none, cpu",
-        "checkpoints read the optimizer's state in memory",
-        "cpu",
-    ),
-    Rule(
-        "parameters in memory",
-        "parallel.zero.offload_param.device",
-        nvme("offload_param"),
-        "none, cpu",
-        "checkpoints read the parameters in memory",
-        "cpu",
-    ),
-    Rule(
-        "ZeRO++",
-        "parallel.zero.stage",
-        quantized_below_3,
-        "3",
-        "ZeRO++ is made of stage 3's collectives",
-        "3",
-    ),
-    Rule(
-        "own optimizers",
-        "parallel.zero",
-        own_optimizers,
-        "ZeRO without them",
-        "DeepSpeed builds these optimizers itself, the zoo hands over an instance",
-        "parallel.zero.offload_optimizer",
-    ),
-    Rule(
-        "gradient norm",
-        "parallel.zero.compute_grad_norm",
-        norm_off,
-        "true",
-        "the norm is logged at every stage",
-        "true",
+        "stages of a whole task",
+        "parallel.pipeline.stages",
+        stages_of_whole_task,
+        "1",
+        "inputs enter the first stage and labels the last, and no stage alone can generate",
+        "1, with parallel.zero.stage 3 to share the weights out",
     ),
 )

@@ -1,17 +1,27 @@
-"""Rules about the task and its augmentation."""
+"""Rules about the task and its augmentation; they speak of keys, whichever kinds have them."""
+
+from typing import Any
 
 from zoo.recipe.checks.rules.rule import Rule
 from zoo.recipe.compose.json_text import brief
 from zoo.recipe.recipe import Recipe
-from zoo.recipe.spec.task import CTCSpec, ImageClassificationSpec, MaskedLMSpec
 from zoo.recipe.vocabulary.tables import table
 
 
+def task_key(recipe: Recipe, *names: str) -> Any:
+    """The value of a key below `task`; None where this kind of task has no such key."""
+    value: Any = recipe.task
+    for name in names:
+        value = getattr(value, name, None)
+    return value
+
+
 def masks_twice(recipe: Recipe) -> str:
-    task, config = recipe.task, recipe.model.config
-    entry = table("model")["types"].get(config.get("model_type", ""), {"keys": []})
-    if not (isinstance(task, CTCSpec) and task.augment.spec_augment):
+    """Masks over the spectrogram, by the task and by the model."""
+    config = recipe.model.config
+    if not task_key(recipe, "augment", "spec_augment"):
         return ""
+    entry = table("model")["types"].get(config.get("model_type", ""), {"keys": []})
     draws = "mask_time_prob" in config or "mask_time_prob" in entry["keys"]
     probability = config.get("mask_time_prob", 0.05)
     on = draws and config.get("apply_spec_augment", True) and probability
@@ -19,25 +29,24 @@ def masks_twice(recipe: Recipe) -> str:
 
 
 def no_partner(recipe: Recipe) -> str:
-    task = recipe.task
-    mixing = isinstance(task, ImageClassificationSpec) and (
-        task.augment.mixup or task.augment.cutmix
-    )
+    """A micro-batch of one example where two are mixed."""
+    mixing = task_key(recipe, "augment", "mixup") or task_key(recipe, "augment", "cutmix")
     return "1 with mixup or cutmix" if mixing and recipe.run.micro_batch == 1 else ""
 
 
 def no_seconds(recipe: Recipe) -> str:
-    task = recipe.task
-    if not isinstance(task, CTCSpec) or task.max_seconds is None:
+    """A longest clip that is no longer than the shortest."""
+    shortest, longest = task_key(recipe, "min_seconds"), task_key(recipe, "max_seconds")
+    if longest is None or shortest < longest:
         return ""
-    wrong = task.min_seconds >= task.max_seconds
-    return f"{task.max_seconds:g} with min_seconds {task.min_seconds:g}" if wrong else ""
+    return f"{longest:g} with min_seconds {shortest:g}"
 
 
 def no_words(recipe: Recipe) -> str:
-    task, tokenizer = recipe.task, recipe.model.tokenizer
+    """Whole words of a tokenizer that knows none."""
+    tokenizer = recipe.model.tokenizer
     wordless = tokenizer in ("bytes", "characters")
-    wrong = isinstance(task, MaskedLMSpec) and task.whole_word and wordless
+    wrong = task_key(recipe, "whole_word") and wordless
     return f"true with model.tokenizer {brief(tokenizer)}" if wrong else ""
 
 

@@ -7,11 +7,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from zoo.data.faults import Faults
-from zoo.data.rows import ROLES, Row, Rows, digest
+from zoo.data.rows import Row, Rows, digest
+from zoo.recipe.vocabulary.roles import ROLES
 
 
 @dataclass(frozen=True)
-class Part:
+class Opened:
     """Rows whose labels stand as in the data; `label_names` if the data set names its classes."""
 
     rows: Rows
@@ -22,10 +23,10 @@ class Part:
 Columns = Mapping[Any, str]  # role to column
 
 
-class Reader(Protocol):
+class SplitReader(Protocol):
     """Opens what a split key of the data section names."""
 
-    def read(self, key: str, entry: str) -> Part | None:
+    def read(self, key: str, entry: str) -> Opened | None:
         """The rows that `entry` names under `data.<key>`; None after noting what is wrong."""
 
 

@@ -1,0 +1,125 @@
+"""The kinds of task: one entry each, with all that others ask about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from zoo.recipe.spec.task import (
+    CausalLMSpec,
+    CTCSpec,
+    ImageClassificationSpec,
+    MaskedLMSpec,
+    SequenceClassificationSpec,
+    TaskSpec,
+)
+from zoo.recipe.vocabulary.scores import (
+    ACCURACY,
+    BITS_PER_BYTE,
+    BITS_PER_TOKEN,
+    CER,
+    EXACT,
+    LOSS,
+    MACRO_F1,
+    MATTHEWS,
+    PERPLEXITY,
+    TOP_1,
+    TOP_5,
+    WER,
+    Score,
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of task, as everything but its own file knows it."""
+
+    spec: type[TaskSpec]
+    """Its keys beside `kind`."""
+    task: str
+    """`module:name` of the class in tasks/ that learns and scores."""
+    head: str
+    """The class of transformers that builds its model."""
+    roles: tuple[tuple[str, ...], ...]
+    """What its rows must hold: any of these; the first that is there whole is read."""
+    built_in: tuple[str, ...]
+    """The built-in data that it can learn from."""
+    scores: Mapping[str, Score]
+    """What it is scored by; the first is the headline that tells the best checkpoint."""
+    unit: str = "targets"
+    """What a target is called."""
+    classes: bool = False
+    """Its labels name classes, which become ids."""
+    tokenizer: bool = True
+    """Needs a tokenizer."""
+    one_length: bool = False
+    """All its examples have one length."""
+    labels_enter: bool = False
+    """Its model takes the labels and computes a loss inside: not in a pipeline."""
+    generates: bool = False
+    """Its evaluation generates with the whole model: not in a pipeline."""
+
+    @property
+    def headline(self) -> str:
+        """The score that tells the best checkpoint."""
+        return next(iter(self.scores))
+
+    def larger_is_better(self, key: str) -> bool:
+        """The direction of a score under a name such as `valid/loss`; smaller where not known."""
+        score = self.scores.get(key.rpartition("/")[2])
+        return score is not None and score.larger_is_better
+
+
+KINDS: dict[str, Kind] = {
+    "causal-lm": Kind(
+        spec=CausalLMSpec,
+        task="zoo.tasks.causal_lm:CausalLM",
+        head="AutoModelForCausalLM",
+        roles=(("text",), ("prompt", "completion"), ("messages",)),
+        built_in=("stdlib-text",),
+        scores={"perplexity": PERPLEXITY, "loss": LOSS, "bits_per_byte": BITS_PER_BYTE},
+        unit="tokens",
+    ),
+    "masked-lm": Kind(
+        spec=MaskedLMSpec,
+        task="zoo.tasks.masked_lm:MaskedLM",
+        head="AutoModelForMaskedLM",
+        roles=(("text",),),
+        built_in=("stdlib-text",),
+        scores={
+            "perplexity": PERPLEXITY,
+            "loss": LOSS,
+            "accuracy": ACCURACY,
+            "bits_per_token": BITS_PER_TOKEN,
+        },
+        unit="tokens",
+        one_length=True,
+    ),
+    "sequence-classification": Kind(
+        spec=SequenceClassificationSpec,
+        task="zoo.tasks.sequence_classification:SequenceClassification",
+        head="AutoModelForSequenceClassification",
+        roles=(("text", "text_pair", "label"), ("text", "label")),
+        built_in=("stdlib-keywords",),
+        scores={"accuracy": ACCURACY, "loss": LOSS, "macro_f1": MACRO_F1, "matthews": MATTHEWS},
+        classes=True,
+    ),
+    "image-classification": Kind(
+        spec=ImageClassificationSpec,
+        task="zoo.tasks.image_classification:ImageClassification",
+        head="AutoModelForImageClassification",
+        roles=(("image", "label"),),
+        built_in=("digits",),
+        scores={"top_1": TOP_1, "loss": LOSS, "top_5": TOP_5},
+        classes=True,
+        tokenizer=False,
+        one_length=True,
+    ),
+    "ctc": Kind(
+        spec=CTCSpec,
+        task="zoo.tasks.ctc:CTC",
+        head="AutoModelForCTC",
+        roles=(("audio", "transcript"),),
+        built_in=("morse",),
+        scores={"wer": WER, "loss": LOSS, "cer": CER, "exact": EXACT},
+        unit="characters",
+    ),
+}

@@ -1,0 +1,26 @@
+"""What a column may be to a task, and how it is read."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Role:
+    """One role: `how` its column is read; `measured`: its characters are an example's length."""
+
+    doc: str
+    how: Literal["text", "value", "messages", "image", "audio"]
+    measured: bool = False
+
+
+ROLES: dict[str, Role] = {
+    "text": Role("The text of an example.", "text", measured=True),
+    "text_pair": Role("The second text of a pair.", "text", measured=True),
+    "label": Role("What the example is: a class name or id, or a number.", "value"),
+    "messages": Role("A chat: a list of role and content.", "messages"),
+    "prompt": Role("What the model is given.", "text", measured=True),
+    "completion": Role("What the model is to write.", "text", measured=True),
+    "image": Role("An image: bytes, or a path.", "image"),
+    "audio": Role("A clip: bytes, or a path.", "audio"),
+    "transcript": Role("What is said in a clip.", "text"),
+}

@@ -1,0 +1,33 @@
+"""What is said beside a recipe: what could be taken for something else, and what nobody checked."""
+
+from zoo.recipe.derived.exchange import averages_itself, optimizer_of, without_effect, zero_stage
+from zoo.recipe.recipe import Recipe
+from zoo.recipe.vocabulary.optimizers import algorithm
+from zoo.recipe.vocabulary.tables import table
+
+
+def notes(recipe: Recipe) -> list[str]:
+    """What a reader of the resolved recipe could take for something else."""
+    said = [*without_effect(recipe), *unchecked(recipe)]
+    alias = optimizer_of(recipe).alias
+    if alias is not None:
+        name, runs, (parameter, other) = recipe.optimizer.type, algorithm(recipe.optimizer), alias
+        said.append(
+            f"optimizer.type {name} runs {runs}: DeepSpeed's {name} is {other}"
+            f" unless params.{parameter} is false"
+        )
+    if averages_itself(recipe) and zero_stage(recipe):
+        said.append("the optimizer shards itself: DeepSpeed runs at ZeRO stage 0")
+    return said
+
+
+def unchecked(recipe: Recipe) -> list[str]:
+    """What ring 1 cannot judge: architectures of a newer transformers than the tables are of."""
+    model = recipe.model
+    kind = model.config.get("model_type")
+    if kind is None or model.trust_remote_code or kind in table("model")["types"]:
+        return []
+    return [
+        f"model.config.model_type {kind} is not in this version's tables: transformers decides when"
+        " the model is built (zoo check --deep), and the keys of model.config are not checked"
+    ]
