@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ConfigError, Fault, collected
-from zoo.recipe.compose.catalog import catalogs, find_recipe, shown, working_directory
+from zoo.layout import working_directory
+from zoo.recipe.compose.catalog import catalogs, find_recipe, shown
 from zoo.recipe.compose.fragments import absolute, lay_section
 from zoo.recipe.compose.json_text import brief, parse, read_object
 from zoo.recipe.compose.merge import Composition
