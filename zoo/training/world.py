@@ -73,6 +73,14 @@ def choose_accelerator(place: Place) -> None:
     datasets.disable_progress_bars()
 
 
+def lone_store() -> dist.Store:
+    """What a process group of one process meets in, without a port: torch/distributed/__init__.py:
+    HashStore (public, but its types do not say so).
+    """
+    store: dist.Store = dist.HashStore()  # type: ignore[attr-defined]
+    return store
+
+
 @contextmanager
 def world(place: Place) -> Iterator[Here]:
     """Joins the process group (NCCL on GPUs, gloo on CPUs) and takes over the stop signals.
@@ -89,7 +97,7 @@ def world(place: Place) -> Iterator[Here]:
     ):
         os.environ.setdefault(name, str(value))
     backend = "nccl" if device.type == "cuda" else "gloo"
-    store = torch._C._distributed_c10d.HashStore() if place.world == 1 else None
+    store = lone_store() if place.world == 1 else None
     minutes = float(os.environ.get("DEEPSPEED_TIMEOUT", "30"))
     dist.init_process_group(
         backend,
