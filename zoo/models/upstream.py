@@ -38,9 +38,7 @@ def is_persistent(module: nn.Module, buffer: str) -> bool:
 
 
 def cpu_computes_fp16() -> bool:
-    """Whether this CPU multiplies in fp16: the op mkldnn::_is_mkldnn_fp16_supported of
-    aten/src/ATen/native/mkldnn/Utils.cpp.
-    """
+    """Whether this CPU multiplies in fp16: ATen's op mkldnn::_is_mkldnn_fp16_supported."""
     return bool(torch.ops.mkldnn._is_mkldnn_fp16_supported())
 
 

@@ -73,12 +73,11 @@ def choose_accelerator(place: Place) -> None:
     datasets.disable_progress_bars()
 
 
-def lone_store() -> dist.Store:
+def lone_store() -> Any:
     """What a process group of one process meets in, without a port: torch/distributed/__init__.py:
     HashStore (public, but its types do not say so).
     """
-    store: dist.Store = dist.HashStore()  # type: ignore[attr-defined]
-    return store
+    return dist.HashStore()  # type: ignore[attr-defined]
 
 
 @contextmanager
