@@ -36,6 +36,7 @@ UNKNOWN = (
     *("", "x", "base", "tiny", "$schema", "learning_rate", "a.b", "\u00e9", "\x00", "n" * 300),
     *("[key]", "kind", "type", "hub", "int4", "str", "causal-lm", "literal[False]", "\ud800"),
 )
+PATTERNS = ("*.bias", "a.b*", "", "*", "[", ".", "\x00", "n" * 300, "lr")
 ANYTHING = st.recursive(
     st.none()
     | st.booleans()
@@ -91,7 +92,7 @@ def _open_keys(path: Key) -> Iterator[tuple[str, Node]]:
         for optimizer in OPTIMIZERS.values():
             yield from ((name, one.node) for name, one in optimizer.parameters.items())
     elif path == ("optimizer", "groups"):
-        yield from ((name, {"properties": {"lr": {}, "betas": {}}}) for name in ("*.bias", "a.b*"))
+        yield from ((name, {"properties": {"lr": {}, "betas": {}}}) for name in PATTERNS)
     elif path == ("optimizer", "scheduler", "params"):
         for schedule in SCHEDULERS.values():
             yield from ((name, one.node) for name, one in schedule.parameters.items())
@@ -100,6 +101,7 @@ def _open_keys(path: Key) -> Iterator[tuple[str, Node]]:
 
 
 KEYS = known_keys()
+DOTTED = sorted(".".join(path) for path in KEYS)
 KEYS_OF: dict[str, list[Key]] = {}
 for _path in KEYS:
     KEYS_OF.setdefault(_path[0], []).append(_path)

@@ -7,7 +7,7 @@ the schedule, the groups, the rules once epochs are steps, resuming itself, and 
 import copy
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +15,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.recipe.conftest import GOOD, Catalog
-from tests.recipe.strategies import Change, changes
+from tests.recipe.conftest import FILES, GOOD, Catalog
+from tests.recipe.strategies import ANYTHING, DOTTED, STRINGS, Change, changes
 from zoo.errors import ConfigError
 from zoo.recipe.compose.catalog import recipes
 from zoo.recipe.derived.batching import layout_of
 from zoo.recipe.derived.deepspeed import deepspeed_config
+from zoo.recipe.derived.groups import parameter_groups
 from zoo.recipe.derived.resume import Changes
 from zoo.recipe.derived.resume import changes as resume_changes
 from zoo.recipe.derived.schedule import resolve_scheduler
 from zoo.recipe.load import faults_at_length, load_recipe
 from zoo.recipe.recipe import Recipe, expanded
+from zoo.recipe.vocabulary.parameters import counts
+from zoo.recipe.vocabulary.schedulers import SCHEDULERS
 from zoo.telling.card import card
 from zoo.telling.explain import explained
 from zoo.telling.groups import group_rows, schedule_line
@@ -34,14 +37,18 @@ from zoo.telling.notes import notes
 
 SHIPPED = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in recipes()}
 CONTENTS = {"small": GOOD, **SHIPPED}
-COMMON = settings(
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
-QUICK = settings(COMMON, max_examples=700)
-LONG = settings(COMMON, max_examples=20000)
+SECTIONS = ("task", "model", "data", "parallel", "optimizer", "run", "description", "$schema")
+
+
+def profile(examples: int) -> settings:
+    """So many examples, the same ones every time, however long they take."""
+    return settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -72,44 +79,53 @@ def word(change: Change) -> str:
     return f"{'.'.join(path)}={value if isinstance(value, str) else json.dumps(value)}"
 
 
-def told(recipe: Recipe, keys: Sequence[str]) -> None:
-    """Goes through all that follows from a recipe; only a ConfigError may be raised."""
+def assert_said(error: ConfigError) -> None:
+    """Every fault says what was found and what is allowed, and can be printed."""
+    assert error.faults
+    for fault in error.faults:
+        assert fault.found and fault.allowed, fault
+        assert str(fault).encode("utf-8", "backslashreplace")
+
+
+def assert_only_faults(ask: Callable[[], object]) -> None:
+    """It goes well or raises ConfigError."""
+    try:
+        ask()
+    except ConfigError as error:
+        assert_said(error)
+
+
+def assert_told(recipe: Recipe, keys: Iterable[str]) -> None:
+    """All that follows from a recipe follows, with whole numbers of steps, and is said."""
     for processes in (None, 1, 2, 6):
-        try:
-            json.dumps(deepspeed_config(recipe, layout_of(recipe, processes)))
-        except ConfigError as error:
-            assert_said(error)
+        assert_only_faults(
+            lambda n=processes: json.dumps(deepspeed_config(recipe, layout_of(recipe, n)))  # type: ignore[misc]
+        )
     for steps in (recipe.run.steps or 1, 1, 977):
-        resolve_scheduler(recipe, steps)
+        resolved = resolve_scheduler(recipe, steps) or {"type": "", "params": {}}
+        entry = SCHEDULERS.get(resolved["type"])
+        for name in counts(entry.parameters) if entry else ():
+            assert isinstance(resolved["params"].get(name, 1), int)
         faults_at_length(recipe, steps)
     whole = expanded(recipe)
     assert resume_changes(whole, whole) == Changes((), (), ())
-    for key in keys:
-        try:
-            assert explained(recipe, key)
-        except ConfigError as error:
-            assert_said(error)
+    for key in (*SECTIONS, *keys):
+        assert_only_faults(lambda key=key: explained(recipe, key))  # type: ignore[misc]
+    assert parameter_groups(recipe)
     json.dumps([group_rows(recipe), schedule_line(recipe), notes(recipe), recipe_row(recipe)])
     assert card(recipe, {})
 
 
-def assert_said(error: ConfigError) -> None:
-    """Every fault says where, what was found and what is allowed, and can be printed."""
-    assert error.faults
-    for fault in error.faults:
-        assert fault.file and fault.found and fault.allowed, fault
-        str(fault).encode("utf-8", "backslashreplace")
-
-
-def assert_recipe_or_fault(file: Path, words: Sequence[str], tiny: bool) -> None:
-    """Loads, goes through everything, and loads the expanded form to an equal recipe."""
+def assert_recipe_or_fault(
+    file: Path, words: Sequence[str], tiny: bool, keys: Iterable[str] = ()
+) -> None:
+    """It loads, all follows from it and its expanded form loads to an equal one; or ConfigError."""
     try:
         recipe = load_recipe(file, words, tiny)
     except ConfigError as error:
         assert_said(error)
         return
-    sections = ("task", "model", "data", "parallel", "optimizer", "run", "description", "$schema")
-    told(recipe, [*sections, *(one.partition("=")[0] for one in words)])
+    assert_told(recipe, [*keys, *(one.partition("=")[0] for one in words)])
     again = file.with_name("expanded.json")
     again.write_text(json.dumps(expanded(recipe)), encoding="utf-8")
     assert load_recipe(again) == recipe
@@ -118,12 +134,13 @@ def assert_recipe_or_fault(file: Path, words: Sequence[str], tiny: bool) -> None
 def check_any_json(
     place: Catalog, name: str, in_file: list[Change], in_words: list[Change], tiny: bool
 ) -> None:
+    """One example: a recipe with some keys changed in its file and some by words."""
     content = CONTENTS[name]
     for change in in_file:
         content = laid(content, change)
-    text = json.dumps(content)
-    file = place.write("recipes/fuzzed", text)
-    assert_recipe_or_fault(file, [word(change) for change in in_words], tiny)
+    file = place.write("recipes/fuzzed", json.dumps(content))
+    keys = [".".join(path) for path, _ in in_file]
+    assert_recipe_or_fault(file, [word(change) for change in in_words], tiny, keys)
 
 
 def over_any_json(test: Any) -> Any:
@@ -134,9 +151,53 @@ def over_any_json(test: Any) -> Any:
     )(test)
 
 
-@QUICK
+@profile(1000)
 @over_any_json
-def test_any_json_at_any_key_is_a_fault_or_a_recipe(
-    place: Catalog, name: str, in_file: list[Change], in_words: list[Change], tiny: bool
+def test_any_json_at_any_key_is_a_recipe_or_a_fault(place: Catalog, **example: Any) -> None:
+    check_any_json(place, **example)
+
+
+@pytest.mark.slow
+@profile(15000)
+@over_any_json
+def test_so_it_is_in_a_longer_search(place: Catalog, **example: Any) -> None:
+    check_any_json(place, **example)
+
+
+@profile(150)
+@given(
+    words=st.lists(
+        st.text(max_size=20)
+        | st.builds("{}={}".format, st.sampled_from(DOTTED), st.sampled_from(STRINGS) | st.text()),
+        max_size=3,
+    ),
+    tiny=st.booleans(),
+)
+def test_any_words_are_a_recipe_or_a_fault(place: Catalog, words: list[str], tiny: bool) -> None:
+    assert_recipe_or_fault(place.recipe(), words, tiny)
+
+
+@profile(100)
+@given(name=st.sampled_from(STRINGS) | st.text(), end=st.sampled_from(("", ".json", "/", "/x")))
+def test_any_name_of_a_recipe_is_one_or_a_fault(place: Catalog, name: str, end: str) -> None:
+    assert_only_faults(lambda: load_recipe(name + end))
+
+
+@profile(100)
+@given(
+    file=st.sampled_from(("recipes/good", "model/small", "tiny/causal-lm")),
+    content=st.binary(max_size=20)
+    | st.sampled_from((b"\xff", b"\xef\xbb\xbf{}", b"", b"{}", b"null", b"[" * 100000, b"9" * 5000))
+    | ANYTHING.map(lambda value: json.dumps(value).encode()),
+    tiny=st.booleans(),
+)
+def test_any_bytes_in_a_file_are_a_recipe_or_a_fault(
+    place: Catalog, file: str, content: bytes, tiny: bool
 ) -> None:
-    check_any_json(place, name, in_file, in_words, tiny)
+    before = place.write(file, FILES[file]).read_bytes()
+    path = place.root / f"{file}.json"
+    try:
+        path.write_bytes(content)
+        assert_recipe_or_fault(place.root / "recipes" / "good.json", [], tiny)
+    finally:
+        path.write_bytes(before)
