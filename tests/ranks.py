@@ -9,7 +9,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-PRELOAD = ["tests.preload", "zoo.training.run", "zoo.data.sources.hub", "sklearn.datasets"]
+PRELOAD = ["tests.preload"]
 
 
 def free_port() -> int:
