@@ -19,7 +19,8 @@ MODULES = (
 for name in MODULES:
     import_module(name)
 
+import_module("zoo.data.builtin.text").library_files()
 # DeepSpeed asks the compiler which of its kernels could be built, transformers compiles a thousand
-# patterns of weights' names; both keep the answer.
+# patterns of weights' names; all keep the answer.
 import_module("deepspeed").ops.__compatible_ops__  # noqa: B018
 import_module("transformers.conversion_mapping").get_checkpoint_conversion_mapping("bert")
