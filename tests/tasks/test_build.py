@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from transformers import AutoFeatureExtractor, AutoImageProcessor, AutoTokenizer
 
 from zoo.recipe.vocabulary.kinds import KINDS as ENTRIES
 from zoo.recipe.vocabulary.named import named
@@ -107,6 +108,30 @@ def test_the_same_generator_gives_the_same_batch(task, rows, make_batch):
             assert torch.equal(value, second[part][name]), name
 
 
-def test_an_exported_folder_gets_files(task, tmp_path):
+# Kind: the file, and the class that reads it back.
+FILES = {
+    "causal-lm": [("tokenizer.json", AutoTokenizer)],
+    "masked-lm": [("tokenizer.json", AutoTokenizer)],
+    "sequence-classification": [("tokenizer.json", AutoTokenizer)],
+    "image-classification": [("preprocessor_config.json", AutoImageProcessor)],
+    "ctc": [
+        ("tokenizer.json", AutoTokenizer),
+        ("preprocessor_config.json", AutoFeatureExtractor),
+    ],
+}
+
+
+def test_an_exported_folder_gets_files_that_transformers_reads(kind, task, tmp_path):
     task.save(tmp_path)
-    assert list(tmp_path.iterdir())
+    task.config.save_pretrained(tmp_path)
+    for name, reader in FILES[kind]:
+        assert (tmp_path / name).is_file()
+        read = reader.from_pretrained(tmp_path)
+        if reader is AutoTokenizer:
+            assert read.get_vocab() == task.tokenizer.get_vocab()
+            assert read.pad_token_id == task.tokenizer.pad_token_id
+        if reader is AutoFeatureExtractor:
+            assert read.to_dict() == task.extractor.to_dict()
+        if reader is AutoImageProcessor:
+            assert (read.crop_size.height, read.crop_size.width) == (16, 16)
+            assert tuple(read.image_mean) == task.pixels.mean

@@ -155,13 +155,12 @@ def test_the_exported_tokenizer_is_the_one_trained_with(make_recipe, make_source
     assert task.config.eos_token_id == again.eos_token_id == task.config.vocab_size - len(again)
 
 
-@pytest.mark.shared_data
-def test_a_real_checkpoint_scores_as_plain_transformers_does(
-    shared_data, make_recipe, make_source, make_batch
+def test_a_checkpoint_scores_as_plain_transformers_does(
+    data_root, make_recipe, make_source, make_batch
 ):
     from transformers import AutoModelForCausalLM
 
-    folder = str(shared_data / "ckpt_aidreams260k")
+    folder = str(data_root / "ckpt_aidreams260k")
     rows = [{"text": "Once upon a time, there was a little girl named Lily. " * 20}]
     recipe = make_recipe(
         "causal-lm", {"sequence_length": 64}, name=folder, config={}, tokenizer=None
