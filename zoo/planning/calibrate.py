@@ -114,7 +114,7 @@ def measured(way: Way, model: PreTrainedModel, ranks: int) -> Cost:
 
 def built(recipe: Recipe, model: PreTrainedModel, ranks: int) -> tuple[Exchange, Optimizer]:
     """The exchange and the optimizer of a run; one all-reduce stands in for DeepSpeed's."""
-    layout = Layout(1, ranks, 1)
+    layout = Layout.of(data=ranks)
     held = holdings(model, layout, 0, full_shapes(model), {}, {})
     optimizer = build_optimizer(recipe, model, None, 100)
     exchange = build_exchange(recipe, model, held, optimizer, Groups(layout, 0), 100)
