@@ -2,7 +2,7 @@
 
 import pytest
 
-from zoo.engines.groups import topology
+from zoo.engines.upstream import topology
 from zoo.layout import Layout
 
 LAYOUTS = [

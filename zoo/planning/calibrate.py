@@ -12,13 +12,13 @@ from transformers import PreTrainedModel
 
 from zoo.compression.fused import Fused
 from zoo.compression.gradients.compressor import COMPRESSORS
-from zoo.engines.build import quiet_deepspeed
 from zoo.engines.exchange.build import build_exchange
 from zoo.engines.exchange.kept import Exchange
 from zoo.engines.exchange.reductions import Compressed
 from zoo.engines.groups import Groups
 from zoo.engines.holdings import full_shapes, holdings
 from zoo.engines.update.optimizer import build_optimizer
+from zoo.engines.upstream import quiet_deepspeed
 from zoo.layout import Layout, Place
 from zoo.planning.advice import Calibration, Cost
 from zoo.planning.loopback import loopback

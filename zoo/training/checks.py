@@ -9,7 +9,7 @@ import torch
 from transformers import PreTrainedModel
 
 from zoo.data.source import Source, open_source
-from zoo.engines.build import meta_model
+from zoo.engines.transforms import meta_model
 from zoo.engines.update.optimizer import parameter_groups
 from zoo.errors import ConfigError, Fault, collected
 from zoo.launching.conflicts import launcher_conflicts

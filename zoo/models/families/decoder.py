@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import MoeModelOutputWithPast
 
-from zoo.models.stage import Family, Hidden, Stage, layer_names
+from zoo.models.stage import Family, Hidden, Outputs, Stage, layer_names
 
 # What travels between their layers is more than hidden states: chosen keys, streams, per-layer
 # embeddings, keys and values of earlier layers, cycles over the same layers.
@@ -53,7 +53,7 @@ def family(config: PreTrainedConfig) -> Family | None:
             out = model.base_model(inputs_embeds=hidden, attention_mask=mask, use_cache=False)
         return out.last_hidden_state
 
-    def head(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> Tensor:
+    def head(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> Outputs:
         return own_head(model, model.get_submodule(f"{prefix}.{norm}")(hidden), mask)
 
     split = getattr(config, "base_model_tp_plan", None) or {}
@@ -76,8 +76,8 @@ class Done(MoeModelOutputWithPast):
     cross_attentions: None = None
 
 
-def own_head(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> Tensor:
-    """The logits of the model's own forward around a base model that gives `hidden`: caps and all.
+def own_head(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> Outputs:
+    """The output of the model's own forward around a base model that gives `hidden`: caps and all.
 
     Token ids, from which sequence classification upstream finds the last token of each text, are
     stand-ins made from the mask: unlike there, a text's own pad token at its end is no padding.
@@ -88,8 +88,8 @@ def own_head(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> Ten
         ids = ids - (mask == 0).long()
     done = Done(last_hidden_state=hidden)
     with instead({model.base_model: lambda *args, **options: done}):
-        logits: Tensor = model(input_ids=ids, use_cache=False).logits
-    return logits
+        outputs: Outputs = model(input_ids=ids, use_cache=False)
+    return outputs
 
 
 def first_argument(hidden: Tensor, *args: Any, **options: Any) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers.masking_utils import create_causal_mask
 
 from zoo.models.families.decoder import own_head
-from zoo.models.stage import Family, Hidden
+from zoo.models.stage import Family, Hidden, Outputs
 
 LAYER = "transformer.h.*"
 
@@ -37,7 +37,7 @@ def around(model: Any, hidden: Tensor, mask: Tensor | None) -> dict[str, Any]:
     return {"attention_mask": made}
 
 
-def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Tensor:
+def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Outputs:
     """Logits over the vocabulary, or over the classes from the last token."""
     return own_head(model, model.transformer.ln_f(hidden), mask)
 

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 from transformers.masking_utils import create_bidirectional_mask
 
-from zoo.models.stage import Family, Hidden
+from zoo.models.stage import Family, Hidden, Outputs
 
 BASE = "wav2vec2_conformer"
 LAYER = f"{BASE}.encoder.layers.*"
@@ -35,14 +35,14 @@ def around(model: Any, hidden: Tensor, mask: Tensor | None) -> dict[str, Any]:
     return {"attention_mask": made, "relative_position_embeddings": positions}
 
 
-def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Tensor:
+def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Outputs:
     """Logits (batch, frames, vocabulary)."""
     base = model.wav2vec2_conformer
     hidden = base.encoder.layer_norm(hidden)
     if base.adapter is not None:
         hidden = base.adapter(hidden)
-    found: Tensor = model.lm_head(model.dropout(hidden))
-    return found
+    found = model.lm_head(model.dropout(hidden))
+    return {"logits": found}
 
 
 def layerdrop(model: Any) -> float:
