@@ -49,12 +49,16 @@ def entries(found: Mapping[str, Any], batch: Batch) -> list[Record]:
     Tensors become numpy arrays (bfloat16 float32), wherever they lie. Raises ValueError where an
     array has not one entry an example.
     """
-    ids, counted = batch["ids"], batch["counted"]
-    arrays = {name: each_tensor(values, on_host) for name, values in found.items()}
+    if not found:
+        return []
+    arrays, ids = (
+        {name: each_tensor(values, on_host) for name, values in found.items()},
+        batch["ids"],
+    )
     for name, values in arrays.items():
         if len(values) != len(ids):
             raise ValueError(f"records: {len(values)} of {name} for {len(ids)} examples")
-    places = [place for place, counts in enumerate(counted) if counts] if arrays else []
+    places = [place for place, counts in enumerate(batch["counted"]) if counts]
     return [(ids[at], {name: values[at] for name, values in arrays.items()}) for at in places]
 
 
