@@ -94,7 +94,7 @@ def trainer_arguments(recipe: Recipe, root: str, steps: int) -> Any:
     return TrainingArguments(
         output_dir=root,
         use_cpu=True,
-        deepspeed=deepspeed_config(recipe, Layout(1, RANKS, 1)),
+        deepspeed=deepspeed_config(recipe, Layout.of(data=RANKS)),
         max_steps=steps,
         per_device_train_batch_size=recipe.run.micro_batch,
         gradient_accumulation_steps=1,

@@ -41,7 +41,7 @@ def test_a_kind_is_its_file_and_its_class(kind):
 
 def test_the_headline_is_one_of_the_scores(task, rows, make_batch):
     batch = make_batch(task, rows)
-    scores = task.score(task.tally(logits_of(task, batch), batch))
+    scores = task.score(task.tally({"logits": logits_of(task, batch)}, batch))
     assert {"loss", task.headline} <= set(scores)
     assert all(isinstance(score, float) for score in scores.values())
 
@@ -52,8 +52,8 @@ def test_the_loss_of_a_batch_is_the_sum_of_its_parts(task, rows, make_batch):
     parts = []
     for index in range(3):
         labels = {key: value[index : index + 1] for key, value in batch["labels"].items()}
-        parts.append(task.loss(logits[index : index + 1], {"labels": labels}))
-    whole = task.loss(logits, batch)
+        parts.append(task.loss({"logits": logits[index : index + 1]}, {"labels": labels}))
+    whole = task.loss({"logits": logits}, batch)
     assert whole.shape == ()
     assert whole.dtype == torch.float32
     torch.testing.assert_close(whole, torch.stack(parts).sum())
@@ -62,7 +62,7 @@ def test_the_loss_of_a_batch_is_the_sum_of_its_parts(task, rows, make_batch):
 def test_without_targets_the_loss_is_zero_and_connected(task, rows, make_batch):
     batch = make_batch(task, rows, size=2, padding=2)
     logits = logits_of(task, batch).detach().requires_grad_()
-    loss = task.loss(logits, batch)
+    loss = task.loss({"logits": logits}, batch)
     loss.backward()
     assert float(batch["count"]) == 0.0
     assert loss.item() == 0.0
@@ -72,16 +72,18 @@ def test_without_targets_the_loss_is_zero_and_connected(task, rows, make_batch):
 def test_an_example_of_weight_zero_changes_no_sum(task, rows, make_batch):
     padded = make_batch(task, rows, 4, padding=1)
     logits = logits_of(task, padded).detach()
-    tally = task.tally(logits, padded)
+    tally = task.tally({"logits": logits}, padded)
     noise = logits.clone()
     noise[-1] += torch.randn(noise[-1].shape)
-    for name, total in task.tally(noise, padded).items():
+    for name, total in task.tally({"logits": noise}, padded).items():
         torch.testing.assert_close(total, tally[name], msg=name)
 
 
 def test_tallies_are_float64_sums_of_fixed_size(task, rows, make_batch):
     small, large = make_batch(task, rows, 1), make_batch(task, rows, 4)
-    first, second = (task.tally(logits_of(task, batch), batch) for batch in (small, large))
+    first, second = (
+        task.tally({"logits": logits_of(task, batch)}, batch) for batch in (small, large)
+    )
     assert {"loss", "count"} <= set(first)
     for name in first:
         assert first[name].dtype == torch.float64
@@ -98,7 +100,9 @@ def test_a_batch_counts_its_targets_in_float64(task, rows, make_batch):
 def test_half_precision_logits_lose_nothing_more_in_the_loss(task, rows, make_batch):
     batch = make_batch(task, rows)
     rounded = logits_of(task, batch).detach().bfloat16()
-    torch.testing.assert_close(task.loss(rounded, batch), task.loss(rounded.float(), batch))
+    torch.testing.assert_close(
+        task.loss({"logits": rounded}, batch), task.loss({"logits": rounded.float()}, batch)
+    )
 
 
 def test_the_same_generator_gives_the_same_batch(task, rows, make_batch):

@@ -59,7 +59,7 @@ def test_bits_per_byte_of_bytes_are_the_loss_in_bits(packed, make_batch):
     task, rows = packed
     batch = make_batch(task, rows)
     logits = torch.randn(4, 16, 256)
-    scores = task.score(task.tally(logits, batch))
+    scores = task.score(task.tally({"logits": logits}, batch))
     mean = F.cross_entropy(logits.flatten(0, 1), batch["labels"]["labels"].flatten())
     assert scores["loss"] == pytest.approx(float(mean), rel=1e-6)
     assert scores["perplexity"] == pytest.approx(math.exp(scores["loss"]))
@@ -74,7 +74,7 @@ def test_the_models_own_loss_is_the_same(packed, make_batch):
     ids, labels = batch["inputs"]["input_ids"], batch["labels"]["labels"]
     block = torch.cat([ids[:, :1], labels], 1)
     own = model(input_ids=block, labels=block).loss
-    ours = task.loss(model(**batch["inputs"]).logits, batch) / batch["count"]
+    ours = task.loss(model(**batch["inputs"]), batch) / batch["count"]
     torch.testing.assert_close(ours.detach(), own.detach(), check_dtype=False)
 
 
@@ -171,5 +171,5 @@ def test_a_checkpoint_scores_as_plain_transformers_does(
     ids, labels = batch["inputs"]["input_ids"], batch["labels"]["labels"]
     block = torch.cat([ids[:, :1], labels], 1)
     own = model(input_ids=block, labels=block).loss
-    ours = task.score(task.tally(model(**batch["inputs"]).logits, batch))
+    ours = task.score(task.tally(model(**batch["inputs"]), batch))
     assert ours["loss"] == pytest.approx(own.item(), rel=1e-5)

@@ -40,7 +40,7 @@ def test_error_rates_are_jiwers(task, make_batch, make_source):
     rows = [{**make_source("ctc").train[8], "transcript": text} for text in wanted]
     batch = make_batch(task, rows)
     batch["labels"]["frames"][:] = 60
-    scores = task.score(task.tally(saying(task, said, 60), batch))
+    scores = task.score(task.tally({"logits": saying(task, said, 60)}, batch))
     assert scores["wer"] == pytest.approx(jiwer.wer(wanted, said))
     assert scores["cer"] == pytest.approx(jiwer.cer(wanted, said))
     assert scores["exact"] == 0.25
@@ -65,7 +65,7 @@ def test_the_loss_is_the_models_own(task, rows, make_batch):
     targets = labels["targets"].clone()
     targets[torch.arange(targets.shape[1]) >= labels["target_lengths"][:, None]] = -100
     own = model(**batch["inputs"], labels=targets)
-    torch.testing.assert_close(task.loss(own.logits, batch), own.loss)
+    torch.testing.assert_close(task.loss(own, batch), own.loss)
     assert batch["count"] == labels["target_lengths"].sum() == len("thequickbrown")
 
 
@@ -80,7 +80,7 @@ def test_a_clip_too_short_for_its_transcript_is_scored_but_no_target(task, make_
     rows = [{"audio": audio, "sampling_rate": 8000, "transcript": "the lazy dog"}]
     batch = make_batch(task, rows, 1)
     logits = torch.randn(1, int(batch["labels"]["frames"][0]), task.config.vocab_size)
-    tally = task.tally(logits, batch)
+    tally = task.tally({"logits": logits}, batch)
     assert batch["count"] == 0
     assert (tally["loss"], tally["words"]) == (0.0, 3.0)
 

@@ -21,7 +21,7 @@ def test_top_1_and_top_5_are_scikit_learns(make_recipe, make_source, make_batch)
     batch = make_batch(task, rows, 8)
     torch.manual_seed(0)
     logits = torch.randn(8, 8)
-    scores = task.score(task.tally(logits, batch))
+    scores = task.score(task.tally({"logits": logits}, batch))
     labels = batch["labels"]["labels"]
     for k in (1, 5):
         wanted = top_k_accuracy_score(labels, logits, k=k, labels=range(8))
@@ -32,7 +32,7 @@ def test_top_1_and_top_5_are_scikit_learns(make_recipe, make_source, make_batch)
 def test_with_fewer_than_five_classes_top_5_is_all(make_recipe, make_source, make_batch):
     task = build_task(make_recipe(KIND), make_source(KIND))
     batch = make_batch(task, make_source(KIND).train)
-    assert task.score(task.tally(torch.randn(4, 3), batch))["top_5"] == 1.0
+    assert task.score(task.tally({"logits": torch.randn(4, 3)}, batch))["top_5"] == 1.0
 
 
 @pytest.mark.parametrize("how", ["mixup", "cutmix"])
@@ -50,7 +50,7 @@ def test_a_mixed_image_has_its_partners_label_for_the_rest(
         labels["partner"], 3
     )
     wanted = F.cross_entropy(logits, mixed_labels, reduction="sum", label_smoothing=0.1)
-    torch.testing.assert_close(task.loss(logits, batch), wanted)
+    torch.testing.assert_close(task.loss({"logits": logits}, batch), wanted)
 
 
 def test_evaluation_mixes_nothing(make_recipe, make_source, make_batch):

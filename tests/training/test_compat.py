@@ -238,7 +238,7 @@ def wrapped(several: Sequence[Sequence[str]], ours: bool) -> list[list[str]]:
     """The optimizer classes that DeepSpeed's engine makes of each recipe, outermost first."""
     import deepspeed
 
-    from zoo.engines.build import quiet_deepspeed
+    from zoo.engines.upstream import quiet_deepspeed
 
     zoo.recipe.checks.rules.RULES = ()
     quiet_deepspeed()

@@ -160,7 +160,7 @@ def carried(path: Path, changes: list[str], folder: Path) -> dict[str, np.ndarra
     found: dict[str, torch.Tensor] = {}
 
     def caught(fit: Fit) -> None:
-        exchange = fit.engine.exchange
+        exchange = fit.engine.contract.exchange
         for kind, scale in (("worker_error", 1 / exchange.ranks), ("server_error", 1.0)):
             state = exchange.source.per_rank() | exchange.source.sharded()
             view, start = state[kind] if isinstance(state[kind], tuple) else (state[kind], 0)

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 Hidden = tuple[Tensor, Tensor | None]
 Received = Tensor | tuple[Tensor, ...]
+Outputs = Mapping[str, Any]
 
 
 def no_layerdrop(model: PreTrainedModel) -> float:
@@ -40,8 +41,8 @@ class Family:
     """Glob of the layers' module names; `*` is one part of a name here."""
     embed: Callable[[PreTrainedModel, Mapping[str, Tensor]], Hidden]
     """The task's inputs, by name, to what the first layer takes."""
-    head: Callable[[PreTrainedModel, Tensor, Tensor | None], Tensor]
-    """What the last layer gives, and the mask, to the model's logits."""
+    head: Callable[[PreTrainedModel, Tensor, Tensor | None], Outputs]
+    """What the last layer gives, and the mask, to the model's output: its logits at least."""
     around: Callable[[PreTrainedModel, Tensor, Tensor | None], dict[str, Any]] = nothing
     """Keyword arguments of every layer (masks, positions), made once a stage."""
     shared: tuple[str, ...] = ()
@@ -162,8 +163,8 @@ class Stage(nn.Module):
     """What one rank of a pipeline runs: a contiguous range of a model's positions.
 
     Takes what the stage before gave (the first: the task's inputs, in the order of `names`) and
-    gives hidden states, with a mask if there is one; the last gives logits. Registers only what
-    it owns, so `parameters()` are this rank's; the model's other tensors stay on meta.
+    gives hidden states, with a mask if there is one; the last gives the model's output. Registers
+    only what it owns, so `parameters()` are this rank's; the model's other tensors stay on meta.
     """
 
     def __init__(
@@ -200,7 +201,7 @@ class Stage(nn.Module):
         self.whole[0].train(mode)
         return self
 
-    def forward(self, received: Received) -> Received:
+    def forward(self, received: Received) -> Received | Outputs:
         """See the class."""
         model, family = self.whole[0], self.family
         parts = received if isinstance(received, tuple) else (received,)

@@ -123,8 +123,10 @@ class TensorCut:
 
 def taken(tensor: Tensor, part: Part) -> Tensor:
     """A part of a whole tensor, in memory of its own."""
-    slices = [tensor.narrow(part.dim, start, stop - start) for start, stop in part.slices]
-    return torch.cat(slices, part.dim)
+    for dim, slices in part.cuts:
+        found = [tensor.narrow(dim, start, stop - start) for start, stop in slices]
+        tensor = torch.cat(found, dim)
+    return tensor
 
 
 def state_widths(module: nn.Module) -> None:

@@ -19,7 +19,7 @@ from zoo.recipe.recipe import Recipe
 from zoo.recipe.spec.task import CausalLMSpec
 from zoo.tasks.roles import chosen_roles, fault, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
-from zoo.tasks.task import IGNORE, Batch, Example, Task
+from zoo.tasks.task import IGNORE, NO_RECORDS, Batch, Example, Outputs, Records, Task
 from zoo.tasks.text.conversations import marked_ids
 from zoo.tasks.text.tokenizer import build_tokenizer, encoder, tokenizer_fingerprint
 from zoo.tasks.text.tokens import (
@@ -121,15 +121,15 @@ class CausalLM(Task):
             "count": target_count(labels),
         }
 
-    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         """Cross entropy in nats, summed over the target tokens."""
-        return token_loss(logits, batch["labels"]["labels"])
+        return token_loss(outputs["logits"], batch["labels"]["labels"])
 
-    def tally(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def tally(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
         """Nats, target tokens, and the bytes that they stand for."""
-        return {**token_tally(logits, batch), "bytes": batch["labels"]["bytes"].sum()}
+        return {**token_tally(outputs["logits"], batch), "bytes": batch["labels"]["bytes"].sum()}
 
-    def score(self, totals: dict[str, Tensor]) -> dict[str, float]:
+    def score(self, totals: dict[str, Tensor], records: Records = NO_RECORDS) -> dict[str, float]:
         """Mean loss in nats a token, its exponential, and bits a UTF-8 byte of text."""
         loss = ratio(totals["loss"], totals["count"])
         return {

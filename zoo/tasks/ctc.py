@@ -38,7 +38,7 @@ from zoo.tasks.speech.transcripts import (
     frames_needed,
     spelling_faults,
 )
-from zoo.tasks.task import Batch, Example, Task
+from zoo.tasks.task import NO_RECORDS, Batch, Example, Outputs, Records, Task
 from zoo.tasks.text.tokenizer import build_tokenizer
 from zoo.tasks.text.tokens import padded, texts, tokenizer_key
 from zoo.tasks.text.vocabulary import CTC as SPECIALS
@@ -141,11 +141,11 @@ class CTC(Task):
         }
         return {"inputs": inputs, "labels": labels, "count": (aligned * sizes).double().sum()}
 
-    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         """Negative log likelihood in nats, summed over the clips that can be aligned."""
         labels = batch["labels"]
         each = F.ctc_loss(
-            logits.float().log_softmax(-1).transpose(0, 1),
+            outputs["logits"].float().log_softmax(-1).transpose(0, 1),
             labels["targets"],
             labels["frames"],
             labels["target_lengths"],
@@ -155,16 +155,16 @@ class CTC(Task):
         )
         return (each * labels["aligned"]).sum()
 
-    def tally(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def tally(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
         """Nats, tokens, clips, and the edits of greedy decoding in words and in characters."""
         labels = batch["labels"]
-        logits = logits.detach()
+        logits = outputs["logits"].detach()
         found = self.spelling.transcribe(logits, labels["frames"])
         sums = as_tensors(edit_sums(found, labels["text"], labels["weight"]), logits.device)
         count = (labels["aligned"] * labels["target_lengths"]).sum().double()
-        return {"loss": self.loss(logits, batch).double(), "count": count, **sums}
+        return {"loss": self.loss({"logits": logits}, batch).double(), "count": count, **sums}
 
-    def score(self, totals: dict[str, Tensor]) -> dict[str, float]:
+    def score(self, totals: dict[str, Tensor], records: Records = NO_RECORDS) -> dict[str, float]:
         """Mean loss in nats a token, word and character error rates, share of perfect clips."""
         return {
             "loss": ratio(totals["loss"], totals["count"]),

@@ -9,7 +9,7 @@ import torch
 from transformers import PreTrainedModel
 
 from zoo.data.source import Source, open_source
-from zoo.engines.build import meta_model
+from zoo.engines.transforms import meta_model
 from zoo.engines.update.optimizer import parameter_groups
 from zoo.errors import ConfigError, Fault, collected
 from zoo.launching.conflicts import launcher_conflicts
@@ -43,9 +43,10 @@ def ring_two(
 ) -> Checked:
     """Opens data, task and model without a process group; raises a ConfigError with every fault."""
     faults: list[Fault] = []
-    layout = Layout(1, processes, 1)
+    layout = Layout.of(data=processes)
     with collected(faults):
-        layout = Layout.fit(processes, recipe.parallel.pipeline.stages, recipe.parallel.tensor)
+        stages, tensor = recipe.parallel.pipeline.stages, recipe.parallel.tensor
+        layout = Layout.fit(processes, pipe=stages, tensor=tensor)
         faults += launcher_conflicts(recipe, deepspeed_config(recipe, layout), environment)
     faults += device_faults(recipe, device)
     task: Task | None = None

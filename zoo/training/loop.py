@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zoo.engines.engine import Batch, Engine, Step, Totals
+from zoo.engines.engine import Batch, Engine, Step
 from zoo.recipe.recipe import Recipe
 from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.tasks.task import Task
@@ -13,17 +13,10 @@ from zoo.training import checkpoint
 from zoo.training.folder import RunFolder
 from zoo.training.log import Log, memory_gib, people_line
 from zoo.training.progress import Progress, due
+from zoo.training.scoring import Stopped, score_set
 from zoo.training.world import Here
 
 Sets = Mapping[str, Callable[[], Iterable[Batch]]]
-
-
-class Stopped(Exception):
-    """A stop signal was heeded: the step is finished and saved."""
-
-    def __init__(self, signal: int) -> None:
-        self.signal = signal
-        super().__init__(f"stopped by signal {signal}")
 
 
 @dataclass
@@ -131,16 +124,11 @@ class Fit:
 
     def score(self, batches: Iterable[Batch]) -> dict[str, float]:
         """The scores of one set; saves and raises Stopped if a stop signal comes in between."""
-
-        def tallies() -> Iterator[Totals]:
-            for batch in batches:
-                found, signal = self.engine.eval_batch(batch, self.here.signals.number)
-                if signal:
-                    self.save()
-                    raise Stopped(signal)
-                yield found
-
-        return self.task.score(summed(tallies()))
+        try:
+            return score_set(self.engine, self.task, batches, self.here, self.here.signals)
+        except Stopped:
+            self.save()
+            raise
 
     def better(self, value: float) -> bool:
         """Whether a headline beats the best so far; a tie keeps the older."""
@@ -169,14 +157,6 @@ def traffic(sent: float, whole: int) -> dict[str, float]:
     if not whole:
         return {}
     return {"sent_bytes": round(sent), "compression": round(whole / sent, 2) if sent else 0.0}
-
-
-def summed(tallies: Iterable[Totals]) -> Totals:
-    """Tallies added up, name by name."""
-    totals: Totals = {}
-    for found in tallies:
-        totals = {key: totals[key] + value if totals else value for key, value in found.items()}
-    return totals
 
 
 def best_metric(recipe: Recipe, task: Task, row: Mapping[str, float]) -> str:

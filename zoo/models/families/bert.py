@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from zoo.models.stage import Family, Hidden
+from zoo.models.stage import Family, Hidden, Outputs
 from zoo.models.upstream import bert_mask
 
 LAYER = "bert.encoder.layer.*"
@@ -24,13 +24,13 @@ def around(model: Any, hidden: Tensor, mask: Tensor | None) -> dict[str, Any]:
     return {"attention_mask": bert_mask(model.bert, hidden, mask)}
 
 
-def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Tensor:
+def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Outputs:
     """Logits over the vocabulary, or over the classes from the first token."""
     if hasattr(model, "cls"):
-        found: Tensor = model.cls(hidden)
+        found = model.cls(hidden)
     else:
         found = model.classifier(model.dropout(model.bert.pooler(hidden)))
-    return found
+    return {"logits": found}
 
 
 FAMILY = Family(

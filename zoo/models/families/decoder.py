@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, PreTrainedConfig, PreTrainedModel
 
-from zoo.models.stage import Family, Hidden, Stage, layer_names
+from zoo.models.stage import Family, Hidden, Outputs, Stage, layer_names
 from zoo.models.upstream import BaseAnswer, pipeline_ends, tensor_plan
 
 # What travels between their layers is more than hidden states: chosen keys, streams, per-layer
@@ -51,7 +51,7 @@ def family(config: PreTrainedConfig) -> Family | None:
             out = model.base_model(inputs_embeds=hidden, attention_mask=mask, use_cache=False)
         return out.last_hidden_state
 
-    def head(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> Tensor:
+    def head(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> Outputs:
         return own_head(model, model.get_submodule(f"{prefix}.{norm}")(hidden), mask)
 
     found = Family(
@@ -66,8 +66,8 @@ def family(config: PreTrainedConfig) -> Family | None:
     return found
 
 
-def own_head(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> Tensor:
-    """The logits of the model's own forward around a base model that gives `hidden`: caps and all.
+def own_head(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> Outputs:
+    """The output of the model's own forward around a base model that gives `hidden`: caps and all.
 
     Token ids, from which sequence classification upstream finds the last token of each text, are
     stand-ins made from the mask: unlike there, a text's own pad token at its end is no padding.
@@ -78,8 +78,8 @@ def own_head(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> Ten
         ids = ids - (mask == 0).long()
     done = BaseAnswer(last_hidden_state=hidden)
     with instead({model.base_model: lambda *args, **options: done}):
-        logits: Tensor = model(input_ids=ids, use_cache=False).logits
-    return logits
+        outputs: Outputs = model(input_ids=ids, use_cache=False)
+    return outputs
 
 
 def first_argument(hidden: Tensor, *args: Any, **options: Any) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from zoo.models.families.decoder import own_head
-from zoo.models.stage import Family, Hidden
+from zoo.models.stage import Family, Hidden, Outputs
 from zoo.models.upstream import causal_mask
 
 LAYER = "transformer.h.*"
@@ -30,7 +30,7 @@ def around(model: Any, hidden: Tensor, mask: Tensor | None) -> dict[str, Any]:
     return {"attention_mask": causal_mask(model.config, hidden, mask, numbered(hidden))}
 
 
-def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Tensor:
+def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Outputs:
     """Logits over the vocabulary, or over the classes from the last token."""
     return own_head(model, model.transformer.ln_f(hidden), mask)
 

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 from torch.nn.functional import dropout
 
-from zoo.models.stage import Family, Hidden
+from zoo.models.stage import Family, Hidden, Outputs
 from zoo.models.upstream import parakeet_frame_mask
 
 LAYER = "encoder.layers.*"
@@ -32,10 +32,10 @@ def around(model: Any, hidden: Tensor, mask: Tensor | None) -> dict[str, Any]:
     return {"attention_mask": mask, "position_embeddings": positions}
 
 
-def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Tensor:
+def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Outputs:
     """Logits (batch, frames, vocabulary)."""
-    found: Tensor = model.ctc_head(hidden)
-    return found
+    found = model.ctc_head(hidden)
+    return {"logits": found}
 
 
 def layerdrop(model: Any) -> float:

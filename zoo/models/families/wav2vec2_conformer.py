@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from zoo.models.stage import Family, Hidden
+from zoo.models.stage import Family, Hidden, Outputs
 from zoo.models.upstream import bidirectional_mask, spec_augmented, wav2vec2_frame_mask
 
 BASE = "wav2vec2_conformer"
@@ -33,14 +33,14 @@ def around(model: Any, hidden: Tensor, mask: Tensor | None) -> dict[str, Any]:
     return {"attention_mask": made, "relative_position_embeddings": positions}
 
 
-def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Tensor:
+def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Outputs:
     """Logits (batch, frames, vocabulary)."""
     base = model.wav2vec2_conformer
     hidden = base.encoder.layer_norm(hidden)
     if base.adapter is not None:
         hidden = base.adapter(hidden)
-    found: Tensor = model.lm_head(model.dropout(hidden))
-    return found
+    found = model.lm_head(model.dropout(hidden))
+    return {"logits": found}
 
 
 def layerdrop(model: Any) -> float:
