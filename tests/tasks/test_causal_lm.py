@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from transformers import AutoTokenizer
 
 from zoo.errors import ConfigError
-from zoo.tasks.build import build_task
+from zoo.tasks.build import build_task, head_class
 from zoo.tasks.task import IGNORE
 
 CHAT = (
@@ -70,7 +70,7 @@ def test_the_models_own_loss_is_the_same(packed, make_batch):
     task, rows = packed
     batch = make_batch(task, rows, 1)
     torch.manual_seed(0)
-    model = task.model_class.from_config(task.config).eval()
+    model = head_class("causal-lm").from_config(task.config).eval()
     ids, labels = batch["inputs"]["input_ids"], batch["labels"]["labels"]
     block = torch.cat([ids[:, :1], labels], 1)
     own = model(input_ids=block, labels=block).loss

@@ -32,6 +32,7 @@ from zoo.models.stage import Family, balanced, layer_weights, parameter_weights
 from zoo.models.tensor import TensorCut
 from zoo.models.timing import time_weights
 from zoo.recipe.recipe import Recipe, origin
+from zoo.tasks.build import head_class
 from zoo.tasks.task import Task
 
 Sample = Callable[[], Batch]
@@ -122,7 +123,8 @@ def applied(draft: Draft, transforms: Iterable[Transform]) -> Draft:
 def meta_model(recipe: Recipe, task: Task) -> PreTrainedModel:
     """The recipe's model without values, in the form that ring two checks and exports have."""
     section = recipe.model
-    model = on_meta(task.model_class, task.config, section.attention, section.trust_remote_code)
+    head = head_class(recipe.task.kind)
+    model = on_meta(head, task.config, section.attention, section.trust_remote_code)
     found: PreTrainedModel = applied(Draft(model, recipe), FORM).model
     return found
 

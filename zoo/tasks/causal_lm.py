@@ -1,12 +1,10 @@
 """Predict the next token: of packed text, of completions, of what the assistant says in chats."""
 
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM
 
 from zoo.data.cache import cache_root
 from zoo.data.corrupt import CorruptLimit
@@ -17,7 +15,7 @@ from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe.recipe import Recipe
 from zoo.recipe.spec.task import CausalLMSpec
-from zoo.tasks.roles import chosen_roles, fault, role_faults
+from zoo.tasks.roles import chosen_roles, fault, kind_roles, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
 from zoo.tasks.task import IGNORE, NO_RECORDS, Batch, Example, Outputs, Records, Task
 from zoo.tasks.text.conversations import marked_ids
@@ -35,24 +33,18 @@ from zoo.tasks.text.tokens import (
 )
 from zoo.tasks.text.vocabulary import CAUSAL
 
-_SHAPES = (("text",), ("prompt", "completion"), ("messages",))
-
 
 class CausalLM(Task):
     """logits (batch, length, vocabulary) against labels (batch, length), shifted already."""
-
-    headline: ClassVar[str] = "perplexity"
-    maximize: ClassVar[bool] = False
-    model_class: ClassVar[type] = AutoModelForCausalLM
 
     def __init__(self, recipe: Recipe, source: Source) -> None:
         """Raises ConfigError with every fault of columns, tokenizer, configuration and length."""
         assert isinstance(recipe.task, CausalLMSpec)
         self.recipe, self.spec = recipe, recipe.task
-        faults = role_faults(recipe, source, *_SHAPES)
+        faults = role_faults(recipe, source)
         if faults:
             raise ConfigError(faults)
-        roles = chosen_roles(source, *_SHAPES)
+        roles = chosen_roles(source, *kind_roles(recipe))
         self.packed = roles == ("text",)
         whole_text = self.packed and recipe.model.tokenizer == "bytes"
         with collected(faults):

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import AutoModelForCTC
 
 from zoo.data.rows import CorruptExample, Row, Rows, Subset, digest
 from zoo.data.source import Source
@@ -52,10 +50,6 @@ class CTC(Task):
     transcript needs, or an empty transcript, is no target: it counts in WER and CER only.
     """
 
-    headline: ClassVar[str] = "wer"
-    maximize: ClassVar[bool] = False
-    model_class: ClassVar[Any] = AutoModelForCTC
-
     dropped: int = 0
     """Training clips left out because they are shorter or longer than the task allows."""
 
@@ -63,7 +57,7 @@ class CTC(Task):
         """Raises ConfigError with every fault of columns, extractor, tokenizer and config."""
         assert isinstance(recipe.task, CTCSpec)
         self.spec = recipe.task
-        faults = role_faults(recipe, source, ("audio", "transcript"))
+        faults = role_faults(recipe, source)
         if faults:
             raise ConfigError(faults)
         self.recipe, self.train = recipe, source.train.fingerprint

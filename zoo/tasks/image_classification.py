@@ -1,13 +1,12 @@
 """Name the class of an image."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import AutoModelForImageClassification
 
 from zoo.data.rows import Row, Rows
 from zoo.data.source import Source
@@ -27,15 +26,11 @@ _ANY_SIZE = {"convnext", "convnextv2", "efficientnet", "mobilenet_v1", "mobilene
 class ImageClassification(Task):
     """logits (batch, classes) against labels (batch,)."""
 
-    headline: ClassVar[str] = "top_1"
-    maximize: ClassVar[bool] = True
-    model_class: ClassVar[Any] = AutoModelForImageClassification
-
     def __init__(self, recipe: Recipe, source: Source) -> None:
         """Raises ConfigError with every fault of columns, labels, sizes and processor."""
         assert isinstance(recipe.task, ImageClassificationSpec)
         self.spec = recipe.task
-        faults = role_faults(recipe, source, ("image", "label")) + label_faults(recipe, source)
+        faults = role_faults(recipe, source) + label_faults(recipe, source)
         written = {"image_size": (self.spec.image_size, "task.image_size"), **label_names(source)}
         with collected(faults):
             self.config = model_config(recipe, written)

@@ -1,12 +1,10 @@
 """Predict hidden tokens of packed text (BERT)."""
 
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import AutoModelForMaskedLM
 
 from zoo.data.cache import cache_root
 from zoo.data.corrupt import CorruptLimit
@@ -37,15 +35,11 @@ from zoo.tasks.text.vocabulary import ENCODER
 class MaskedLM(Task):
     """logits (batch, length, vocabulary) against labels (batch, length)."""
 
-    headline: ClassVar[str] = "perplexity"
-    maximize: ClassVar[bool] = False
-    model_class: ClassVar[Any] = AutoModelForMaskedLM
-
     def __init__(self, recipe: Recipe, source: Source) -> None:
         """Raises ConfigError with every fault of columns, tokenizer, configuration and length."""
         assert isinstance(recipe.task, MaskedLMSpec)
         self.recipe, self.spec = recipe, recipe.task
-        faults = role_faults(recipe, source, ("text",))
+        faults = role_faults(recipe, source)
         if faults:
             raise ConfigError(faults)
         with collected(faults):

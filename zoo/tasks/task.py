@@ -1,10 +1,13 @@
-"""What every task answers: which model, what is an example and a batch, how wrong, how good."""
+"""What every task answers: what is an example and a batch, how wrong, how good.
+
+What can be said of a kind without opening anything stands in its entry (recipe/vocabulary/kinds).
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -14,7 +17,6 @@ from zoo.data.rows import Row, Rows
 
 Example = dict[str, Any]
 Batch = dict[str, Any]
-Totals = dict[str, float]
 Outputs = Mapping[str, Any]
 """What a model gives, by name: transformers' ModelOutput, or what a pipeline's head returns."""
 Records = Mapping[str, list[Any]]
@@ -31,12 +33,6 @@ class Task(ABC):
     model takes them puts them among "inputs" itself and knows no pipelines.
     """
 
-    headline: ClassVar[str]
-    """The score that tells the best checkpoint."""
-    maximize: ClassVar[bool]
-    """Whether a larger headline is better."""
-    model_class: ClassVar[Any]
-    """The AutoModelForX class whose `from_config(config)` builds the model."""
     config: PreTrainedConfig
     """The finished configuration."""
 

@@ -18,6 +18,7 @@ from zoo.engines.transforms import meta_model
 from zoo.errors import ResumeError
 from zoo.models.fill import fill
 from zoo.recipe.recipe import Recipe, expanded
+from zoo.tasks.build import head_class
 from zoo.tasks.task import Batch, Task
 from zoo.telling.card import card
 from zoo.training.checkpoint import fault_of, folders
@@ -102,9 +103,13 @@ def compare(recipe: Recipe, task: Task, rows: Rows, model: PreTrainedModel, part
     size = min(4, run.eval_micro_batch, len(rows))
     batches = eval_batches(rows, task.example, task.collate, size, 0, 1, run.seed, 0, corrupt)
     batch = next(iter(batches))
-    again = task.model_class.from_pretrained(
-        part, attn_implementation=model.config._attn_implementation, dtype=DTYPES[run.precision]
-    ).eval()
+    again = (
+        head_class(recipe.task.kind)
+        .from_pretrained(
+            part, attn_implementation=model.config._attn_implementation, dtype=DTYPES[run.precision]
+        )
+        .eval()
+    )
     ours, theirs = tensors_of(model, batch), tensors_of(again, batch)
     if ours.keys() != theirs.keys() or not all(torch.equal(ours[k], theirs[k]) for k in ours):
         raise ResumeError(f"{part}: the reloaded model gives other logits; nothing was replaced")

@@ -114,9 +114,9 @@ class Fit:
         self.log.line(
             f"step {self.progress.step}: " + ", ".join(f"{k} {v:.4f}" for k, v in row.items())
         )
-        metric = best_metric(self.recipe, self.task, row)
+        metric = best_metric(self.recipe, row)
         self.log.scores = {metric.rpartition("/")[2]: row[metric]}
-        if self.better(row[metric]):
+        if self.better(metric, row[metric]):
             self.progress.best, self.progress.best_step = row[metric], self.progress.step
             folder = self.save()
             if self.here.first:
@@ -130,12 +130,13 @@ class Fit:
             self.save()
             raise
 
-    def better(self, value: float) -> bool:
-        """Whether a headline beats the best so far; a tie keeps the older."""
+    def better(self, metric: str, value: float) -> bool:
+        """Whether a score beats the best so far; a tie keeps the older."""
         best = self.progress.best
         if best is None or best != best:
             return True
-        return value > best if self.task.maximize else value < best
+        upward = KINDS[self.recipe.task.kind].larger_is_better(metric)
+        return value > best if upward else value < best
 
     def save(self) -> Path:
         """A checkpoint of this step, once; older ones beyond `run.keep` go."""
@@ -159,7 +160,8 @@ def traffic(sent: float, whole: int) -> dict[str, float]:
     return {"sent_bytes": round(sent), "compression": round(whole / sent, 2) if sent else 0.0}
 
 
-def best_metric(recipe: Recipe, task: Task, row: Mapping[str, float]) -> str:
+def best_metric(recipe: Recipe, row: Mapping[str, float]) -> str:
     """The row's key that says which checkpoint is best: `run.best_metric` or the first headline."""
+    headline = KINDS[recipe.task.kind].headline
     chosen = recipe.run.best_metric
-    return chosen or next(key for key in row if key.endswith(f"/{task.headline}"))
+    return chosen or next(key for key in row if key.endswith(f"/{headline}"))
