@@ -130,7 +130,7 @@ def initialized(
         mpu=None if in_stages else upstream.model_parallel_unit(layout),
     )
     for (part, key), value in buffers.items():
-        part._buffers[key] = value
+        setattr(part, key, value)
     if not engine.zero_optimization() and recipe.run.precision != "fp32":
         # FP16_UnfusedOptimizer takes a step with zero gradients to make its state; undo it.
         forget(optimizer, fresh)
@@ -143,6 +143,6 @@ def fp32_buffers(module: torch.nn.Module) -> dict[tuple[torch.nn.Module, str], t
     return {
         (part, key): buffer
         for part in module.modules()
-        for key, buffer in part._buffers.items()
-        if buffer is not None and buffer.is_floating_point()
+        for key, buffer in part.named_buffers(recurse=False, remove_duplicate=False)
+        if buffer.is_floating_point()
     }

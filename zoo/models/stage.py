@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from zoo.models.upstream import tied_names
+
 Hidden = tuple[Tensor, Tensor | None]
 Received = Tensor | tuple[Tensor, ...]
 Outputs = Mapping[str, Any]
@@ -145,7 +147,7 @@ def owned_names(
     own = range(bounds[stage], bounds[stage + 1])
     where = positions(model, family)
     names = {name for name, position in where.items() if position is None or position in own}
-    ties = dict(model.all_tied_weights_keys)
+    ties = tied_names(model)
     return names | {source for target, source in ties.items() if target in names}
 
 
@@ -154,7 +156,7 @@ def tied_stages(
 ) -> dict[str, list[int]]:
     """Parameters that several stages hold, by name, with those stages in order."""
     held = [owned_names(model, family, bounds, stage) for stage in range(len(bounds) - 1)]
-    sources = sorted(set(dict(model.all_tied_weights_keys).values()))
+    sources = sorted(set(tied_names(model).values()))
     found = {name: [s for s, names in enumerate(held) if name in names] for name in sources}
     return {name: stages for name, stages in found.items() if len(stages) > 1}
 
@@ -188,8 +190,8 @@ class Stage(nn.Module):
         if name and below and below <= owned:
             self.add_module(name.replace(".", "/"), module)
             return
-        for key, parameter in module._parameters.items():
-            if parameter is not None and prefix + key in owned:
+        for key, parameter in module.named_parameters(recurse=False, remove_duplicate=False):
+            if prefix + key in owned:
                 self.register_parameter((prefix + key).replace(".", "/"), parameter)
         for key, child in module.named_children():
             if below & owned:

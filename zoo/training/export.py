@@ -17,6 +17,7 @@ from zoo.engines.engine import DTYPES, moved
 from zoo.engines.transforms import meta_model
 from zoo.errors import ResumeError
 from zoo.models.fill import fill
+from zoo.models.upstream import attention_of, tied_names
 from zoo.recipe.recipe import Recipe, expanded
 from zoo.tasks.build import head_class
 from zoo.tasks.task import Batch, Task
@@ -71,7 +72,7 @@ def chosen(folder: RunFolder, which: str) -> Path:
 def load(recipe: Recipe, task: Task, reader: Reader) -> PreTrainedModel:
     """The checkpoint's model on the CPU in the run's precision, in evaluation mode."""
     model = meta_model(recipe, task)
-    wanted = set(model.state_dict()) - set(model.all_tied_weights_keys)
+    wanted = set(model.state_dict()) - set(tied_names(model))
     missing = sorted(wanted - reader.names())
     if missing:
         raise ResumeError(f"{reader.folder} lacks {', '.join(missing[:5])}")
@@ -106,7 +107,7 @@ def compare(recipe: Recipe, task: Task, rows: Rows, model: PreTrainedModel, part
     again = (
         head_class(recipe.task.kind)
         .from_pretrained(
-            part, attn_implementation=model.config._attn_implementation, dtype=DTYPES[run.precision]
+            part, attn_implementation=attention_of(model.config), dtype=DTYPES[run.precision]
         )
         .eval()
     )
