@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.small_data import write_small_data
+
 os.environ.setdefault("DS_ACCELERATOR", "cpu")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -20,6 +22,20 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same folders with a few small files that the tests write themselves."""
+    return write_small_data(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(params=["small", pytest.param("real", marks=pytest.mark.shared_data)])
+def data_root(request: pytest.FixtureRequest) -> Path:
+    """The small files, and the real data where it lies."""
+    name = "shared_data" if request.param == "real" else "small_data"
+    root: Path = request.getfixturevalue(name)
+    return root
 
 
 @pytest.fixture(scope="session", autouse=True)

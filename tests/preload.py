@@ -1,7 +1,26 @@
-"""Sets what rank processes need before torch and deepspeed load; the fork server imports it."""
+"""Readies the server that rank processes are forked from: the environment that torch and deepspeed
+must find, and what each run would else load or work out for itself, often longer than it trains."""
 
 import os
+from importlib import import_module
 
 os.environ["DS_ACCELERATOR"] = "cpu"
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+FAMILIES = ("bert", "gpt2", "llama", "parakeet", "resnet", "vit")
+MODULES = (
+    *("zoo.training.run", "zoo.data.sources.hub", "sklearn.datasets"),
+    "deepspeed.runtime.zero.muon.muon_optimizer",  # under ZeRO always; brings torch's compiler
+    "deepspeed.runtime.superoffload.superoffload_stage3",
+    *("transformers.tokenization_python", "transformers.models.auto.processing_auto"),
+    *(f"transformers.models.{family}.modeling_{family}" for family in FAMILIES),
+)
+for name in MODULES:
+    import_module(name)
+
+import_module("zoo.data.builtin.text").library_files()
+# DeepSpeed asks the compiler which of its kernels could be built, transformers compiles a thousand
+# patterns of weights' names; all keep the answer.
+import_module("deepspeed").ops.__compatible_ops__  # noqa: B018
+import_module("transformers.conversion_mapping").get_checkpoint_conversion_mapping("bert")

@@ -1,11 +1,12 @@
 """Real runs for tests: a recipe's tiny twin through `run`, in ranks, and what its metrics say."""
 
 import json
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.ranks import run_ranks
+from tests.ranks import Ranks, run_ranks
 from zoo.recipe.load import load_recipe
 from zoo.training.run import run
 
@@ -39,13 +40,44 @@ def train(
     return rows(folder)
 
 
+Job = tuple[int, Path, Path, Sequence[str]]
+"""A run to be: how many processes, the recipe, the folder, the changes."""
+
+
+def train_all(jobs: Iterable[Job]) -> None:
+    """Trains independent runs, two side by side: processes that wait leave a core to others."""
+    running: deque[Ranks] = deque()
+
+    def finish_one() -> None:
+        codes = running.popleft().results()
+        assert set(codes) == {0}, codes
+
+    try:
+        for world, path, folder, changes in jobs:
+            if len(running) == 2:
+                finish_one()
+            running.append(Ranks(world, run_twin, path, [f"run.folder={folder}", *changes]))
+        while running:
+            finish_one()
+    finally:
+        for ranks in running:
+            ranks.end()
+
+
+def train_each(
+    path: Path, root: Path, runs: Mapping[str, tuple[int, Sequence[str]]], *common: str
+) -> None:
+    """Trains one recipe in `root/name` for each (processes, changes), all with `common`."""
+    train_all((n, path, root / name, [*common, *words]) for name, (n, words) in runs.items())
+
+
 SHORT = (
     "run.steps=20",
     "run.log_every=1",
     "run.eval_every=0",
     "run.save_every=0",
     "data.workers=0",
-    "data.max_valid_examples=8",
+    "data.max_valid_examples=1",  # of packed text it counts documents: eight are 740 blocks
     "run.report_to=[]",
 )
 

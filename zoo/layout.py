@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 from zoo.errors import ConfigError, Fault
@@ -39,6 +40,11 @@ class Place:
         return cls(rank or 0, world, local_rank or 0, local_world or world)
 
 
+AXES = ("pipe", "data", "tensor")
+"""The axes along which ranks stand, slowest first: a new one is a new name here and in WORDS."""
+WORDS = {"pipe": "stages", "data": "data ranks", "tensor": "tensor ranks"}
+
+
 def whole_number(text: str) -> int | None:
     """The number that digits say, as launchers write ranks and counts; None for another text."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
@@ -55,74 +61,114 @@ def working_directory() -> Path:
 
 @dataclass(frozen=True)
 class Layout:
-    """How many ways the model is cut: pipeline stages, data ranks, tensor ranks (fastest axis
-    last).
+    """How many ways the work is cut along each axis: pipeline stages, data ranks, tensor ranks.
 
-    The order of axes is DeepSpeed's PipeModelDataParallelTopology: (pipe, data, tensor).
+    `degrees` stand in the order of AXES, which is that of DeepSpeed's
+    PipeModelDataParallelTopology: neighbouring ranks differ along the last.
     """
 
-    pipe: int
-    data: int
-    tensor: int
+    degrees: tuple[int, ...]
 
     @classmethod
-    def fit(cls, world: int, pipe: int = 1, tensor: int = 1) -> "Layout":
-        """Data parallelism is what is left of `world`; a ConfigError names every number if none
-        is.
+    def of(cls, **degrees: int) -> "Layout":
+        """A layout of the named degrees; an axis that is not named is not cut."""
+        assert degrees.keys() <= {*AXES}, f"axes are {AXES}, not {[*degrees]}"
+        return cls(tuple(degrees.get(axis, 1) for axis in AXES))
+
+    @classmethod
+    def fit(cls, world: int, **cut: int) -> "Layout":
+        """Data parallelism is what `cut` leaves of `world`; a ConfigError names every number if
+        none is.
         """
-        if world % (pipe * tensor):
-            found = f"{pipe} stages x {tensor} tensor ranks on {world} processes"
-            allowed = f"a number of processes that {pipe * tensor} divides"
-            raise ConfigError([Fault("launcher", "parallel", found, allowed)])
-        return cls(pipe, world // (pipe * tensor), tensor)
+        rest = cls.of(**cut)
+        if world % rest.world:
+            named = (axis for axis in AXES if axis != "data")
+            ways = " x ".join(f"{rest.degree(axis)} {WORDS[axis]}" for axis in named)
+            allowed = f"a number of processes that {rest.world} divides"
+            raise ConfigError(
+                [Fault("launcher", "parallel", f"{ways} on {world} processes", allowed)]
+            )
+        return cls.of(**cut, data=world // rest.world)
+
+    def degree(self, *axes: str) -> int:
+        """How many ranks differ only along `axes`."""
+        return prod(self.degrees[AXES.index(axis)] for axis in axes)
 
     @property
     def world(self) -> int:
-        return self.pipe * self.data * self.tensor
+        """The number of all ranks."""
+        return prod(self.degrees)
+
+    @property
+    def pipe(self) -> int:
+        """The number of pipeline stages."""
+        return self.degree("pipe")
+
+    @property
+    def data(self) -> int:
+        """The number of ranks that share out the micro-batches."""
+        return self.degree("data")
+
+    @property
+    def tensor(self) -> int:
+        """The number of ranks that share one matrix."""
+        return self.degree("tensor")
+
+    def place(self, rank: int, axis: str) -> int:
+        """Where a rank stands along an axis, from 0."""
+        at = AXES.index(axis)
+        return rank // prod(self.degrees[at + 1 :]) % self.degrees[at]
 
     def stage(self, rank: int) -> int:
         """The pipeline stage of a rank."""
-        return rank // (self.data * self.tensor)
+        return self.place(rank, "pipe")
 
     def data_rank(self, rank: int) -> int:
         """Which share of the micro-batches a rank takes."""
-        return rank // self.tensor % self.data
+        return self.place(rank, "data")
 
     def tensor_rank(self, rank: int) -> int:
         """Which slice of the split matrices a rank holds."""
-        return rank % self.tensor
+        return self.place(rank, "tensor")
 
     def peers(self, *axes: str) -> list[list[int]]:
-        """All ranks in groups that differ only along `axes`: "pipe", "data", "tensor"."""
-        places = {"pipe": self.stage, "data": self.data_rank, "tensor": self.tensor_rank}
+        """All ranks in groups that differ only along `axes`."""
         found: dict[tuple[int, ...], list[int]] = {}
         for rank in range(self.world):
-            key = tuple(place(rank) for axis, place in places.items() if axis not in axes)
+            key = tuple(self.place(rank, axis) for axis in AXES if axis not in axes)
             found.setdefault(key, []).append(rank)
         return list(found.values())
 
     def describe(self) -> str:
-        """The layout in words, largest cut first."""
-        parts = [
-            f"{self.pipe} stages" if self.pipe > 1 else "",
-            f"{self.tensor} tensor ranks" if self.tensor > 1 else "",
-            f"{self.data} data ranks",
-        ]
-        return " x ".join(part for part in parts if part)
+        """The layout in words: what is cut, the data ranks last and always."""
+        cut = [axis for axis in AXES if axis != "data" and self.degree(axis) > 1]
+        return " x ".join(f"{self.degree(axis)} {WORDS[axis]}" for axis in (*cut, "data"))
+
+
+Slices = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
 class Part:
-    """What a tensor rank holds of a full tensor: slices of one dimension, joined in their order."""
+    """What a rank holds of a full tensor: of each cut dimension slices, joined in their order.
 
-    dim: int
-    slices: tuple[tuple[int, int], ...]
+    `cuts` are (dimension, slices) by rising dimension; of the others the part has all.
+    """
 
-    @property
-    def size(self) -> int:
-        """The length of the dimension in the part."""
-        return sum(stop - start for start, stop in self.slices)
+    cuts: tuple[tuple[int, Slices], ...]
+
+    @classmethod
+    def along(cls, dim: int, slices: Slices) -> "Part":
+        """A part that is cut along one dimension."""
+        return cls(((dim, slices),))
+
+    def slices(self, dim: int) -> Slices | None:
+        """What the part has of a dimension; None: all of it."""
+        return dict(self.cuts).get(dim)
 
     def shape(self, full: tuple[int, ...]) -> tuple[int, ...]:
         """The part's own shape."""
-        return (*full[: self.dim], self.size, *full[self.dim + 1 :])
+        own = list(full)
+        for dim, slices in self.cuts:
+            own[dim] = sum(stop - start for start, stop in slices)
+        return tuple(own)

@@ -73,7 +73,9 @@ def zoo_step(recipe: Recipe, root: Path, place: Place) -> tuple[Callable[[], Non
 
 def bare_step(checked: Any, recipe: Recipe, batches: Any) -> Callable[[], None]:
     """The same model, batches, optimizer and clipping without any of the zoo's loop."""
-    model = checked.task.model_class.from_config(checked.task.config)
+    from zoo.tasks.build import head_class
+
+    model = head_class(recipe.task.kind).from_config(checked.task.config)
     model.train()
     params = recipe.optimizer.params
     matrices = [p for p in model.parameters() if p.ndim >= 2]

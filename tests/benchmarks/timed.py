@@ -83,8 +83,8 @@ def watched(call: Callable[..., Any], steps: dict[str, Any]) -> Callable[..., An
 
     def step(engine: ZeroEngine, *args: Any) -> Any:
         done = call(engine, *args)
-        elements = sum(p.numel() for p in engine.inner.module.parameters())
-        ranks = engine.layout.data
+        elements = sum(p.numel() for p in engine.wrapped.inner.module.parameters())
+        ranks = engine.contract.layout.data
         steps["whole"] = 2 * (ranks - 1) * 4 * elements / ranks
         steps["sent"].append(sent())
         return done

@@ -19,6 +19,7 @@ from zoo.layout import Layout, Place
 from zoo.recipe.derived.deepspeed import deepspeed_config
 from zoo.recipe.load import load_recipe
 from zoo.recipe.recipe import Recipe
+from zoo.tasks.build import head_class
 from zoo.training.run import prepare
 
 PATH = Path(__file__).parents[2] / "configs/recipes/nlp/gpt2-small-openwebtext.json"
@@ -68,7 +69,7 @@ def pairs_of(pairs: int, steps: int) -> list[tuple[float, float]]:
                     self.started = time.perf_counter()
 
         Trainer(
-            model=trainer_model(checked),
+            model=trainer_model(recipe, checked),
             args=trainer_arguments(recipe, root, WARM + pairs * steps),
             train_dataset=Blocks(prepare(recipe, checked).train),
             data_collator=stacked,
@@ -79,9 +80,9 @@ def pairs_of(pairs: int, steps: int) -> list[tuple[float, float]]:
     return [(sum(a for a, _ in cut), sum(b for _, b in cut)) for cut in cuts]
 
 
-def trainer_model(checked: Any) -> Any:
+def trainer_model(recipe: Recipe, checked: Any) -> Any:
     """The same architecture, from transformers itself."""
-    model = checked.task.model_class.from_config(checked.task.config)
+    model = head_class(recipe.task.kind).from_config(checked.task.config)
     model.config.use_cache = False
     return model
 
@@ -94,7 +95,7 @@ def trainer_arguments(recipe: Recipe, root: str, steps: int) -> Any:
     return TrainingArguments(
         output_dir=root,
         use_cpu=True,
-        deepspeed=deepspeed_config(recipe, Layout(1, RANKS, 1)),
+        deepspeed=deepspeed_config(recipe, Layout.of(data=RANKS)),
         max_steps=steps,
         per_device_train_batch_size=recipe.run.micro_batch,
         gradient_accumulation_steps=1,

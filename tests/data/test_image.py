@@ -36,10 +36,33 @@ def encoded(image: Image.Image, kind: str) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1"])
+# Mode: the values of three pixels, and their colours.
+MODES: dict[str, tuple[list[int | tuple[int, ...]], list[tuple[int, int, int]]]] = {
+    "L": ([0, 77, 255], [(0,) * 3, (77,) * 3, (255,) * 3]),
+    "LA": ([(0, 255), (77, 255), (254, 255)], [(0,) * 3, (77,) * 3, (254,) * 3]),
+    "P": ([2, 0, 1], [(7, 8, 9), (1, 2, 3), (4, 5, 6)]),
+    "RGBA": (
+        [(1, 2, 3, 255), (255, 0, 9, 255), (0, 0, 0, 255)],
+        [(1, 2, 3), (255, 0, 9), (0,) * 3],
+    ),
+    "CMYK": (
+        [(0, 0, 0, 0), (0, 255, 255, 0), (9, 9, 9, 255)],
+        [(255, 255, 255), (255, 0, 0), (0, 0, 0)],
+    ),
+    "1": ([1, 0, 1], [(255,) * 3, (0,) * 3, (255,) * 3]),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_every_kind_of_image_becomes_rgb(mode: str) -> None:
-    kind = "TIFF" if mode == "CMYK" else "PNG"
-    assert decode_image(encoded(gradient().convert(mode), kind)).mode == "RGB"
+    values, colours = MODES[mode]
+    image = Image.new(mode, (3, 1))
+    if mode == "P":
+        image.putpalette(range(1, 10))
+    image.putdata(values)
+    found = decode_image(encoded(image, "TIFF" if mode == "CMYK" else "PNG"))
+    assert found.mode == "RGB"
+    assert array(found)[0].tolist() == [list(colour) for colour in colours]
 
 
 def test_a_decoded_image_has_the_pixels_of_the_file(tmp_path: Path) -> None:

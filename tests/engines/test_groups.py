@@ -2,10 +2,12 @@
 
 import pytest
 
-from zoo.engines.groups import topology
+from zoo.engines.upstream import topology
 from zoo.layout import Layout
 
-LAYOUTS = [Layout(p, d, t) for p in (1, 2, 3) for d in (1, 2, 4) for t in (1, 2)]
+LAYOUTS = [
+    Layout.of(pipe=p, data=d, tensor=t) for p in (1, 2, 3) for d in (1, 2, 4) for t in (1, 2)
+]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=Layout.describe)
@@ -27,7 +29,7 @@ def test_peers_are_the_communicators_of_deepspeed(layout: Layout) -> None:
 
 
 def test_peers_over_two_axes_hold_a_whole_model() -> None:
-    layout = Layout(2, 2, 2)
+    layout = Layout.of(pipe=2, data=2, tensor=2)
     groups = layout.peers("pipe", "tensor")
     assert groups == [[0, 1, 4, 5], [2, 3, 6, 7]]
     assert all(len({layout.data_rank(rank) for rank in group}) == 1 for group in groups)

@@ -109,6 +109,16 @@ def test_a_value_of_the_wrong_type_is_a_fault():
     assert "hidden_size" in fault.found
 
 
+def test_a_checkpoint_keeps_its_configuration(data_root):
+    folder = data_root / "ckpt_aidreams260k"
+    wanted = json.loads((folder / "config.json").read_text())
+    words = {"vocab_size": (wanted["vocab_size"], "model.tokenizer")}
+    config = model_config(recipe_of({}, name=str(folder)), words)
+    assert config.model_type == wanted["model_type"] == "llama"
+    for key in ("vocab_size", "hidden_size", "num_hidden_layers", "tie_word_embeddings"):
+        assert getattr(config, key) == wanted[key], key
+
+
 @pytest.mark.shared_data
 def test_a_real_checkpoint_keeps_its_configuration(shared_data):
     folder = shared_data / "ckpt_aidreams260k"

@@ -52,7 +52,9 @@ def passed(model: PreTrainedModel, kind: str, seed: int = 0) -> tuple[Tensor, di
 def of_part(full: Tensor, part: Part | None) -> Tensor:
     if part is None:
         return full
-    return torch.cat([full.narrow(part.dim, a, b - a) for a, b in part.slices], part.dim)
+    for dim, slices in part.cuts:
+        full = torch.cat([full.narrow(dim, a, b - a) for a, b in slices], dim)
+    return full
 
 
 def furthest(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:
@@ -108,9 +110,10 @@ def joins(whole: nn.Module, mine: Mapping[str, nn.Parameter], slices: TensorCut)
                 joined.copy_(tensors[name])
                 continue
             assert tensors[name].shape == part.shape(tuple(full.shape))
-            for start, stop in part.slices:
-                values = tensors[name].narrow(part.dim, begin, stop - start)
-                joined.narrow(part.dim, start, stop - start).copy_(values)
+            ((dim, slices),) = part.cuts
+            for start, stop in slices:
+                values = tensors[name].narrow(dim, begin, stop - start)
+                joined.narrow(dim, start, stop - start).copy_(values)
                 begin += stop - start
         if not torch.equal(joined, full):
             return False

@@ -31,7 +31,7 @@ def test_a_recipe_loads_and_its_expansion_is_the_same_recipe(
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_a_twin_can_be_shared_by_two_data_ranks(path: Path) -> None:
     recipe = load_recipe(path, tiny=True)
-    assert batching(recipe, Layout(1, 2, 1)).accumulation >= 1
+    assert batching(recipe, Layout.of(data=2)).accumulation >= 1
 
 
 def test_the_readmes_table_is_what_the_catalog_says() -> None:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from transformers import AutoTokenizer
 
 from zoo.errors import ConfigError
-from zoo.tasks.build import build_task
+from zoo.tasks.build import build_task, head_class
 from zoo.tasks.task import IGNORE
 
 CHAT = (
@@ -59,7 +59,7 @@ def test_bits_per_byte_of_bytes_are_the_loss_in_bits(packed, make_batch):
     task, rows = packed
     batch = make_batch(task, rows)
     logits = torch.randn(4, 16, 256)
-    scores = task.score(task.tally(logits, batch))
+    scores = task.score(task.tally({"logits": logits}, batch))
     mean = F.cross_entropy(logits.flatten(0, 1), batch["labels"]["labels"].flatten())
     assert scores["loss"] == pytest.approx(float(mean), rel=1e-6)
     assert scores["perplexity"] == pytest.approx(math.exp(scores["loss"]))
@@ -70,11 +70,11 @@ def test_the_models_own_loss_is_the_same(packed, make_batch):
     task, rows = packed
     batch = make_batch(task, rows, 1)
     torch.manual_seed(0)
-    model = task.model_class.from_config(task.config).eval()
+    model = head_class("causal-lm").from_config(task.config).eval()
     ids, labels = batch["inputs"]["input_ids"], batch["labels"]["labels"]
     block = torch.cat([ids[:, :1], labels], 1)
     own = model(input_ids=block, labels=block).loss
-    ours = task.loss(model(**batch["inputs"]).logits, batch) / batch["count"]
+    ours = task.loss(model(**batch["inputs"]), batch) / batch["count"]
     torch.testing.assert_close(ours.detach(), own.detach(), check_dtype=False)
 
 
@@ -155,13 +155,12 @@ def test_the_exported_tokenizer_is_the_one_trained_with(make_recipe, make_source
     assert task.config.eos_token_id == again.eos_token_id == task.config.vocab_size - len(again)
 
 
-@pytest.mark.shared_data
-def test_a_real_checkpoint_scores_as_plain_transformers_does(
-    shared_data, make_recipe, make_source, make_batch
+def test_a_checkpoint_scores_as_plain_transformers_does(
+    data_root, make_recipe, make_source, make_batch
 ):
     from transformers import AutoModelForCausalLM
 
-    folder = str(shared_data / "ckpt_aidreams260k")
+    folder = str(data_root / "ckpt_aidreams260k")
     rows = [{"text": "Once upon a time, there was a little girl named Lily. " * 20}]
     recipe = make_recipe(
         "causal-lm", {"sequence_length": 64}, name=folder, config={}, tokenizer=None
@@ -172,5 +171,5 @@ def test_a_real_checkpoint_scores_as_plain_transformers_does(
     ids, labels = batch["inputs"]["input_ids"], batch["labels"]["labels"]
     block = torch.cat([ids[:, :1], labels], 1)
     own = model(input_ids=block, labels=block).loss
-    ours = task.score(task.tally(model(**batch["inputs"]).logits, batch))
+    ours = task.score(task.tally(model(**batch["inputs"]), batch))
     assert ours["loss"] == pytest.approx(own.item(), rel=1e-5)

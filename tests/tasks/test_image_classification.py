@@ -11,6 +11,7 @@ from zoo.tasks.build import build_task
 from zoo.tasks.vision.augment import augmented, mixed, resized_crop
 
 KIND = "image-classification"
+LUMA = np.array([0.299, 0.587, 0.114])
 
 
 def test_top_1_and_top_5_are_scikit_learns(make_recipe, make_source, make_batch):
@@ -20,7 +21,7 @@ def test_top_1_and_top_5_are_scikit_learns(make_recipe, make_source, make_batch)
     batch = make_batch(task, rows, 8)
     torch.manual_seed(0)
     logits = torch.randn(8, 8)
-    scores = task.score(task.tally(logits, batch))
+    scores = task.score(task.tally({"logits": logits}, batch))
     labels = batch["labels"]["labels"]
     for k in (1, 5):
         wanted = top_k_accuracy_score(labels, logits, k=k, labels=range(8))
@@ -31,7 +32,7 @@ def test_top_1_and_top_5_are_scikit_learns(make_recipe, make_source, make_batch)
 def test_with_fewer_than_five_classes_top_5_is_all(make_recipe, make_source, make_batch):
     task = build_task(make_recipe(KIND), make_source(KIND))
     batch = make_batch(task, make_source(KIND).train)
-    assert task.score(task.tally(torch.randn(4, 3), batch))["top_5"] == 1.0
+    assert task.score(task.tally({"logits": torch.randn(4, 3)}, batch))["top_5"] == 1.0
 
 
 @pytest.mark.parametrize("how", ["mixup", "cutmix"])
@@ -49,7 +50,7 @@ def test_a_mixed_image_has_its_partners_label_for_the_rest(
         labels["partner"], 3
     )
     wanted = F.cross_entropy(logits, mixed_labels, reduction="sum", label_smoothing=0.1)
-    torch.testing.assert_close(task.loss(logits, batch), wanted)
+    torch.testing.assert_close(task.loss({"logits": logits}, batch), wanted)
 
 
 def test_evaluation_mixes_nothing(make_recipe, make_source, make_batch):
@@ -114,6 +115,25 @@ def test_colour_jitter_changes_brightness_within_its_strength():
         assert 69 <= shade <= 131
 
 
+def test_colour_jitter_changes_contrast_and_saturation_too():
+    colours = [(200, 60, 60), (60, 200, 60), (20, 20, 20), (120, 120, 120)]
+    image = Image.new("RGB", (4, 1))
+    image.putdata(colours)
+    for seed in range(5):
+        factors = np.random.default_rng(seed).uniform(0.7, 1.3, 3)
+        found = np.asarray(
+            augmented(image, ImageAugment(color_jitter=0.3), (0, 0, 0), np.random.default_rng(seed))
+        )[0]
+        brightness, contrast, saturation = factors
+        bright = np.asarray(colours) * brightness
+        middle = round((bright @ LUMA).mean())
+        even = np.clip(middle + contrast * (bright - middle), 0, 255)
+        grey = (even @ LUMA)[:, None]
+        wanted = np.clip(grey + saturation * (even - grey), 0, 255)
+        assert np.abs(found - wanted).max() <= 3  # each of the three steps rounds
+        assert np.abs(found - bright).max() > 4
+
+
 def test_a_crop_shows_a_part_of_the_image():
     ramp = np.repeat(np.arange(100, dtype=np.uint8)[None], 100, 0)
     image = Image.fromarray(np.stack([ramp] * 3, -1))
@@ -122,9 +142,8 @@ def test_a_crop_shows_a_part_of_the_image():
     assert np.array_equal(shown[0, :, 0], np.arange(shown[0, 0, 0], shown[0, 0, 0] + 50))
 
 
-@pytest.mark.shared_data
-def test_a_real_photograph_becomes_pixels(shared_data, make_recipe, make_source):
-    path = next((shared_data / "img_signdigits").rglob("*.[jJpP][pPnN]*[gG]"))
+def test_a_photograph_becomes_pixels(data_root, make_recipe, make_source):
+    path = next((data_root / "img_signdigits").rglob("*.[jJpP][pPnN]*[gG]"))
     task = build_task(make_recipe(KIND, {"image_size": 64}), make_source(KIND))
     row = {"image": Image.open(path).convert("RGB"), "label": 0}
     values = task.example(row, np.random.default_rng(0), False)["image"]

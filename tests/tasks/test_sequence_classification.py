@@ -18,7 +18,8 @@ def test_scores_are_scikit_learns(make_recipe, make_source, make_batch):
     logits = torch.randn(6, 3)
     batches = [make_batch(task, rows, 6) for _ in range(2)]
     tallies = [
-        task.tally(part, batch) for part, batch in zip((logits, -logits), batches, strict=True)
+        task.tally({"logits": part}, batch)
+        for part, batch in zip((logits, -logits), batches, strict=True)
     ]
     totals = {name: tallies[0][name] + tallies[1][name] for name in tallies[0]}
     labels = torch.cat([batch["labels"]["labels"] for batch in batches])
@@ -38,9 +39,9 @@ def test_smoothing_is_for_training_only(make_recipe, make_source, make_batch):
     logits = torch.randn(4, 3)
     labels = batch["labels"]["labels"]
     smooth = F.cross_entropy(logits, labels, reduction="sum", label_smoothing=0.1)
-    torch.testing.assert_close(task.loss(logits, batch), smooth)
+    torch.testing.assert_close(task.loss({"logits": logits}, batch), smooth)
     plain = F.cross_entropy(logits, labels, reduction="sum").double()
-    torch.testing.assert_close(task.tally(logits, batch)["loss"], plain)
+    torch.testing.assert_close(task.tally({"logits": logits}, batch)["loss"], plain)
 
 
 def test_tokens_are_hidden_in_training_only(make_recipe, make_source, make_batch):

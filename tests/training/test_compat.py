@@ -16,7 +16,7 @@ import torch
 import zoo.recipe.checks.rules
 from tests.benchmarks.parity import BAR, moments, refusal, settings
 from tests.ranks import run_ranks
-from tests.runs import TWINS, furthest, losses, rows, run_twin, train, twin
+from tests.runs import TWINS, furthest, losses, rows, run_twin, train_each, twin
 from zoo.engines.update.algorithms import Elementwise, Lamb, Muon
 from zoo.recipe.checks.rules import RULES
 from zoo.recipe.checks.rules.compression import COMPRESSION_RULES
@@ -105,8 +105,8 @@ def test_what_is_allowed_trains_like_one_process(kind: str, cell: Cell, tmp_path
     if reason := refusal(path, words, world):
         assert re.fullmatch(r"parallel\.(pipeline\.stages|tensor): \d for \d .*", reason), reason
         pytest.skip(reason)  # the twin is too small
-    train(world, path, tmp_path / "cut", *words)
-    train(1, path, tmp_path / "one", *words, "parallel=zero-0", "run.precision=fp32")
+    runs = {"cut": (world, ()), "one": (1, ("parallel=zero-0", "run.precision=fp32"))}
+    train_each(path, tmp_path, runs, *words)
     found = losses(tmp_path / "cut")
     assert all(math.isfinite(loss) for loss in found.values()) and len(found) == 3
     assert len(set(found.values())) == 3, "nothing was learned"
@@ -238,7 +238,7 @@ def wrapped(several: Sequence[Sequence[str]], ours: bool) -> list[list[str]]:
     """The optimizer classes that DeepSpeed's engine makes of each recipe, outermost first."""
     import deepspeed
 
-    from zoo.engines.build import quiet_deepspeed
+    from zoo.engines.upstream import quiet_deepspeed
 
     zoo.recipe.checks.rules.RULES = ()
     quiet_deepspeed()

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,18 @@ import torch
 
 from tests.benchmarks.parity import refusal
 from tests.ranks import run_ranks
-from tests.runs import CATALOG, SHORT, furthest, losses, rows, train, twin
+from tests.runs import (
+    CATALOG,
+    SHORT,
+    furthest,
+    losses,
+    rows,
+    train,
+    train_all,
+    train_each,
+    twin,
+)
+from tests.training.conftest import Chosen
 from zoo.recipe.load import load_recipe
 from zoo.training.checkpoint import folders
 from zoo.training.loop import Fit, Stopped
@@ -97,26 +109,41 @@ def resumed(
 QUICK = {"OneBitAdam in bf16", "OneBitAdam, ZeRO 1, sign", "ZeroOneAdam", "top-k with SGD"}
 
 
+@pytest.fixture(scope="module")
+def whole_run(chosen: Chosen, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """whole_run(name): the folder of an undisturbed run of two processes.
+
+    All that the tests chosen for this session ask for are trained at once.
+    """
+    root = tmp_path_factory.mktemp("whole")
+    train_all((2, PATH, root / name, words(name)) for (name,) in chosen("undisturbed"))
+    return lambda name: root / name
+
+
 @pytest.mark.ranks(2)
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[] if n in QUICK else [pytest.mark.slow]) for n in HOW]
+    "undisturbed", [pytest.param(n, marks=[] if n in QUICK else [pytest.mark.slow]) for n in HOW]
 )
-def test_a_run_goes_on_bit_by_bit_while_it_compresses(name: str, tmp_path: Path) -> None:
-    whole = tmp_path / "whole"
-    found = train(2, PATH, whole, *words(name))
+def test_a_run_goes_on_bit_by_bit_while_it_compresses(
+    undisturbed: str, whole_run: Callable[[str], Path], tmp_path: Path
+) -> None:
+    whole = whole_run(undisturbed)
     assert losses(whole)[20] < losses(whole)[1]
-    assert all("sent_bytes" in row for row in found if "loss" in row)
-    assert resumed(2, name, whole, tmp_path / "resumed") == losses(whole)
+    assert all("sent_bytes" in row for row in rows(whole) if "loss" in row)
+    assert resumed(2, undisturbed, whole, tmp_path / "resumed") == losses(whole)
 
 
 @pytest.mark.ranks(2)
-def test_rows_tell_what_the_floor_of_the_frozen_denominator_did(tmp_path: Path) -> None:
-    train(2, PATH, tmp_path / "run", *words("OneBitAdam in bf16"))
-    found = [row for row in rows(tmp_path / "run") if "loss" in row]
+@pytest.mark.parametrize("undisturbed", ["OneBitAdam in bf16"])
+def test_rows_tell_what_the_floor_of_the_frozen_denominator_did(
+    undisturbed: str, whole_run: Callable[[str], Path]
+) -> None:
+    whole = whole_run(undisturbed)
+    found = [row for row in rows(whole) if "loss" in row]
     told = {row["step"]: row["frozen_lifted"] for row in found if "frozen_lifted" in row}
     assert set(told) == {row["step"] for row in found if row["compression"] > 10}
     assert len(set(told.values())) == 1
-    reader = Reader(folders(tmp_path / "run")[0])
+    reader = Reader(folders(whole)[0])
     variances = [reader.whole(key) for key in reader.shapes if key.startswith("exp_avg_sq/")]
     still = sum(int((one == 0).sum()) for one in variances)
     assert 0 < still == found[-1]["frozen_masked"]
@@ -133,7 +160,7 @@ def carried(path: Path, changes: list[str], folder: Path) -> dict[str, np.ndarra
     found: dict[str, torch.Tensor] = {}
 
     def caught(fit: Fit) -> None:
-        exchange = fit.engine.exchange
+        exchange = fit.engine.contract.exchange
         for kind, scale in (("worker_error", 1 / exchange.ranks), ("server_error", 1.0)):
             state = exchange.source.per_rank() | exchange.source.sharded()
             view, start = state[kind] if isinstance(state[kind], tuple) else (state[kind], 0)
@@ -197,9 +224,9 @@ def test_another_number_of_ranks_keeps_what_is_owed(
 @pytest.mark.ranks(2)
 def test_before_the_freeze_one_bit_adam_is_adamw(tmp_path: Path) -> None:
     adamw = ["optimizer.type=Adam", *SMALL]
-    train(2, PATH, tmp_path / "adamw", *adamw)
     dense = [word for word in words("OneBitAdam") if word != FREEZE]
-    train(2, PATH, tmp_path / "dense", *dense, "optimizer.params.freeze_step=19")
+    dense.append("optimizer.params.freeze_step=19")
+    train_each(PATH, tmp_path, {"adamw": (2, adamw), "dense": (2, dense)})
     first = {step: loss for step, loss in losses(tmp_path / "dense").items() if step <= 19}
     other = {step: loss for step, loss in losses(tmp_path / "adamw").items() if step <= 19}
     assert furthest(first, other) < 1e-5
@@ -226,8 +253,8 @@ STAGES = ("parallel.zero.stage=0", "parallel.pipeline.stages=2")
 @pytest.mark.parametrize("kind", ["int8", pytest.param("power-sgd", marks=pytest.mark.slow)])
 def test_stages_compress_over_their_own_data_ranks(kind: str, tmp_path: Path) -> None:
     settings = [*SGD_WORDS, *SHORT, "run.micro_batch=4", "model.config.tie_word_embeddings=false"]
-    train(1, LLAMA, tmp_path / "one", *settings)
-    train(4, LLAMA, tmp_path / "cut", *settings, *STAGES, f"{KIND}={kind}")
+    runs = {"one": (1, ()), "cut": (4, (*STAGES, f"{KIND}={kind}"))}
+    train_each(LLAMA, tmp_path, runs, *settings)
     assert furthest(losses(tmp_path / "cut"), losses(tmp_path / "one")) < 0.03
     found = [row for row in rows(tmp_path / "cut") if "loss" in row]
     assert found[-1]["compression"] > 3.5

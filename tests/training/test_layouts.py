@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.parity import BAR, cell, refusal, settings
-from tests.runs import CATALOG, LAYOUTS, furthest, losses, rows, train
+from tests.benchmarks.parity import BAR, moment_difference, refusal, settings
+from tests.runs import CATALOG, LAYOUTS, Job, furthest, losses, rows, train, train_all, train_each
+from tests.training.conftest import Chosen
 
 FAMILIES = {
     "bert": CATALOG / "nlp/bert-base-mnli-finetune.json",
@@ -30,12 +31,13 @@ PARITY = {
 @pytest.mark.ranks(8)
 @pytest.mark.parametrize("recipe", PARITY)
 def test_stages_and_tensor_ranks_compute_what_one_process_does(recipe: str, tmp_path: Path) -> None:
-    path = CATALOG / f"{recipe}.json"
-    train(1, path, tmp_path / "one", *settings(path))
-    for name in PARITY[recipe]:
-        found = cell(path, name, tmp_path / "one", tmp_path / name)
+    path, one = CATALOG / f"{recipe}.json", tmp_path / "one"
+    layouts = {name: LAYOUTS[name] for name in PARITY[recipe]}
+    train_each(path, tmp_path, {"one": (1, ()), **layouts}, *settings(path))
+    for name in layouts:
+        folder = tmp_path / name
+        found = furthest(losses(folder), losses(one)), moment_difference(folder, one)
         print(f"parity {path.stem} {name}: {found}")
-        assert not isinstance(found, str), found
         assert max(found) < BAR, (name, found)
 
 
@@ -58,19 +60,23 @@ CASES = [
 ]
 
 
+SAVING = ("run.save_every=10", "run.keep=9")
+
+
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
-    """whole(family, layout): the folder of an undisturbed run that saved after step 10."""
+def whole(chosen: Chosen, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """whole(family, layout): the folder of an undisturbed run that saved after step 10.
+
+    All that the tests chosen for this session ask for are trained at once.
+    """
     root = tmp_path_factory.mktemp("elastic")
 
-    def folder(family: str, layout: str) -> Path:
-        place = root / family / layout
-        if not place.exists():
-            path, (world, words) = FAMILIES[family], TARGETS[layout]
-            train(world, path, place, *settings(path), *words, "run.save_every=10", "run.keep=9")
-        return place
+    def job(family: str, layout: str) -> Job:
+        path, (world, words) = FAMILIES[family], TARGETS[layout]
+        return world, path, root / family / layout, [*settings(path), *words, *SAVING]
 
-    return folder
+    train_all(job(family, saved) for family, saved in chosen("family", "saved"))
+    return lambda family, layout: root / family / layout
 
 
 @pytest.mark.ranks(8)
@@ -86,7 +92,7 @@ def test_a_checkpoint_goes_on_under_any_layout(
     shutil.rmtree(folder / "checkpoints" / "step-00000020")
     shutil.rmtree(folder / "model")
     world, words = TARGETS[resumed]
-    train(world, path, folder, *settings(path), *words, "run.save_every=10", "run.keep=9")
+    train(world, path, folder, *settings(path), *words, *SAVING)
     assert list(losses(folder)) == list(range(1, 21)), "a step stands twice or is missing"
     assert furthest(losses(folder), losses(whole(family, saved))) < BAR
 
@@ -95,8 +101,8 @@ def test_a_checkpoint_goes_on_under_any_layout(
 def test_evaluation_in_a_pipeline_gives_the_scores_of_one_process(tmp_path: Path) -> None:
     path = FAMILIES["parakeet"]
     words = [*settings(path), "run.steps=4", "run.eval_every=4", "data.max_valid_examples=30"]
-    train(1, path, tmp_path / "one", *words)
-    train(2, path, tmp_path / "two", *words, "parallel.pipeline.stages=2")
+    runs = {"one": (1, ()), "two": (2, ("parallel.pipeline.stages=2",))}
+    train_each(path, tmp_path, runs, *words)
     one, two = (
         next(row for row in rows(tmp_path / name) if "valid/wer" in row) for name in ("one", "two")
     )
@@ -104,15 +110,23 @@ def test_evaluation_in_a_pipeline_gives_the_scores_of_one_process(tmp_path: Path
     assert all(abs(one[key] - two[key]) <= 1e-4 * max(1, abs(one[key])) for key in one)
 
 
+BALANCES = ("layers", "time")
+
+
+@pytest.fixture(scope="module")
+def balanced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three steps of one process and of two stages cut by each balance."""
+    root, path = tmp_path_factory.mktemp("balanced"), FAMILIES["llama"]
+    cut = "parallel.pipeline.stages=2"
+    runs = {name: (2, (cut, f"parallel.pipeline.balance={name}")) for name in BALANCES}
+    train_each(path, root, {"one": (1, ()), **runs}, *settings(path), "run.steps=3")
+    return root
+
+
 @pytest.mark.ranks(2)
-@pytest.mark.parametrize("balance", ["layers", "time"])
-def test_every_balance_computes_the_same(balance: str, tmp_path: Path) -> None:
-    path = FAMILIES["llama"]
-    words = [*settings(path), "run.steps=3"]
-    train(1, path, tmp_path / "one", *words)
-    cut = ["parallel.pipeline.stages=2", f"parallel.pipeline.balance={balance}"]
-    train(2, path, tmp_path / "two", *words, *cut)
-    assert furthest(losses(tmp_path / "two"), losses(tmp_path / "one")) < BAR
+@pytest.mark.parametrize("balance", BALANCES)
+def test_every_balance_computes_the_same(balance: str, balanced: Path) -> None:
+    assert furthest(losses(balanced / balance), losses(balanced / "one")) < BAR
 
 
 def test_what_cannot_be_cut_is_refused_with_its_numbers() -> None:

@@ -43,8 +43,10 @@ class Peak(threading.Thread):
 
 def growth(words: list[str]) -> tuple[int, int]:
     """Bytes by which this rank grows at most while it fills the model, and what it has then."""
-    from zoo.engines.build import cut_model, fill_model, quiet_deepspeed
+    from zoo.engines.build import fill_model
     from zoo.engines.groups import Groups
+    from zoo.engines.transforms import CUTS, Draft, applied
+    from zoo.engines.upstream import quiet_deepspeed
     from zoo.recipe.derived.deepspeed import deepspeed_config
     from zoo.training.checks import ring_two
     from zoo.training.world import world
@@ -62,9 +64,8 @@ def growth(words: list[str]) -> tuple[int, int]:
         torch.distributed.barrier()
         before, peak = anonymous(), Peak()
         peak.start()
-        balance = recipe.parallel.pipeline.balance
-        cut = cut_model(checked.model, balance, groups, None, here.device)
-        fill_model(checked.model, recipe, checked.weights, here.device, config, cut, groups)
+        draft = applied(Draft(checked.model, recipe, groups, None, here.device), CUTS)
+        fill_model(draft, checked.weights, config)
         after = anonymous()
         peak.done.set()
         peak.join()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runs import SHORT, TWINS, furthest, losses, train, twin
+from tests.runs import SHORT, TWINS, furthest, losses, train_each, twin
 
 OFFLOAD = (
     'parallel.zero={"stage": 3, "offload_optimizer": {"device": "cpu"},'
@@ -32,10 +32,9 @@ DROPOUT = {
 @pytest.mark.parametrize("kind", TWINS)
 def test_every_layout_gives_the_losses_of_one_process(kind: str, tmp_path: Path) -> None:
     common = [*SHORT, *DROPOUT[kind]]
-    one = tmp_path / "one"
-    train(1, twin(kind), one, *common)
-    for name, change in LAYOUTS.items():
-        train(2, twin(kind), tmp_path / name, change, *common)
-    found = {name: furthest(losses(tmp_path / name), losses(one)) for name in LAYOUTS}
+    layouts = {name: (2, (change,)) for name, change in LAYOUTS.items()}
+    train_each(twin(kind), tmp_path, {"one": (1, ()), **layouts}, *common)
+    one = losses(tmp_path / "one")
+    found = {name: furthest(losses(tmp_path / name), one) for name in LAYOUTS}
     print(f"parity {kind}: {found}")
     assert max(found.values()) < 1e-4, found

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -44,8 +45,9 @@ def local(full: Tensor, part: Part | None) -> Tensor:
     """full[part], by torch's own slices."""
     if part is None:
         return full
-    slices = [full.narrow(part.dim, a, b - a) for a, b in part.slices]
-    return torch.cat(slices, part.dim)
+    for dim, slices in part.cuts:
+        full = torch.cat([full.narrow(dim, a, b - a) for a, b in slices], dim)
+    return full
 
 
 def uncut(data: int) -> Cutting:
@@ -58,7 +60,7 @@ def cut(length: int, dim: int, ranks: int, blocks: int, data: int) -> Cutting:
     block = length // blocks
     bounds = [rank * block // ranks for rank in range(ranks + 1)]
     parts = [
-        Part(dim, tuple((b * block + start, b * block + stop) for b in range(blocks)))
+        Part.along(dim, tuple((b * block + start, b * block + stop) for b in range(blocks)))
         for start, stop in pairwise(bounds)
     ]
     return Cutting(tuple(parts), data)
@@ -98,6 +100,66 @@ def test_what_any_cutting_wrote_every_other_reads_bit_by_bit(seed: int, tmp_path
             for wanted, true in zip(asker.fragments(full, blank=True), truth, strict=True):
                 reader.read(wanted)
                 assert torch.equal(wanted.tensor, true.tensor), (writer, wanted)
+
+
+def grid(shape: tuple[int, ...], dims: tuple[int, int], rng: random.Random) -> Cutting:
+    """Shared out along two dimensions at once, as tensor ranks and expert ranks would."""
+    one, other = (cut(shape[dim], dim, rng.choice([2, 3]), rng.choice([1, 2]), 1) for dim in dims)
+    parts = tuple(Part((*a.cuts, *b.cuts)) for a in one.parts for b in other.parts if a and b)
+    return Cutting(parts, rng.randint(1, 3))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_tensor_cut_along_two_dimensions_is_read_whole_in_ranges_and_in_other_parts(
+    seed: int, tmp_path: Path
+) -> None:
+    rng = random.Random(seed)
+    shape = tuple(rng.choice([4, 6, 12]) for _ in range(seed % 2 + 2))
+    full = torch.randperm(prod(shape), generator=torch.manual_seed(seed)).view(shape).float()
+    dims = (0, 1) if len(shape) == 2 else rng.choice([(0, 1), (0, 2), (1, 2)])
+    grids = [grid(shape, dims, rng) for _ in range(2)]
+    reader = write(tmp_path / "grid", grids[0].fragments(full))
+    assert torch.equal(reader.tensor("weight"), full)
+    for asker in (*grids, *cuttings(rng, shape)):
+        truth = asker.fragments(full)
+        for wanted, true in zip(asker.fragments(full, blank=True), truth, strict=True):
+            reader.read(wanted)
+            assert torch.equal(wanted.tensor, true.tensor), wanted
+    for number, writer in enumerate(cuttings(rng, shape)):
+        again = write(tmp_path / str(number), writer.fragments(full))
+        truth = grids[1].fragments(full)
+        for wanted, true in zip(grids[1].fragments(full, blank=True), truth, strict=True):
+            again.read(wanted)
+            assert torch.equal(wanted.tensor, true.tensor), wanted
+
+
+def test_a_missing_corner_is_missed_by_those_who_need_it_and_by_no_one_else(
+    tmp_path: Path,
+) -> None:
+    full = torch.arange(48.0).view(6, 8)
+    quarters = list(grid((6, 8), (0, 1), random.Random(1)).fragments(full))
+    reader = write(tmp_path / "torn", iter(quarters[:-1]))
+    blank = replace(quarters[0], tensor=torch.zeros_like(quarters[0].tensor))
+    reader.read(blank)
+    assert torch.equal(blank.tensor, quarters[0].tensor)
+    for wanted in (lambda: reader.read(quarters[-1]), lambda: reader.tensor("weight")):
+        with pytest.raises(ResumeError, match="weight holds"):
+            wanted()
+
+
+def test_one_cut_is_written_as_ever_and_several_as_a_list(tmp_path: Path) -> None:
+    def written(part: Part) -> object:
+        path = tmp_path / "state-00000.safetensors"
+        write_state(path, [Fragment(KEY, (4, 4), 0, torch.zeros(8), part=part)])
+        with safe_open(path, framework="pt") as file:
+            return json.loads(file.metadata()["index"])[KEY]["part"]
+
+    one, other = ((0, 2),), ((0, 1), (2, 4))
+    assert written(Part.along(1, other)) == {"dim": 1, "slices": [[0, 1], [2, 4]]}
+    assert written(Part(((0, one), (1, other)))) == [
+        {"dim": 0, "slices": [[0, 2]]},
+        {"dim": 1, "slices": [[0, 1], [2, 4]]},
+    ]
 
 
 @pytest.mark.parametrize("dim", [0, 1])
@@ -144,7 +206,7 @@ def test_a_tensor_written_in_several_ways_at_once_is_refused(tmp_path: Path) -> 
 
 def test_a_part_that_is_everything_reads_like_none(tmp_path: Path) -> None:
     full = torch.arange(24.0).view(2, 3, 4)
-    whole = Cutting((Part(2, ((0, 1), (1, 4))),), 2)
+    whole = Cutting((Part.along(2, ((0, 1), (1, 4))),), 2)
     reader = write(tmp_path / "whole", whole.fragments(full))
     assert {piece.part for piece in reader.pieces[KEY]} == {None}
     assert torch.equal(reader.tensor("weight"), full)
@@ -154,7 +216,7 @@ def test_scalars_and_empty_ranges_are_read(tmp_path: Path) -> None:
     reader = write(tmp_path / "scalar", iter([Fragment(KEY, (), 0, torch.tensor([3.0]))]))
     assert reader.tensor("weight") == torch.tensor(3.0)
     reader = write(tmp_path / "rows", cut(4, 1, 2, 1, 1).fragments(torch.ones(2, 4)))
-    reader.read(Fragment(KEY, (2, 4), 0, torch.zeros(0), part=Part(1, ())))
+    reader.read(Fragment(KEY, (2, 4), 0, torch.zeros(0), part=Part.along(1, ())))
 
 
 def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:

@@ -15,11 +15,15 @@ from pathlib import Path
 import pytest
 
 from tests.ranks import started
-from tests.runs import SHORT, furthest, losses, rows, run_twin, train, twin
+from tests.runs import SHORT, furthest, losses, rows, run_twin, train, train_each, twin
+from tests.training.conftest import Chosen
 from zoo.errors import ResumeError
 
 RECIPE = twin("sequence-classification")
-COMMON = (*SHORT, "run.batch=16", "run.micro_batch=8", "model.config.hidden_dropout_prob=0.1")
+COMMON = (
+    *(*SHORT, "data.max_valid_examples=8", "run.batch=16", "run.micro_batch=8"),
+    "model.config.hidden_dropout_prob=0.1",
+)
 LAYOUTS = {
     f"zero-{stage}-on-{ranks}": (ranks, f"parallel.zero.stage={stage}")
     for stage, ranks in itertools.product((0, 1, 2, 3), (1, 2))
@@ -30,19 +34,20 @@ FEW = set(zip(LAYOUTS, [*list(LAYOUTS)[3:], *list(LAYOUTS)[:3]], strict=True)) |
 }
 
 
+SAVING = ("run.save_every=10", "run.keep=9")
+
+
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """whole(layout): the folder of an undisturbed run that saved after step 10."""
+def whole(chosen: Chosen, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """whole(layout): the folder of an undisturbed run that saved after step 10.
+
+    All that the tests chosen for this session ask for are trained at once.
+    """
     root = tmp_path_factory.mktemp("whole")
-
-    def folder(layout: str) -> Path:
-        if not (root / layout).exists():
-            ranks, change = LAYOUTS[layout]
-            words = [*COMMON, change, "run.save_every=10", "run.keep=9"]
-            train(ranks, RECIPE, root / layout, *words)
-        return root / layout
-
-    return folder
+    layouts = {saved: LAYOUTS[saved] for (saved,) in chosen("saved")}
+    runs = {name: (ranks, (change,)) for name, (ranks, change) in layouts.items()}
+    train_each(RECIPE, root, runs, *COMMON, *SAVING)
+    return lambda layout: root / layout
 
 
 @pytest.mark.ranks(2)
@@ -58,7 +63,7 @@ def test_a_checkpoint_of_one_layout_goes_on_in_another(
     shutil.rmtree(folder / "checkpoints" / "step-00000020")
     shutil.rmtree(folder / "model")
     ranks, change = LAYOUTS[resumed]
-    train(ranks, RECIPE, folder, *COMMON, change, "run.save_every=10", "run.keep=9")
+    train(ranks, RECIPE, folder, *COMMON, change, *SAVING)
     before, after = losses(whole(saved)), losses(folder)
     assert list(after) == list(range(1, 21)), "a step stands twice or is missing"
     if saved == resumed:

@@ -56,13 +56,12 @@ def test_a_checkpoint_through_stages_and_slices_comes_back_bit_by_bit(
 
 
 @pytest.mark.ranks(4)
-@pytest.mark.shared_data
-def test_a_real_checkpoint_through_stages_and_slices_comes_back_bit_by_bit(
-    shared_data: Path, tmp_path: Path
+def test_transformers_checkpoint_through_stages_and_slices_comes_back_bit_by_bit(
+    data_root: Path, tmp_path: Path
 ) -> None:
-    checkpoint = shared_data / "ckpt_aidreams260k"
+    checkpoint = data_root / "ckpt_aidreams260k"
     words = [*STILL, "parallel.tensor=2", f'model={{"name": "{checkpoint}"}}']
-    words += [f"data.folder={shared_data / 'lm_tinyshakespeare'}", f"run.folder={tmp_path / 'cut'}"]
+    words += [f"data.folder={data_root / 'lm_tinyshakespeare'}", f"run.folder={tmp_path / 'cut'}"]
     words += ["run.batch=4", "run.micro_batch=4"]
     assert run_ranks(4, run_whole, CATALOG / "nlp/llama-mini-shakespeare.json", words) == [0] * 4
     assert_equal(checkpoint, tmp_path / "cut" / "model")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.ranks import run_ranks
-from tests.runs import SHORT, furthest, losses, rows, run_twin, train, twin
+from tests.runs import SHORT, furthest, losses, rows, run_twin, train, train_each, twin
 
 RECIPE = twin("sequence-classification")
 BRIEF = (*SHORT, "run.steps=6", "optimizer.params.weight_decay=0.1")
@@ -19,6 +19,11 @@ ELEMENTWISE = {
 WHOLE_MATRICES = {"Lamb": '{"lr": 0.01}', "Muon": '{"lr": 0.02}'}
 
 
+def stages(*numbers: int) -> dict[str, tuple[int, tuple[str, ...]]]:
+    """Runs of two processes under stages of ZeRO, by the stage's digit."""
+    return {str(number): (2, (f"parallel.zero.stage={number}",)) for number in numbers}
+
+
 def optimizer(kind: str, params: str) -> tuple[str, str]:
     """The words that choose an optimizer."""
     return f"optimizer.type={kind}", f"optimizer.params={params}"
@@ -28,9 +33,8 @@ def optimizer(kind: str, params: str) -> tuple[str, str]:
 @pytest.mark.parametrize("kind", ELEMENTWISE)
 def test_an_elementwise_optimizer_is_the_same_on_partitions(kind: str, tmp_path: Path) -> None:
     words = (*SHORT, "run.steps=6", *optimizer(kind, ELEMENTWISE[kind]))
-    train(1, RECIPE, tmp_path / "0", *words)
+    train_each(RECIPE, tmp_path, {"0": (1, ()), **stages(2, 3)}, *words)
     for stage in (2, 3):
-        train(2, RECIPE, tmp_path / str(stage), *words, f"parallel.zero.stage={stage}")
         assert furthest(losses(tmp_path / str(stage)), losses(tmp_path / "0")) < 1e-4
     assert losses(tmp_path / "0")[6] != losses(tmp_path / "0")[1]
 
@@ -42,8 +46,8 @@ def test_an_optimizer_of_whole_matrices_trains_and_resumes_exactly(
 ) -> None:
     words = (*SHORT, *optimizer(kind, WHOLE_MATRICES[kind]), "parallel=zero-0")
     words += ("optimizer.scheduler=false", "run.save_every=3")
-    train(2, RECIPE, tmp_path / "plain", *words, "run.steps=6")
-    train(2, RECIPE, tmp_path / "cut", *words, "run.steps=3")
+    runs = {"plain": (2, ("run.steps=6",)), "cut": (2, ("run.steps=3",))}
+    train_each(RECIPE, tmp_path, runs, *words)
     train(2, RECIPE, tmp_path / "cut", *words, "run.steps=6")
     assert losses(tmp_path / "cut") == losses(tmp_path / "plain")
 
@@ -51,8 +55,9 @@ def test_an_optimizer_of_whole_matrices_trains_and_resumes_exactly(
 @pytest.mark.ranks(2)
 def test_the_gradient_norm_is_the_same_at_every_stage(tmp_path: Path) -> None:
     norms = {}
+    train_each(RECIPE, tmp_path, stages(0, 1, 2, 3), *BRIEF)
     for stage in (0, 1, 2, 3):
-        found = train(2, RECIPE, tmp_path / str(stage), *BRIEF, f"parallel.zero.stage={stage}")
+        found = rows(tmp_path / str(stage))
         norms[stage] = [row["grad_norm"] for row in found if "grad_norm" in row]
     for stage in (1, 2, 3):
         assert norms[stage] == pytest.approx(norms[0], rel=1e-4)
@@ -62,14 +67,14 @@ def test_the_gradient_norm_is_the_same_at_every_stage(tmp_path: Path) -> None:
 @pytest.mark.ranks(2)
 def test_bf16_trains_alike_at_every_stage_and_resumes(tmp_path: Path) -> None:
     words = (*SHORT, "run.steps=6", "run.precision=bf16", "run.save_every=3", "run.keep=9")
+    train_each(RECIPE, tmp_path, stages(0, 1, 3), *words)
     for stage in (0, 1, 3):
-        train(2, RECIPE, tmp_path / str(stage), *words, f"parallel.zero.stage={stage}")
         assert furthest(losses(tmp_path / str(stage)), losses(tmp_path / "0")) < 3e-2
 
 
 def test_gradient_checkpointing_changes_no_loss(tmp_path: Path) -> None:
-    train(1, RECIPE, tmp_path / "plain", *BRIEF)
-    train(1, RECIPE, tmp_path / "less", *BRIEF, "parallel.gradient_checkpointing=true")
+    runs = {"plain": (1, ()), "less": (1, ("parallel.gradient_checkpointing=true",))}
+    train_each(RECIPE, tmp_path, runs, *BRIEF)
     assert furthest(losses(tmp_path / "less"), losses(tmp_path / "plain")) < 1e-5
 
 
@@ -87,7 +92,8 @@ def test_a_loss_that_is_not_finite_stops_with_3_and_keeps_what_was_saved(tmp_pat
 
 def test_keep_holds_the_newest_and_the_best(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    train(1, RECIPE, folder, *SHORT, "run.save_every=2", "run.eval_every=4", "run.keep=1")
+    words = (*SHORT, "data.max_valid_examples=8", "run.save_every=2", "run.eval_every=4")
+    train(1, RECIPE, folder, *words, "run.keep=1")
     kept = {path.name for path in (folder / "checkpoints").iterdir()}
     assert kept == {"step-00000020", (folder / "best").read_text().strip()}
 
@@ -98,10 +104,10 @@ def test_frozen_parameters_stay_and_are_saved(tmp_path: Path) -> None:
 
     words = (*SHORT, 'model.freeze=["bert.embeddings.*"]')
     frozen = {}
+    runs = {str(steps): (2, (f"run.steps={steps}",)) for steps in (1, 5)}
+    train_each(RECIPE, tmp_path, runs, *words, "parallel.zero.stage=3")
     for steps in (1, 5):
-        folder = tmp_path / str(steps)
-        train(2, RECIPE, folder, *words, f"run.steps={steps}", "parallel.zero.stage=3")
-        tensors = load_file(folder / "model" / "model.safetensors")
+        tensors = load_file(tmp_path / str(steps) / "model" / "model.safetensors")
         frozen[steps] = {n: t for n, t in tensors.items() if n.startswith("bert.embeddings.")}
     assert frozen[1] and all((frozen[5][n] == t).all() for n, t in frozen[1].items())
 
@@ -115,7 +121,7 @@ def test_frozen_parameters_stay_and_are_saved(tmp_path: Path) -> None:
 )
 def test_batch_norm_trains_in_bf16_like_in_fp32(kind: str, how: str, tmp_path: Path) -> None:
     words = (*SHORT, "run.steps=6", "parallel.zero.stage=1", f"parallel.{how}")
-    train(2, twin(kind), tmp_path / "fp32", *words)
-    train(2, twin(kind), tmp_path / "bf16", *words, "run.precision=bf16")
+    runs = {"fp32": (2, ()), "bf16": (2, ("run.precision=bf16",))}
+    train_each(twin(kind), tmp_path, runs, *words)
     assert furthest(losses(tmp_path / "bf16"), losses(tmp_path / "fp32")) < 0.02
     assert (tmp_path / "bf16" / "model" / "model.safetensors").is_file()

@@ -68,18 +68,19 @@ class _MicroBatches(Dataset[Batch]):
     def __getitem__(self, cell: _Cell) -> Batch:
         failures: list[tuple[int, str]] = []
         examples: list[dict[str, Any]] = []
-        corrupt = 0
+        counted: list[bool] = []
         for place, index in enumerate(cell.rows.tolist()):
             found, readable = self._readable(index, cell.epoch, failures)
             if found is None:
                 return {"failures": failures}
-            corrupt += not readable and place < cell.real
-            found["weight"] = float(readable and place < cell.real)
+            counted.append(readable and place < cell.real)
+            found["weight"] = float(counted[-1])
             examples.append(found)
         stream = _COLLATE if self.training else _EVAL_COLLATE
         rng = np.random.default_rng([self.seed, stream, cell.step, cell.micro])
         batch = self.collate(examples, rng, self.training)
-        batch.update(ids=cell.rows.tolist(), corrupt=corrupt, failures=failures)
+        corrupt = cell.real - sum(counted)
+        batch.update(ids=cell.rows.tolist(), counted=counted, corrupt=corrupt, failures=failures)
         return _lightened(batch) if self.by_pipe else batch
 
     def _readable(
@@ -114,8 +115,9 @@ def train_batches(
     """Endless: this rank's `accumulation` micro-batches of each step from `start_step` on.
 
     Rank r takes micro-batches [r * accumulation, (r + 1) * accumulation) of the global batch. To
-    what `collate` returns are added "ids" (row indices) and "corrupt" (places whose row could not
-    be read: the next readable row stands in with weight 0). Raises ConfigError beyond `corrupt`.
+    what `collate` returns are added "ids" (row indices), "counted" (whether each place has the row
+    that it names) and "corrupt" (places whose row could not be read: the next readable row stands
+    in with weight 0). Raises ConfigError beyond `corrupt`.
     """
     first = layout_data_rank * batching.accumulation
     size = batching.micro_batch
@@ -227,6 +229,8 @@ def _restored(batch: Batch) -> Batch:
 def _each(value: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(value, dict):
         return {key: _each(inner, change) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_each(inner, change) for inner in value]
     return change(value)
 
 

@@ -2,10 +2,11 @@
 answers.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,16 +14,59 @@ from zoo.layout import Part
 
 Batch = dict[str, Any]
 Totals = dict[str, Tensor]
+Record = tuple[int, dict[str, Any]]
+"""A row's index, and what the task tells of that example, by name."""
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def moved(batch: Batch, device: torch.device, dtype: torch.dtype) -> Batch:
-    """A batch on the device; floating inputs in the model's precision."""
-    inputs = {
-        key: value.to(device, dtype if value.is_floating_point() else None)
-        for key, value in batch["inputs"].items()
-    }
-    labels = {key: value.to(device) for key, value in batch["labels"].items()}
+    """A batch on the device; floating inputs in the model's precision.
+
+    Inputs and labels may hold mappings and lists of tensors, and what is no tensor stays.
+    """
+    inputs = each_tensor(
+        batch["inputs"], lambda one: one.to(device, dtype if one.is_floating_point() else None)
+    )
+    labels = each_tensor(batch["labels"], lambda one: one.to(device))
     return batch | {"inputs": inputs, "labels": labels, "count": batch["count"].to(device)}
+
+
+def each_tensor(value: Any, change: Callable[[Tensor], Any]) -> Any:
+    """The same nested mappings and lists with every tensor changed."""
+    if isinstance(value, Tensor):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {key: each_tensor(inner, change) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [each_tensor(inner, change) for inner in value]
+    return value
+
+
+def entries(found: Mapping[str, Any], batch: Batch) -> list[Record]:
+    """A micro-batch's records, example by example, without those that do not count.
+
+    Tensors become numpy arrays (bfloat16 float32), wherever they lie. Raises ValueError where an
+    array has not one entry an example.
+    """
+    if not found:
+        return []
+    arrays, ids = (
+        {name: each_tensor(values, on_host) for name, values in found.items()},
+        batch["ids"],
+    )
+    for name, values in arrays.items():
+        if len(values) != len(ids):
+            raise ValueError(f"records: {len(values)} of {name} for {len(ids)} examples")
+    places = [place for place, counts in enumerate(batch["counted"]) if counts]
+    return [(ids[at], {name: values[at] for name, values in arrays.items()}) for at in places]
+
+
+def on_host(tensor: Tensor) -> np.ndarray:
+    """A tensor as numpy has it."""
+    plain = tensor.float() if tensor.dtype == torch.bfloat16 else tensor
+    found: np.ndarray = plain.detach().cpu().numpy()
+    return found
 
 
 @dataclass(frozen=True)
@@ -62,6 +106,17 @@ class Fragment:
     part: Part | None = None
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """What one micro-batch a rank gave: tallies summed over all ranks, the largest stop signal of
+    any, and this rank's own records.
+    """
+
+    totals: Totals
+    signal: int
+    records: list[Record]
+
+
 class NonFiniteLoss(Exception):
     """The loss of a step is not a number; names the step and, by rank, the examples."""
 
@@ -74,18 +129,21 @@ class NonFiniteLoss(Exception):
 class Engine(Protocol):
     """Takes steps; all ranks call every method together, in the same order."""
 
-    step: int
     layout_name: str
     whole_bytes: int
     """What fp32 all-reduce would send a rank and step; 0 where gradients are reduced like that."""
+
+    @property
+    def step(self) -> int:
+        """How many steps were taken."""
 
     def train_batch(self, micro_batches: Sequence[Batch], signal: int = 0) -> Step:
         """One optimizer step over this rank's micro-batches; raises NonFiniteLoss before any
         update.
         """
 
-    def eval_batch(self, batch: Batch, signal: int = 0) -> tuple[Totals, int]:
-        """Tallies of one micro-batch a rank, summed over all ranks, and the largest stop signal."""
+    def eval_batch(self, batch: Batch, signal: int = 0) -> Evaluated:
+        """Tallies and records of one micro-batch a rank, and the largest stop signal."""
 
     def facts(self) -> dict[str, float]:
         """Numbers of this rank that a row of metrics tells beside the step's own."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from zoo.layout import Layout, Part
+from zoo.models.upstream import is_persistent
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ def holdings(
 def persistent_buffers(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """The buffers that a checkpoint must keep (BatchNorm statistics, ...)."""
     for name, part in module.named_modules():
-        for key, buffer in part._buffers.items():
-            if buffer is not None and key not in part._non_persistent_buffers_set:
+        for key, buffer in part.named_buffers(recurse=False, remove_duplicate=False):
+            if is_persistent(part, key):
                 yield f"{name}.{key}" if name else key, buffer
 
 

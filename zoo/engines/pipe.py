@@ -1,116 +1,74 @@
 """The pipeline engine: one step on DeepSpeed's pipeline schedule (1F1B), ZeRO stages 0 and 1."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import redirect_stdout
-from io import StringIO
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 import torch.distributed as dist
-from deepspeed.pipe import LayerSpec, PipelineModule
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
-from zoo.engines.engine import Batch, Step, Totals
-from zoo.engines.exchange.kept import Exchange
-from zoo.engines.groups import Groups, topology
-from zoo.engines.holdings import Holdings
-from zoo.engines.zero import ZeroEngine
-from zoo.layout import Layout
+from zoo.engines.contract import Contract
+from zoo.engines.engine import Batch, Evaluated, Fragment, Record, Step, Totals
+from zoo.engines.upstream import call_before_update, set_loss
+from zoo.engines.wrapped import Wrapped
 from zoo.models.stage import Stage
-from zoo.tasks.task import Task
+from zoo.tasks.task import Outputs
 
 
-class Ready(LayerSpec):
-    """Hands DeepSpeed a stage that is already built; only its own rank asks for it."""
-
-    def __init__(self, stage: nn.Module | None = None) -> None:
-        super().__init__(Stage)
-        self.stage = stage
-
-    def build(self, log: bool = False) -> nn.Module | None:
-        """The stage."""
-        return self.stage
-
-
-class Pipeline(PipelineModule):
-    """DeepSpeed's module around one built stage a rank; parameters tied over stages by name."""
-
-    def __init__(self, stage: Stage, layout: Layout, rank: int) -> None:
-        mine = layout.stage(rank)
-        specs = [Ready(stage if number == mine else None) for number in range(layout.pipe)]
-        with redirect_stdout(StringIO()):  # it prints its partition on rank 0
-            super().__init__(
-                layers=specs,
-                topology=topology(layout),
-                partition_method="uniform",
-                dynamic_shape=True,  # without it other shapes are silently wrong in evaluation
-            )
-        self.tied: list[tuple[Tensor, Any]] = []
-
-    def tie(self, model: PreTrainedModel, groups: Groups, tied: Mapping[str, list[int]]) -> None:
-        """Makes the groups that add up the gradients of tied parameters; all ranks must call it."""
-        layout, rank = groups.layout, groups.rank
-        for name, stages in tied.items():
-            for column in layout.peers("pipe"):
-                ranks = [other for other in column if layout.stage(other) in stages]
-                group = dist.new_group(ranks)
-                if rank in ranks:
-                    parameter = model.get_parameter(name)
-                    parameter.ds_pipe_replicated = rank != ranks[0]
-                    self.tied.append((parameter, group))
-
-    def get_tied_weights_and_groups(self) -> list[tuple[Tensor, Any]]:
-        """What the engine reduces after the last backward (upstream's name)."""
-        return [(p, group) for p, group in self.tied if p.requires_grad]
-
-
-class PipelineEngine(ZeroEngine):
+class PipelineEngine:
     """Engine over DeepSpeed's PipelineEngine: the same state, another way to take a step.
 
     Every stage gets the data rank's micro-batches; the first uses their inputs, the last their
     labels, all their counts.
     """
 
-    def __init__(
-        self, deepspeed_engine: Any, task: Task, groups: Groups, seed: int, held: Holdings,
-        exchange: Exchange,
-    ) -> None:  # fmt: skip
-        super().__init__(deepspeed_engine, task, groups, seed, held, exchange)
-        layout, rank = self.layout, self.rank
-        self.stage: Stage = next(m for m in self.inner.module.modules() if isinstance(m, Stage))
-        self.speaks = self.speaks and layout.stage(rank) == layout.pipe - 1
-        self.last_rank = layout.world - 1
-        self.factor, self.passes, self.norm = 1.0, 0, 0.0
-        self.sums = torch.zeros((), dtype=torch.float64, device=self.device)
+    def __init__(self, contract: Contract, wrapped: Wrapped) -> None:
+        self.contract, self.wrapped = contract, wrapped
+        self.layout_name, self.whole_bytes = wrapped.name, contract.exchange.whole_bytes
+        self.stage: Stage = next(m for m in wrapped.inner.module.modules() if isinstance(m, Stage))
+        self.last_rank = contract.layout.world - 1
+        self.factor, self.passes, self.total = 1.0, 0, 0.0
+        self.sums = torch.zeros((), dtype=torch.float64, device=contract.device)
         self.micro_batches: Sequence[Batch] = ()
         self.totals: Totals = {}
-        self.loss_sum = 0.0
-        self.take = self.inner._take_model_step
-        self.inner._take_model_step = self.take_model_step
-        self.inner.module.loss_fn = self.loss
+        self.records: list[Record] = []
+        call_before_update(wrapped.inner, self.before_update)
+        set_loss(wrapped.inner, self.loss)
         self.stage.register_forward_pre_hook(self.before_forward)
+
+    @property
+    def step(self) -> int:
+        """How many steps were taken."""
+        return self.contract.step
 
     def train_batch(self, micro_batches: Sequence[Batch], signal: int = 0) -> Step:
         """See Engine."""
-        targets, corrupt, stop = self.counts(micro_batches, signal).found
-        self.factor = len(micro_batches) * self.layout.data / max(targets, 1.0)
+        contract = self.contract
+        counting = contract.counts(micro_batches, signal)
+        data = contract.layout.data
+        self.factor = len(micro_batches) * data / max(counting.found[0], 1.0)
         self.sums.zero_()
         self.begin(micro_batches)
-        lr = float(self.inner.basic_optimizer.param_groups[0]["lr"])
-        before = self.inner.skipped_steps
-        self.inner.train_batch(self.items())
-        loss = self.loss_sum / max(targets, 1.0)
-        norm, skipped = self.after_update(self.norm if self.plain else None, before)
-        step = Step(loss, norm, lr, int(targets), int(corrupt), skipped, stop, self.newly_sent())
-        return self.finished(step, micro_batches)
+        lr = self.wrapped.lr
+        self.wrapped.inner.train_batch(self.items())
+        contract.stepped()
+        norm, skipped = self.wrapped.after_update()
+        return contract.finished(self.total, norm, lr, skipped, counting, micro_batches)
 
-    def eval_batch(self, batch: Batch, signal: int = 0) -> tuple[Totals, int]:
+    def before_update(self) -> None:
+        """Runs where DeepSpeed would update: the loss is checked and the norm taken before."""
+        adding = self.contract.loss_of_all(self.sums)
+        self.total = self.contract.checked(adding, float(self.sums), self.micro_batches)
+        self.contract.average()
+        self.wrapped.before_update()
+
+    def eval_batch(self, batch: Batch, signal: int = 0) -> Evaluated:
         """See Engine."""
-        self.settle()
+        self.contract.settle()
         self.begin([batch])
-        self.inner.eval_batch(self.items(), bcast_loss=False, num_micro_batches=1)
-        return self.joined(self.shaped(self.totals), signal)
+        self.wrapped.inner.eval_batch(self.items(), bcast_loss=False, num_micro_batches=1)
+        totals, stop = self.contract.joined(self.shaped(self.totals), signal)
+        return Evaluated(totals, stop, self.records)
 
     def begin(self, micro_batches: Sequence[Batch]) -> None:
         """Takes up the micro-batches of one schedule."""
@@ -121,40 +79,57 @@ class PipelineEngine(ZeroEngine):
         """What the schedule pulls on the first stage (inputs) and on the last (nothing: `loss`
         looks the labels up)."""
         for batch in self.micro_batches:
-            yield tuple(self.moved(batch)["inputs"].values()), torch.zeros(())
+            yield tuple(self.contract.moved(batch)["inputs"].values()), torch.zeros(())
 
     def before_forward(self, stage: nn.Module, received: Any) -> None:
         """Seeds the generators; forwards run in the order of the micro-batches on every stage."""
         if self.stage.training:
-            first = self.layout.data_rank(self.rank) * len(self.micro_batches)
-            self.seed_generators(first + self.passes)
+            self.contract.seed_generators(self.passes, self.micro_batches)
         self.passes += 1
 
-    def loss(self, logits: Tensor, _: Tensor) -> Tensor:
+    def loss(self, outputs: Outputs, _: Tensor) -> Tensor:
         """On the last stage: what is sent back, scaled so that DeepSpeed's means give sum / count;
-        in evaluation the tallies are kept instead."""
-        batch = self.moved(self.micro_batches[self.passes - 1])
+        in evaluation tallies and records are kept instead."""
+        task = self.contract.task
+        batch = self.contract.moved(self.micro_batches[self.passes - 1])
         if not self.stage.training:
-            self.totals = self.task.tally(logits, batch)
-            return logits.new_zeros(())
-        loss = self.task.loss(logits, batch)
+            self.totals = task.tally(outputs, batch)
+            self.records = self.contract.records(outputs, batch)
+            return torch.zeros((), device=self.contract.device)
+        loss = task.loss(outputs, batch)
         self.sums += loss.detach().double()
         return loss * self.factor
 
-    def take_model_step(self, lr_kwargs: Any = None) -> None:
-        """Runs where DeepSpeed would update: the loss is checked and the norm taken before."""
-        adding = self.loss_of_all(self.sums)
-        self.loss_sum = self.checked(adding, float(self.sums), self.micro_batches)
-        self.exchange.average(self.step + 1)
-        if self.plain:
-            self.norm = self.clip()
-        self.take(lr_kwargs)
-
     def shaped(self, totals: Totals) -> Totals:
         """The tallies' names and sizes on every stage: zeros where they are not known."""
+        device = self.contract.device
         if not hasattr(self, "form"):
             form = [{name: tuple(t.shape) for name, t in totals.items()}]
-            dist.broadcast_object_list(form, src=self.last_rank, device=self.device)
+            dist.broadcast_object_list(form, src=self.last_rank, device=device)
             self.form = form[0]
-        zeros = {name: torch.zeros(shape, device=self.device) for name, shape in self.form.items()}
+        zeros = {name: torch.zeros(shape, device=device) for name, shape in self.form.items()}
         return zeros | totals
+
+    def facts(self) -> dict[str, float]:
+        """See Engine."""
+        return self.contract.exchange.facts()
+
+    def fragments(self) -> Iterator[Fragment]:
+        """See Engine."""
+        self.contract.settle()
+        yield from self.wrapped.fragments()
+
+    def counters(self) -> dict[str, Any]:
+        """See Engine."""
+        return self.wrapped.counters(self.step) | self.contract.counters()
+
+    def restore(
+        self, step: int, counters: dict[str, Any], read: Callable[[Fragment], None]
+    ) -> None:
+        """See Engine."""
+        self.wrapped.restore(step, counters, read)
+        self.contract.restore(step, counters)
+
+    def close(self) -> None:
+        """See Engine."""
+        self.wrapped.close()

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.modules.batchnorm import _BatchNorm
 from transformers import PreTrainedModel
 
 from zoo.errors import ConfigError, Fault
+from zoo.models.upstream import BatchNorm, supports_sdpa
 
 
 def on_meta(model_class: Any, config: Any, attention: str, trust: bool = False) -> PreTrainedModel:
@@ -22,8 +22,7 @@ def on_meta(model_class: Any, config: Any, attention: str, trust: bool = False) 
     `sdpa` is what an architecture does where it has it; one that has not (resnet) computes the
     same eagerly.
     """
-    known = getattr(model_class, "_model_mapping", {})
-    if attention == "sdpa" and type(config) in known and not known[type(config)]._supports_sdpa:
+    if attention == "sdpa" and not supports_sdpa(model_class, config):
         attention = "eager"
     with torch.device("meta"):
         model: PreTrainedModel = model_class.from_config(
@@ -54,9 +53,9 @@ def freeze(model: nn.Module, patterns: Sequence[str], file: str) -> None:
         parameters[name].requires_grad_(False)
 
 
-def batch_norms(model: nn.Module) -> list[_BatchNorm]:
+def batch_norms(model: nn.Module) -> list[BatchNorm]:
     """The modules that keep running statistics."""
-    return [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    return [module for module in model.modules() if isinstance(module, BatchNorm)]
 
 
 def stay_frozen(module: nn.Module, mode: bool = True) -> nn.Module:
@@ -64,7 +63,7 @@ def stay_frozen(module: nn.Module, mode: bool = True) -> nn.Module:
     return module
 
 
-def in_fp32(module: _BatchNorm, input: Tensor) -> Tensor:  # noqa: A002 (torch's word)
+def in_fp32(module: BatchNorm, input: Tensor) -> Tensor:  # noqa: A002 (torch's word)
     """BatchNorm's forward with statistics and sums in fp32, whatever its weights and inputs are.
 
     Statistics stay fp32 when a model is cast; the kernels take weights of their type only.

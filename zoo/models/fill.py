@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from transformers import PreTrainedModel
 
+from zoo.models.upstream import initialise_own, version
+
 
 class Weights(Protocol):
     """Tensors under module names: a pretrained checkpoint or an earlier run."""
@@ -115,9 +117,9 @@ def reaches_down(module: nn.Module, owner: PreTrainedModel) -> bool:
     if any(parametrize.is_parametrized(child) for child in module.children()):
         return True
     below = [p for child in module.children() for p in child.parameters()]
-    before = [parameter._version for parameter in below]
-    owner._init_weights(module)
-    return any(p._version != version for p, version in zip(below, before, strict=True))
+    before = [version(parameter) for parameter in below]
+    initialise_own(owner, module)
+    return any(version(p) != count for p, count in zip(below, before, strict=True))
 
 
 def children_first(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:
@@ -137,15 +139,20 @@ def nearest(parents: dict[str, PreTrainedModel], name: str) -> PreTrainedModel:
 def own_tensors(unit: Unit) -> Iterator[tuple[str, Tensor]]:
     """The parameters and buffers of a unit's members, by full name."""
     for name, module, _ in unit.members:
-        for key, tensor in [*module._parameters.items(), *module._buffers.items()]:
-            if tensor is not None:
-                yield f"{name}.{key}" if name else key, tensor
+        for key, tensor in direct(module):
+            yield f"{name}.{key}" if name else key, tensor
+
+
+def direct(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """A module's parameters and buffers without its children's, by key; tied ones too."""
+    yield from module.named_parameters(recurse=False, remove_duplicate=False)
+    yield from module.named_buffers(recurse=False, remove_duplicate=False)
 
 
 def spoil(module: nn.Module) -> None:
     """Writes NaN where a value must come, so that a forgotten one is seen."""
-    for tensor in [*module._parameters.values(), *module._buffers.values()]:
-        if tensor is not None and tensor.is_floating_point():
+    for _, tensor in direct(module):
+        if tensor.is_floating_point():
             tensor.fill_(float("nan"))
 
 
@@ -161,9 +168,9 @@ def initialise(module: nn.Module, owner: PreTrainedModel) -> None:
             parameter.fill_(1.0)
     with parametrize.cached():
         values = [(c, key, getattr(c, key)) for c in wrapped for key in dict(c.parametrizations)]  # type: ignore[arg-type]
-        owner._init_weights(module)
+        initialise_own(owner, module)
     for child, key, value in values:
         setattr(child, key, value)
-    for tensor in module._parameters.values():
-        if tensor is not None and tensor.numel() and bool(tensor.flatten()[0].isnan()):
+    for tensor in module.parameters(recurse=False):
+        if tensor.numel() and bool(tensor.flatten()[0].isnan()):
             tensor.normal_(0.0, 0.02)

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from torch import Tensor
 from transformers import PreTrainedModel
-from transformers.conversion_mapping import get_model_conversion_mapping
-from transformers.core_model_loading import WeightConverter, WeightRenaming, rename_source_key
+
+from zoo.models.upstream import conversion_steps, renamed
 
 
 def module_names(model: PreTrainedModel, keys: Iterable[str]) -> tuple[dict[str, str], list[str]]:
@@ -15,17 +15,14 @@ def module_names(model: PreTrainedModel, keys: Iterable[str]) -> tuple[dict[str,
     must be loaded whole). Keys that belong to no module are left out.
     """
     known: dict[str, Tensor] = dict(model.state_dict())
-    steps = get_model_conversion_mapping(model)
-    renamings = [step for step in steps if isinstance(step, WeightRenaming)]
-    converters = [step for step in steps if isinstance(step, WeightConverter)]
+    steps, prefix = conversion_steps(model), model.base_model_prefix
     found: dict[str, str] = {}
     merged: list[str] = []
     for key in keys:
-        prefix = model.base_model_prefix
-        name, converter = rename_source_key(key, renamings, converters, prefix, known)
+        name, changed = renamed(key, steps, prefix, known)
         if name not in known and key in known:
-            name, converter = rename_source_key(key, [], [], prefix, known)
-        if converter is not None:
+            name, changed = renamed(key, ([], []), prefix, known)
+        if changed:
             merged.append(key)
         elif name in known:
             found[name] = key

@@ -10,6 +10,8 @@ from torch.distributed import ProcessGroup
 from torch.nn import functional
 from transformers.pytorch_utils import Conv1D
 
+from zoo.models.upstream import version
+
 
 class Copy(torch.autograd.Function):
     """Hands on what every rank holds whole; backward sums the ranks' gradients."""
@@ -104,11 +106,11 @@ class Region:
         if not (hidden.requires_grad and torch.is_grad_enabled()):
             return hidden
         if self.arrived is not None:
-            before, version, copy = self.arrived
-            if before is hidden and version == hidden._version:
+            before, count, copy = self.arrived
+            if before is hidden and count == version(hidden):
                 return copy
         copy = Copy.apply(hidden, self.group)
-        self.arrived = hidden, hidden._version, copy
+        self.arrived = hidden, version(hidden), copy
         return copy
 
     def enter(self, module: nn.Module, device: torch.device) -> None:

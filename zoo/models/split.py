@@ -58,7 +58,7 @@ class Split:
         block = self.whole(key)[dim] // self.blocks
         width = block // ranks
         starts = [number * block + rank * width for number in range(self.blocks)]
-        return Part(dim, tuple((start, start + width) for start in starts))
+        return Part.along(dim, tuple((start, start + width) for start in starts))
 
     def pieces(self, model: nn.Module) -> tuple[int, str]:
         """How many pieces the plan may deal out, and what they are: no head is torn."""

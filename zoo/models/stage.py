@@ -10,8 +10,11 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from zoo.models.upstream import tied_names
+
 Hidden = tuple[Tensor, Tensor | None]
 Received = Tensor | tuple[Tensor, ...]
+Outputs = Mapping[str, Any]
 
 
 def no_layerdrop(model: PreTrainedModel) -> float:
@@ -40,8 +43,8 @@ class Family:
     """Glob of the layers' module names; `*` is one part of a name here."""
     embed: Callable[[PreTrainedModel, Mapping[str, Tensor]], Hidden]
     """The task's inputs, by name, to what the first layer takes."""
-    head: Callable[[PreTrainedModel, Tensor, Tensor | None], Tensor]
-    """What the last layer gives, and the mask, to the model's logits."""
+    head: Callable[[PreTrainedModel, Tensor, Tensor | None], Outputs]
+    """What the last layer gives, and the mask, to the model's output: its logits at least."""
     around: Callable[[PreTrainedModel, Tensor, Tensor | None], dict[str, Any]] = nothing
     """Keyword arguments of every layer (masks, positions), made once a stage."""
     shared: tuple[str, ...] = ()
@@ -144,7 +147,7 @@ def owned_names(
     own = range(bounds[stage], bounds[stage + 1])
     where = positions(model, family)
     names = {name for name, position in where.items() if position is None or position in own}
-    ties = dict(model.all_tied_weights_keys)
+    ties = tied_names(model)
     return names | {source for target, source in ties.items() if target in names}
 
 
@@ -153,7 +156,7 @@ def tied_stages(
 ) -> dict[str, list[int]]:
     """Parameters that several stages hold, by name, with those stages in order."""
     held = [owned_names(model, family, bounds, stage) for stage in range(len(bounds) - 1)]
-    sources = sorted(set(dict(model.all_tied_weights_keys).values()))
+    sources = sorted(set(tied_names(model).values()))
     found = {name: [s for s, names in enumerate(held) if name in names] for name in sources}
     return {name: stages for name, stages in found.items() if len(stages) > 1}
 
@@ -162,8 +165,8 @@ class Stage(nn.Module):
     """What one rank of a pipeline runs: a contiguous range of a model's positions.
 
     Takes what the stage before gave (the first: the task's inputs, in the order of `names`) and
-    gives hidden states, with a mask if there is one; the last gives logits. Registers only what
-    it owns, so `parameters()` are this rank's; the model's other tensors stay on meta.
+    gives hidden states, with a mask if there is one; the last gives the model's output. Registers
+    only what it owns, so `parameters()` are this rank's; the model's other tensors stay on meta.
     """
 
     def __init__(
@@ -187,8 +190,8 @@ class Stage(nn.Module):
         if name and below and below <= owned:
             self.add_module(name.replace(".", "/"), module)
             return
-        for key, parameter in module._parameters.items():
-            if parameter is not None and prefix + key in owned:
+        for key, parameter in module.named_parameters(recurse=False, remove_duplicate=False):
+            if prefix + key in owned:
                 self.register_parameter((prefix + key).replace(".", "/"), parameter)
         for key, child in module.named_children():
             if below & owned:
@@ -200,7 +203,7 @@ class Stage(nn.Module):
         self.whole[0].train(mode)
         return self
 
-    def forward(self, received: Received) -> Received:
+    def forward(self, received: Received) -> Received | Outputs:
         """See the class."""
         model, family = self.whole[0], self.family
         parts = received if isinstance(received, tuple) else (received,)

@@ -86,7 +86,8 @@ class TensorCut:
     def note(self, split: Split, rank: int, ranks: int) -> None:
         """Remembers what `settle` is to cut, and whose gradients are partial sums."""
         if split.style == REPLICATED:
-            own = [split.key] if split.key else list(split.module._parameters)
+            whole = dict(split.module.named_parameters(recurse=False))
+            own = [split.key] if split.key else list(whole)
             self.replicated.setdefault(split.module, set()).update(own)
         for key in split.dims:
             part = split.part(key, rank, ranks)
@@ -113,8 +114,8 @@ class TensorCut:
 
     def sum_gradient(self, module: nn.Module, key: str) -> None:
         """Sums a whole parameter's gradient over the ranks, before anything accumulates it."""
-        parameter, group = module._parameters[key], self.group
-        if parameter is None or parameter.is_meta or not parameter.requires_grad or group is None:
+        parameter, group = module.get_parameter(key), self.group
+        if parameter.is_meta or not parameter.requires_grad or group is None:
             return
         if self.hooked.get((module, key)) is not parameter:
             parameter.register_hook(lambda gradient: summed(gradient, group))
@@ -123,8 +124,10 @@ class TensorCut:
 
 def taken(tensor: Tensor, part: Part) -> Tensor:
     """A part of a whole tensor, in memory of its own."""
-    slices = [tensor.narrow(part.dim, start, stop - start) for start, stop in part.slices]
-    return torch.cat(slices, part.dim)
+    for dim, slices in part.cuts:
+        found = [tensor.narrow(dim, start, stop - start) for start, stop in slices]
+        tensor = torch.cat(found, dim)
+    return tensor
 
 
 def state_widths(module: nn.Module) -> None:

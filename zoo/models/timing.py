@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from zoo.models.fill import NoWeights, fill
-from zoo.models.stage import Family, Received, Stage, layer_weights, owned_names
+from zoo.models.stage import Family, Outputs, Received, Stage, layer_weights, owned_names
 
 REPEATS = 3
 
@@ -20,7 +20,7 @@ def time_weights(
 
     `model` is on meta and stays there: one position at a time gets random values on `device`.
     """
-    received: Received = tuple(value.to(device) for value in inputs.values())
+    received: Received | Outputs = tuple(value.to(device) for value in inputs.values())
     seconds = []
     for position in range(len(layer_weights(model, family))):
         bounds = (position, position + 1)
@@ -28,6 +28,7 @@ def time_weights(
         fill(model, 0, NoWeights(), device, wanted=wanted)
         stage = Stage(model, family, bounds, 0).train()
         stage.names = tuple(inputs)
+        assert not isinstance(received, Mapping), "only the last position gives the model's output"
         spent, received = fastest(stage, received)
         seconds.append(spent)
         stage.to("meta")
@@ -35,7 +36,7 @@ def time_weights(
     return seconds
 
 
-def fastest(stage: Stage, received: Received) -> tuple[float, Received]:
+def fastest(stage: Stage, received: Received) -> tuple[float, Received | Outputs]:
     """The shortest of a few passes, and what the stage gives to the next."""
     best = float("inf")
     for _ in range(REPEATS):
@@ -45,8 +46,8 @@ def fastest(stage: Stage, received: Received) -> tuple[float, Received]:
             for p in parts
         )
         started = time.perf_counter()
-        given = stage(fresh)
-        hidden = given[0] if isinstance(given, tuple) else given
+        given: Received | Outputs = stage(fresh)
+        hidden = first_tensor(given)
         if hidden.requires_grad:
             hidden.sum().backward()
         if hidden.is_cuda:
@@ -54,3 +55,11 @@ def fastest(stage: Stage, received: Received) -> tuple[float, Received]:
         best = min(best, time.perf_counter() - started)
         stage.zero_grad(set_to_none=True)
     return best, given
+
+
+def first_tensor(given: Received | Outputs) -> Tensor:
+    """Hidden states, or of the model's output the logits."""
+    if isinstance(given, Mapping):
+        logits: Tensor = given["logits"]
+        return logits
+    return given[0] if isinstance(given, tuple) else given

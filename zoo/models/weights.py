@@ -10,9 +10,10 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 from transformers import PreTrainedModel
-from transformers.utils.hub import cached_file
+from transformers.utils import cached_file
 
 from zoo.models.names import module_names
+from zoo.models.upstream import optional_file
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 
@@ -22,16 +23,14 @@ def weight_files(name: str, revision: str | None) -> list[Path]:
 
     Raises FileNotFoundError where there are none (pickled weights are never read).
     """
-    index = cached_file(name, INDEX, revision=revision, _raise_exceptions_for_missing_entries=False)
+    index = optional_file(name, INDEX, revision)
     if index is not None:
-        shards = sorted(set(json.loads(Path(index).read_text())["weight_map"].values()))
+        shards = sorted(set(json.loads(index.read_text())["weight_map"].values()))
         return [Path(str(cached_file(name, shard, revision=revision))) for shard in shards]
-    single = cached_file(
-        name, SINGLE, revision=revision, _raise_exceptions_for_missing_entries=False
-    )
+    single = optional_file(name, SINGLE, revision)
     if single is None:
         raise FileNotFoundError(f"{name} holds neither {SINGLE} nor {INDEX}")
-    return [Path(single)]
+    return [single]
 
 
 class FileWeights:

@@ -12,13 +12,13 @@ from transformers import PreTrainedModel
 
 from zoo.compression.fused import Fused
 from zoo.compression.gradients.compressor import Dense
-from zoo.engines.build import quiet_deepspeed
 from zoo.engines.exchange.build import build_exchange
 from zoo.engines.exchange.kept import Exchange
 from zoo.engines.exchange.reductions import Compressed
 from zoo.engines.groups import Groups
 from zoo.engines.holdings import full_shapes, holdings
 from zoo.engines.update.optimizer import build_optimizer
+from zoo.engines.upstream import quiet_deepspeed
 from zoo.layout import Layout, Place
 from zoo.planning.advice import Calibration, Cost
 from zoo.planning.loopback import loopback
@@ -114,7 +114,7 @@ def measured(way: Way, model: PreTrainedModel, ranks: int) -> Cost:
 
 def built(recipe: Recipe, model: PreTrainedModel, ranks: int) -> tuple[Exchange, Optimizer]:
     """The exchange and the optimizer of a run; one all-reduce stands in for DeepSpeed's."""
-    layout = Layout(1, ranks, 1)
+    layout = Layout.of(data=ranks)
     held = holdings(model, layout, 0, full_shapes(model), {}, {})
     optimizer = build_optimizer(recipe, model, None, 100)
     exchange = build_exchange(recipe, model, held, optimizer, Groups(layout, 0), 100)

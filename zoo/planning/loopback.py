@@ -11,6 +11,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from zoo.training.world import lone_store
+
 NAME = "loopback"
 
 
@@ -60,6 +62,9 @@ class Loopback(dist.ProcessGroup):
         torch.mul(whole.view(-1)[: mine.numel()].view_as(mine), self.size(), out=mine)
         return Done()
 
+    # what older releases of torch (2.9) ask for
+    _reduce_scatter_base = reduce_scatter_single  # type: ignore[assignment]
+
 
 @contextmanager
 def loopback(ranks: int) -> Iterator[None]:
@@ -71,8 +76,7 @@ def loopback(ranks: int) -> Iterator[None]:
         dist.Backend.register_backend(
             NAME, lambda store, rank, size, timeout: Loopback(rank, size), devices=["cpu", "cuda"]
         )
-    store = torch._C._distributed_c10d.HashStore()
-    dist.init_process_group(NAME, store=store, rank=0, world_size=ranks)
+    dist.init_process_group(NAME, store=lone_store(), rank=0, world_size=ranks)
     try:
         yield
     finally:

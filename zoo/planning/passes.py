@@ -8,8 +8,8 @@ from transformers import PreTrainedModel
 
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loader import train_batches
-from zoo.engines.build import DTYPES, in_training
-from zoo.engines.engine import moved
+from zoo.engines.engine import DTYPES, moved
+from zoo.engines.transforms import in_training
 from zoo.models.fill import fill
 from zoo.planning.advice import Passes
 from zoo.recipe.derived.batching import Batching
@@ -44,7 +44,7 @@ def measured_passes(
         batch = moved(micro_batch(recipe, checked, prepared, examples), device, dtype)
 
         def once() -> None:
-            loss = checked.task.loss(model(**batch["inputs"]).logits, batch)
+            loss = checked.task.loss(model(**batch["inputs"]), batch)
             (loss / batch["count"].clamp(min=1)).backward()
 
         return fastest(once, device)

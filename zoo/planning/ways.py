@@ -65,7 +65,7 @@ def question(
         link = link_of(bandwidth, nodes, per_node)
     if recipe and link and not faults:
         with collected(faults):
-            batching(recipe, Layout(1, link.ranks, 1))
+            batching(recipe, Layout.of(data=link.ranks))
     if recipe is None or link is None or faults:
         raise ConfigError(faults)
     found = [judged(name, words, path, changes, tiny) for name, words in candidates(recipe)]

@@ -17,6 +17,6 @@ def build_task(recipe: Recipe, source: Source) -> Task:
     return task
 
 
-def head_class(recipe: Recipe) -> Any:
-    """The class of transformers whose `from_config` and `from_pretrained` build the model."""
-    return getattr(transformers, KINDS[recipe.task.kind].head)
+def head_class(kind: str) -> Any:
+    """The class of transformers whose `from_config` and `from_pretrained` build a kind's model."""
+    return getattr(transformers, KINDS[kind].head)

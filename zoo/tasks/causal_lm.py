@@ -1,12 +1,10 @@
 """Predict the next token: of packed text, of completions, of what the assistant says in chats."""
 
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM
 
 from zoo.data.cache import cache_root
 from zoo.data.corrupt import CorruptLimit
@@ -17,9 +15,9 @@ from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe.recipe import Recipe
 from zoo.recipe.spec.task import CausalLMSpec
-from zoo.tasks.roles import chosen_roles, fault, role_faults
+from zoo.tasks.roles import chosen_roles, fault, kind_roles, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
-from zoo.tasks.task import IGNORE, Batch, Example, Task
+from zoo.tasks.task import IGNORE, NO_RECORDS, Batch, Example, Outputs, Records, Task
 from zoo.tasks.text.conversations import marked_ids
 from zoo.tasks.text.tokenizer import build_tokenizer, encoder, tokenizer_fingerprint
 from zoo.tasks.text.tokens import (
@@ -35,24 +33,18 @@ from zoo.tasks.text.tokens import (
 )
 from zoo.tasks.text.vocabulary import CAUSAL
 
-_SHAPES = (("text",), ("prompt", "completion"), ("messages",))
-
 
 class CausalLM(Task):
     """logits (batch, length, vocabulary) against labels (batch, length), shifted already."""
-
-    headline: ClassVar[str] = "perplexity"
-    maximize: ClassVar[bool] = False
-    model_class: ClassVar[type] = AutoModelForCausalLM
 
     def __init__(self, recipe: Recipe, source: Source) -> None:
         """Raises ConfigError with every fault of columns, tokenizer, configuration and length."""
         assert isinstance(recipe.task, CausalLMSpec)
         self.recipe, self.spec = recipe, recipe.task
-        faults = role_faults(recipe, source, *_SHAPES)
+        faults = role_faults(recipe, source)
         if faults:
             raise ConfigError(faults)
-        roles = chosen_roles(source, *_SHAPES)
+        roles = chosen_roles(source, *kind_roles(recipe))
         self.packed = roles == ("text",)
         whole_text = self.packed and recipe.model.tokenizer == "bytes"
         with collected(faults):
@@ -121,15 +113,15 @@ class CausalLM(Task):
             "count": target_count(labels),
         }
 
-    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         """Cross entropy in nats, summed over the target tokens."""
-        return token_loss(logits, batch["labels"]["labels"])
+        return token_loss(outputs["logits"], batch["labels"]["labels"])
 
-    def tally(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def tally(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
         """Nats, target tokens, and the bytes that they stand for."""
-        return {**token_tally(logits, batch), "bytes": batch["labels"]["bytes"].sum()}
+        return {**token_tally(outputs["logits"], batch), "bytes": batch["labels"]["bytes"].sum()}
 
-    def score(self, totals: dict[str, Tensor]) -> dict[str, float]:
+    def score(self, totals: dict[str, Tensor], records: Records = NO_RECORDS) -> dict[str, float]:
         """Mean loss in nats a token, its exponential, and bits a UTF-8 byte of text."""
         loss = ratio(totals["loss"], totals["count"])
         return {

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import AutoModelForCTC
 
 from zoo.data.rows import CorruptExample, Row, Rows, Subset, digest
 from zoo.data.source import Source
@@ -38,7 +36,7 @@ from zoo.tasks.speech.transcripts import (
     frames_needed,
     spelling_faults,
 )
-from zoo.tasks.task import Batch, Example, Task
+from zoo.tasks.task import NO_RECORDS, Batch, Example, Outputs, Records, Task
 from zoo.tasks.text.tokenizer import build_tokenizer
 from zoo.tasks.text.tokens import padded, texts, tokenizer_key
 from zoo.tasks.text.vocabulary import CTC as SPECIALS
@@ -52,10 +50,6 @@ class CTC(Task):
     transcript needs, or an empty transcript, is no target: it counts in WER and CER only.
     """
 
-    headline: ClassVar[str] = "wer"
-    maximize: ClassVar[bool] = False
-    model_class: ClassVar[Any] = AutoModelForCTC
-
     dropped: int = 0
     """Training clips left out because they are shorter or longer than the task allows."""
 
@@ -63,7 +57,7 @@ class CTC(Task):
         """Raises ConfigError with every fault of columns, extractor, tokenizer and config."""
         assert isinstance(recipe.task, CTCSpec)
         self.spec = recipe.task
-        faults = role_faults(recipe, source, ("audio", "transcript"))
+        faults = role_faults(recipe, source)
         if faults:
             raise ConfigError(faults)
         self.recipe, self.train = recipe, source.train.fingerprint
@@ -141,11 +135,11 @@ class CTC(Task):
         }
         return {"inputs": inputs, "labels": labels, "count": (aligned * sizes).double().sum()}
 
-    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         """Negative log likelihood in nats, summed over the clips that can be aligned."""
         labels = batch["labels"]
         each = F.ctc_loss(
-            logits.float().log_softmax(-1).transpose(0, 1),
+            outputs["logits"].float().log_softmax(-1).transpose(0, 1),
             labels["targets"],
             labels["frames"],
             labels["target_lengths"],
@@ -155,16 +149,16 @@ class CTC(Task):
         )
         return (each * labels["aligned"]).sum()
 
-    def tally(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def tally(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
         """Nats, tokens, clips, and the edits of greedy decoding in words and in characters."""
         labels = batch["labels"]
-        logits = logits.detach()
+        logits = outputs["logits"].detach()
         found = self.spelling.transcribe(logits, labels["frames"])
         sums = as_tensors(edit_sums(found, labels["text"], labels["weight"]), logits.device)
         count = (labels["aligned"] * labels["target_lengths"]).sum().double()
-        return {"loss": self.loss(logits, batch).double(), "count": count, **sums}
+        return {"loss": self.loss({"logits": logits}, batch).double(), "count": count, **sums}
 
-    def score(self, totals: dict[str, Tensor]) -> dict[str, float]:
+    def score(self, totals: dict[str, Tensor], records: Records = NO_RECORDS) -> dict[str, float]:
         """Mean loss in nats a token, word and character error rates, share of perfect clips."""
         return {
             "loss": ratio(totals["loss"], totals["count"]),

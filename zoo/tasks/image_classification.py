@@ -1,13 +1,12 @@
 """Name the class of an image."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import AutoModelForImageClassification
 
 from zoo.data.rows import Row, Rows
 from zoo.data.source import Source
@@ -17,7 +16,7 @@ from zoo.recipe.recipe import Recipe
 from zoo.recipe.spec.task import ImageClassificationSpec
 from zoo.tasks.roles import fault, label_faults, label_names, role_faults
 from zoo.tasks.scores import ratio
-from zoo.tasks.task import Batch, Example, Task
+from zoo.tasks.task import NO_RECORDS, Batch, Example, Outputs, Records, Task
 from zoo.tasks.vision.augment import augmented, mixed, resized_crop
 from zoo.tasks.vision.processor import build_pixels, centred
 
@@ -27,15 +26,11 @@ _ANY_SIZE = {"convnext", "convnextv2", "efficientnet", "mobilenet_v1", "mobilene
 class ImageClassification(Task):
     """logits (batch, classes) against labels (batch,)."""
 
-    headline: ClassVar[str] = "top_1"
-    maximize: ClassVar[bool] = True
-    model_class: ClassVar[Any] = AutoModelForImageClassification
-
     def __init__(self, recipe: Recipe, source: Source) -> None:
         """Raises ConfigError with every fault of columns, labels, sizes and processor."""
         assert isinstance(recipe.task, ImageClassificationSpec)
         self.spec = recipe.task
-        faults = role_faults(recipe, source, ("image", "label")) + label_faults(recipe, source)
+        faults = role_faults(recipe, source) + label_faults(recipe, source)
         written = {"image_size": (self.spec.image_size, "task.image_size"), **label_names(source)}
         with collected(faults):
             self.config = model_config(recipe, written)
@@ -84,9 +79,9 @@ class ImageClassification(Task):
             "count": weight.double().sum(),
         }
 
-    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         """Smoothed cross entropy in nats, summed over the images; mixed ones have two labels."""
-        labels = batch["labels"]
+        logits, labels = outputs["logits"], batch["labels"]
         smoothing = self.spec.label_smoothing
         each = F.cross_entropy(
             logits.float(), labels["labels"], reduction="none", label_smoothing=smoothing
@@ -98,10 +93,10 @@ class ImageClassification(Task):
             each = labels["share"] * each + (1 - labels["share"]) * other
         return (each * labels["weight"]).sum()
 
-    def tally(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def tally(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
         """Plain nats, images, and how many have their label first or among the first five."""
         labels, weight = batch["labels"]["labels"], batch["labels"]["weight"].double()
-        logits = logits.detach().float()
+        logits = outputs["logits"].detach().float()
         loss = F.cross_entropy(logits, labels, reduction="none").double()
         best = logits.topk(min(5, logits.shape[-1])).indices
         hits = (best == labels[:, None]).double() * weight[:, None]  # (batch, 5)
@@ -112,7 +107,7 @@ class ImageClassification(Task):
             "top_5": hits.sum(),
         }
 
-    def score(self, totals: dict[str, Tensor]) -> dict[str, float]:
+    def score(self, totals: dict[str, Tensor], records: Records = NO_RECORDS) -> dict[str, float]:
         """Mean loss in nats an image, and shares of right answers."""
         return {name: ratio(totals[name], totals["count"]) for name in ("loss", "top_1", "top_5")}
 

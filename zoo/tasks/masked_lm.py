@@ -1,12 +1,10 @@
 """Predict hidden tokens of packed text (BERT)."""
 
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import AutoModelForMaskedLM
 
 from zoo.data.cache import cache_root
 from zoo.data.corrupt import CorruptLimit
@@ -19,7 +17,7 @@ from zoo.recipe.recipe import Recipe
 from zoo.recipe.spec.task import MaskedLMSpec
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
-from zoo.tasks.task import IGNORE, Batch, Example, Task
+from zoo.tasks.task import IGNORE, NO_RECORDS, Batch, Example, Outputs, Records, Task
 from zoo.tasks.text.masking import Hiding
 from zoo.tasks.text.tokenizer import build_tokenizer, encoder, tokenizer_fingerprint
 from zoo.tasks.text.tokens import (
@@ -37,15 +35,11 @@ from zoo.tasks.text.vocabulary import ENCODER
 class MaskedLM(Task):
     """logits (batch, length, vocabulary) against labels (batch, length)."""
 
-    headline: ClassVar[str] = "perplexity"
-    maximize: ClassVar[bool] = False
-    model_class: ClassVar[Any] = AutoModelForMaskedLM
-
     def __init__(self, recipe: Recipe, source: Source) -> None:
         """Raises ConfigError with every fault of columns, tokenizer, configuration and length."""
         assert isinstance(recipe.task, MaskedLMSpec)
         self.recipe, self.spec = recipe, recipe.task
-        faults = role_faults(recipe, source, ("text",))
+        faults = role_faults(recipe, source)
         if faults:
             raise ConfigError(faults)
         with collected(faults):
@@ -104,17 +98,17 @@ class MaskedLM(Task):
             "count": target_count(labels),
         }
 
-    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         """Cross entropy in nats, summed over the hidden tokens."""
-        return token_loss(logits, batch["labels"]["labels"])
+        return token_loss(outputs["logits"], batch["labels"]["labels"])
 
-    def tally(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def tally(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
         """Nats, hidden tokens, and how many of them come first."""
-        labels = batch["labels"]["labels"]
+        logits, labels = outputs["logits"], batch["labels"]["labels"]
         right = (logits.argmax(-1) == labels).sum().double()
         return {**token_tally(logits, batch), "right": right}
 
-    def score(self, totals: dict[str, Tensor]) -> dict[str, float]:
+    def score(self, totals: dict[str, Tensor], records: Records = NO_RECORDS) -> dict[str, float]:
         """Mean loss in nats a hidden token, its exponential, bits, and the share of right ones."""
         loss = ratio(totals["loss"], totals["count"])
         return {

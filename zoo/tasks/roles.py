@@ -7,6 +7,7 @@ from zoo.data.rows import Rows
 from zoo.data.source import Source
 from zoo.errors import Fault
 from zoo.recipe.recipe import Recipe, origin
+from zoo.recipe.vocabulary.kinds import KINDS
 
 
 def fault(recipe: Recipe, key: str, found: str, allowed: str, nearest: str = "") -> Fault:
@@ -20,9 +21,14 @@ def sets(source: Source) -> dict[str, Rows]:
     return {"train": source.train, **parts, **{f"test {n}": r for n, r in source.test.items()}}
 
 
+def kind_roles(recipe: Recipe) -> tuple[tuple[str, ...], ...]:
+    """What rows of the recipe's kind may hold, the first choice first."""
+    return KINDS[recipe.task.kind].roles
+
+
 def role_faults(recipe: Recipe, source: Source, *choices: tuple[str, ...]) -> list[Fault]:
-    """One fault a set and missing role; with several `choices`, one of them must be there whole."""
-    faults = []
+    """One fault a set and missing role; one of `choices` (the kind's roles) must be there whole."""
+    faults, choices = [], choices or kind_roles(recipe)
     for name, rows in sets(source).items():
         if any(set(choice) <= rows.roles for choice in choices):
             continue

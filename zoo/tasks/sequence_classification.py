@@ -1,13 +1,12 @@
 """Name the class of a text or of a pair of texts."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import AutoModelForSequenceClassification
 
 from zoo.data.rows import Row, Rows
 from zoo.data.source import Source
@@ -15,9 +14,9 @@ from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe.recipe import Recipe
 from zoo.recipe.spec.task import SequenceClassificationSpec
-from zoo.tasks.roles import chosen_roles, fault, label_faults, label_names, role_faults
+from zoo.tasks.roles import chosen_roles, fault, kind_roles, label_faults, label_names, role_faults
 from zoo.tasks.scores import accuracy, confusion, macro_f1, matthews, ratio
-from zoo.tasks.task import Batch, Example, Task
+from zoo.tasks.task import NO_RECORDS, Batch, Example, Outputs, Records, Task
 from zoo.tasks.text.masking import Hiding
 from zoo.tasks.text.tokenizer import build_tokenizer, framer
 from zoo.tasks.text.tokens import (
@@ -34,15 +33,12 @@ from zoo.tasks.text.vocabulary import ENCODER
 class SequenceClassification(Task):
     """logits (batch, classes) against labels (batch,)."""
 
-    headline: ClassVar[str] = "accuracy"
-    maximize: ClassVar[bool] = True
-    model_class: ClassVar[Any] = AutoModelForSequenceClassification
-
     def __init__(self, recipe: Recipe, source: Source) -> None:
         """Raises ConfigError with every fault of columns, labels, tokenizer and length."""
         assert isinstance(recipe.task, SequenceClassificationSpec)
         self.spec = recipe.task
-        roles = chosen_roles(source, ("text", "text_pair"), ("text",))
+        choices = [tuple(r for r in roles if r != "label") for roles in kind_roles(recipe)]
+        roles = chosen_roles(source, *choices)
         faults = role_faults(recipe, source, (*roles, "label")) + label_faults(recipe, source)
         if faults:
             raise ConfigError(faults)
@@ -91,22 +87,24 @@ class SequenceClassification(Task):
             "count": weight.double().sum(),
         }
 
-    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         """Smoothed cross entropy in nats, summed over the examples."""
         labels, weight = batch["labels"]["labels"], batch["labels"]["weight"]
         smoothing = self.spec.label_smoothing
-        each = F.cross_entropy(logits.float(), labels, reduction="none", label_smoothing=smoothing)
+        each = F.cross_entropy(
+            outputs["logits"].float(), labels, reduction="none", label_smoothing=smoothing
+        )
         return (each * weight).sum()
 
-    def tally(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def tally(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
         """Plain nats, examples, and a confusion matrix (label, prediction)."""
         labels, weight = batch["labels"]["labels"], batch["labels"]["weight"].double()
-        logits = logits.detach().float()
+        logits = outputs["logits"].detach().float()
         loss = F.cross_entropy(logits, labels, reduction="none").double()
         matrix = confusion(logits.argmax(-1), labels, weight, logits.shape[-1])
         return {"loss": (loss * weight).sum(), "count": weight.sum(), "confusion": matrix}
 
-    def score(self, totals: dict[str, Tensor]) -> dict[str, float]:
+    def score(self, totals: dict[str, Tensor], records: Records = NO_RECORDS) -> dict[str, float]:
         """Mean loss in nats an example, accuracy, macro F1 and Matthews' correlation."""
         matrix = totals["confusion"]
         return {

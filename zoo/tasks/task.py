@@ -1,8 +1,13 @@
-"""What every task answers: which model, what is an example and a batch, how wrong, how good."""
+"""What every task answers: what is an example and a batch, how wrong, how good.
+
+What can be said of a kind without opening anything stands in its entry (recipe/vocabulary/kinds).
+"""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -12,7 +17,10 @@ from zoo.data.rows import Row, Rows
 
 Example = dict[str, Any]
 Batch = dict[str, Any]
-Totals = dict[str, float]
+Outputs = Mapping[str, Any]
+"""What a model gives, by name: transformers' ModelOutput, or what a pipeline's head returns."""
+Records = Mapping[str, list[Any]]
+NO_RECORDS: Records = MappingProxyType({})
 
 IGNORE = -100  # a label that is no target, as torch's cross entropy names it by default
 
@@ -20,16 +28,11 @@ IGNORE = -100  # a label that is no target, as torch's cross entropy names it by
 class Task(ABC):
     """How a model learns from rows and is scored.
 
-    The model is called as `model(**batch["inputs"]).logits`; labels never enter it, so that a
-    pipeline may send inputs to its first stage and labels to its last.
+    The model is called as `model(**batch["inputs"])` and gives its whole output. Labels stay out of
+    it, so that a pipeline may send inputs to its first stage and labels to its last; a kind whose
+    model takes them puts them among "inputs" itself and knows no pipelines.
     """
 
-    headline: ClassVar[str]
-    """The score that tells the best checkpoint."""
-    maximize: ClassVar[bool]
-    """Whether a larger headline is better."""
-    model_class: ClassVar[Any]
-    """The AutoModelForX class whose `from_config(config)` builds the model."""
     config: PreTrainedConfig
     """The finished configuration."""
 
@@ -45,26 +48,49 @@ class Task(ABC):
     def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
         """A micro-batch: "inputs", "labels" (dictionaries of tensors) and "count" of targets.
 
-        An example whose "weight" is 0 has no targets and is left out of the count.
+        An example whose "weight" is 0 has no targets and is left out of the count. Inputs may hold
+        lists and mappings of tensors where the model takes them. The loader adds "ids" (the rows'
+        indices), "counted" (whether each is neither padding nor a stand-in) and "corrupt".
         """
 
     @abstractmethod
-    def loss(self, logits: Tensor, batch: Batch) -> Tensor:
+    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The 0-d float32 sum of the loss over the micro-batch's targets, never a mean.
 
-        Without any target it is 0 and still connected to the logits.
+        Without any target it is 0 and still connected to the outputs.
         """
 
+    def predict(self, model: Any, batch: Batch) -> Outputs:
+        """What evaluation scores, without gradients: one forward, unless a kind generates here.
+
+        `model` is the module in evaluation mode, or DeepSpeed's engine around it, which hands on
+        the module's methods. Pipelines run their own forward instead.
+        """
+        found: Outputs = model(**batch["inputs"])
+        return found
+
     @abstractmethod
-    def tally(self, logits: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def tally(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
         """Float64 sums of fixed size, which may be added up and all-reduced.
 
         Always "loss" (plain negative log likelihood: no smoothing, no mixing) and "count".
         """
 
+    def records(self, outputs: Outputs, batch: Batch) -> dict[str, Any]:
+        """What of each example `score` needs beside the sums: lists, tensors or arrays, by name,
+        with one entry an example of the micro-batch (padding too: it is left out later).
+
+        A kind that has none leaves this as it is: then nothing is gathered.
+        """
+        return {}
+
     @abstractmethod
-    def score(self, totals: dict[str, Tensor]) -> dict[str, float]:
-        """The scores of added-up tallies; always "loss", the mean over targets."""
+    def score(self, totals: dict[str, Tensor], records: Records = NO_RECORDS) -> dict[str, float]:
+        """The scores of added-up tallies; always "loss", the mean over targets.
+
+        `records` has every example of the set once, in the order of its rows (tensors as numpy
+        arrays); with records rank 0 alone scores, and the others hear of it.
+        """
 
     @abstractmethod
     def save(self, folder: Path) -> None:

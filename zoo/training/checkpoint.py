@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 from collections.abc import Iterable
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from safetensors.torch import save_file
 
 from zoo.engines.engine import Engine, Fragment
+from zoo.layout import Part
 from zoo.training.progress import Progress
 from zoo.training.reader import PROGRESS
 from zoo.training.world import Here
@@ -69,7 +69,13 @@ def write_state(path: Path, fragments: Iterable[Fragment]) -> tuple[str, dict[st
 def place_of(fragment: Fragment) -> dict[str, Any]:
     """A fragment's entry in the index: where it lies in the full tensor."""
     place: dict[str, Any] = {"shape": fragment.shape, "start": fragment.start}
-    return place | ({"part": asdict(fragment.part)} if fragment.part else {})
+    return place | ({"part": cuts_of(fragment.part)} if fragment.part else {})
+
+
+def cuts_of(part: Part) -> dict[str, Any] | list[dict[str, Any]]:
+    """A part in the index: its cut, or a list where several dimensions are cut."""
+    cuts = [{"dim": dim, "slices": slices} for dim, slices in part.cuts]
+    return cuts[0] if len(cuts) == 1 else cuts
 
 
 def describe(path: Path) -> tuple[str, dict[str, Any]]:

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-import torch
 from transformers import PreTrainedModel
 
 from zoo.data.source import Source, open_source
-from zoo.engines.build import meta_model
+from zoo.engines.transforms import meta_model
 from zoo.engines.update.optimizer import parameter_groups
 from zoo.errors import ConfigError, Fault, collected
 from zoo.launching.conflicts import launcher_conflicts
@@ -18,6 +17,7 @@ from zoo.models.families import FAMILIES, family_of
 from zoo.models.fill import NoWeights, Weights
 from zoo.models.stage import layer_weights
 from zoo.models.tensor import tensor_faults
+from zoo.models.upstream import cpu_computes_fp16, tied_names
 from zoo.recipe.derived.deepspeed import deepspeed_config
 from zoo.recipe.derived.exchange import compression_kind
 from zoo.recipe.recipe import Recipe, origin
@@ -43,9 +43,10 @@ def ring_two(
 ) -> Checked:
     """Opens data, task and model without a process group; raises a ConfigError with every fault."""
     faults: list[Fault] = []
-    layout = Layout(1, processes, 1)
+    layout = Layout.of(data=processes)
     with collected(faults):
-        layout = Layout.fit(processes, recipe.parallel.pipeline.stages, recipe.parallel.tensor)
+        stages, tensor = recipe.parallel.pipeline.stages, recipe.parallel.tensor
+        layout = Layout.fit(processes, pipe=stages, tensor=tensor)
         faults += launcher_conflicts(recipe, deepspeed_config(recipe, layout), environment)
     faults += device_faults(recipe, device)
     task: Task | None = None
@@ -96,7 +97,7 @@ def cut_faults(recipe: Recipe, model: PreTrainedModel) -> list[Fault]:
                 refuse(key, f"{degree} for {model.config.model_type}", known)
         return faults
     kind = compression_kind(recipe)
-    if kind and stages > 1 and model.all_tied_weights_keys:
+    if kind and stages > 1 and tied_names(model):
         found = f"{kind} with tied weights on {stages} stages"
         refuse("parallel.compression", found, "false: copies would receive different means")
     positions = len(layer_weights(model, family))
@@ -117,7 +118,7 @@ def device_faults(recipe: Recipe, device: str) -> list[Fault]:
         faults.append(Fault(origin(recipe, key), key, found, allowed))
 
     if device == "cpu":
-        if recipe.run.precision == "fp16" and not torch.ops.mkldnn._is_mkldnn_fp16_supported():
+        if recipe.run.precision == "fp16" and not cpu_computes_fp16():
             refuse("run.precision", "fp16 on a CPU without fp16", "fp32, bf16")
         if recipe.model.batch_norm == "synchronized":
             refuse("model.batch_norm", "synchronized on a CPU", "local, frozen")

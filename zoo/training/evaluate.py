@@ -13,10 +13,10 @@ from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.training.checks import ring_two
 from zoo.training.export import export
 from zoo.training.folder import RECIPE, RunFolder
-from zoo.training.loop import summed
 from zoo.training.run import sample_batch, valid_sets
+from zoo.training.scoring import score_set
 from zoo.training.starting import fitting, open_weights
-from zoo.training.world import device_of, world
+from zoo.training.world import StopSignals, device_of, world
 
 
 def load_from(folder: Path, changes: Sequence[str]) -> Recipe:
@@ -78,8 +78,8 @@ def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str,
         )
         scores: dict[str, float] = {}
         for name, batches in valid_sets(recipe, checked.layout, checked.task, rows, here).items():
-            totals = summed(engine.eval_batch(batch)[0] for batch in batches())
-            scores |= {f"{name}/{k}": v for k, v in checked.task.score(totals).items()}
+            own = score_set(engine, checked.task, batches(), here, StopSignals())  # heeds none
+            scores |= {f"{name}/{key}": value for key, value in own.items()}
         engine.close()
     return scores
 

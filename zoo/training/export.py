@@ -13,11 +13,14 @@ from zoo.data.corrupt import CorruptLimit
 from zoo.data.loader import eval_batches
 from zoo.data.rows import Rows
 from zoo.data.source import Source
-from zoo.engines.build import DTYPES, meta_model
+from zoo.engines.engine import DTYPES, moved
+from zoo.engines.transforms import meta_model
 from zoo.errors import ResumeError
 from zoo.models.fill import fill
+from zoo.models.upstream import attention_of, tied_names
 from zoo.recipe.recipe import Recipe, expanded
-from zoo.tasks.task import Task
+from zoo.tasks.build import head_class
+from zoo.tasks.task import Batch, Task
 from zoo.telling.card import card
 from zoo.training.checkpoint import fault_of, folders
 from zoo.training.folder import METRICS, RECIPE, RunFolder
@@ -69,7 +72,7 @@ def chosen(folder: RunFolder, which: str) -> Path:
 def load(recipe: Recipe, task: Task, reader: Reader) -> PreTrainedModel:
     """The checkpoint's model on the CPU in the run's precision, in evaluation mode."""
     model = meta_model(recipe, task)
-    wanted = set(model.state_dict()) - set(model.all_tied_weights_keys)
+    wanted = set(model.state_dict()) - set(tied_names(model))
     missing = sorted(wanted - reader.names())
     if missing:
         raise ResumeError(f"{reader.folder} lacks {', '.join(missing[:5])}")
@@ -100,17 +103,22 @@ def compare(recipe: Recipe, task: Task, rows: Rows, model: PreTrainedModel, part
     run, corrupt = recipe.run, CorruptLimit.of(recipe, rows)
     size = min(4, run.eval_micro_batch, len(rows))
     batches = eval_batches(rows, task.example, task.collate, size, 0, 1, run.seed, 0, corrupt)
-    inputs = next(iter(batches))["inputs"]
-    again = task.model_class.from_pretrained(
-        part, attn_implementation=model.config._attn_implementation, dtype=DTYPES[run.precision]
-    ).eval()
-    if not torch.equal(logits(model, inputs), logits(again, inputs)):
+    batch = next(iter(batches))
+    again = (
+        head_class(recipe.task.kind)
+        .from_pretrained(
+            part, attn_implementation=attention_of(model.config), dtype=DTYPES[run.precision]
+        )
+        .eval()
+    )
+    ours, theirs = tensors_of(model, batch), tensors_of(again, batch)
+    if ours.keys() != theirs.keys() or not all(torch.equal(ours[k], theirs[k]) for k in ours):
         raise ResumeError(f"{part}: the reloaded model gives other logits; nothing was replaced")
 
 
-def logits(model: PreTrainedModel, inputs: dict[str, Tensor]) -> Tensor:
-    """One batch through a model, floating inputs in its precision."""
-    own = {k: v.to(model.dtype) if v.is_floating_point() else v for k, v in inputs.items()}
+def tensors_of(model: PreTrainedModel, batch: Batch) -> dict[str, Tensor]:
+    """What a model gives for one batch, floating inputs in its precision: logits and the like."""
+    inputs = moved(batch, torch.device("cpu"), model.dtype)["inputs"]
     with torch.no_grad():
-        found: Tensor = model(**own).logits
-    return found
+        outputs = model(**inputs)
+    return {name: value for name, value in outputs.items() if isinstance(value, Tensor)}

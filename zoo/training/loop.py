@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zoo.engines.engine import Batch, Engine, Step, Totals
+from zoo.engines.engine import Batch, Engine, Step
 from zoo.recipe.recipe import Recipe
 from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.tasks.task import Task
@@ -13,17 +13,10 @@ from zoo.training import checkpoint
 from zoo.training.folder import RunFolder
 from zoo.training.log import Log, memory_gib, people_line
 from zoo.training.progress import Progress, due
+from zoo.training.scoring import Stopped, score_set
 from zoo.training.world import Here
 
 Sets = Mapping[str, Callable[[], Iterable[Batch]]]
-
-
-class Stopped(Exception):
-    """A stop signal was heeded: the step is finished and saved."""
-
-    def __init__(self, signal: int) -> None:
-        self.signal = signal
-        super().__init__(f"stopped by signal {signal}")
 
 
 @dataclass
@@ -121,9 +114,9 @@ class Fit:
         self.log.line(
             f"step {self.progress.step}: " + ", ".join(f"{k} {v:.4f}" for k, v in row.items())
         )
-        metric = best_metric(self.recipe, self.task, row)
+        metric = best_metric(self.recipe, row)
         self.log.scores = {metric.rpartition("/")[2]: row[metric]}
-        if self.better(row[metric]):
+        if self.better(metric, row[metric]):
             self.progress.best, self.progress.best_step = row[metric], self.progress.step
             folder = self.save()
             if self.here.first:
@@ -131,23 +124,19 @@ class Fit:
 
     def score(self, batches: Iterable[Batch]) -> dict[str, float]:
         """The scores of one set; saves and raises Stopped if a stop signal comes in between."""
+        try:
+            return score_set(self.engine, self.task, batches, self.here, self.here.signals)
+        except Stopped:
+            self.save()
+            raise
 
-        def tallies() -> Iterator[Totals]:
-            for batch in batches:
-                found, signal = self.engine.eval_batch(batch, self.here.signals.number)
-                if signal:
-                    self.save()
-                    raise Stopped(signal)
-                yield found
-
-        return self.task.score(summed(tallies()))
-
-    def better(self, value: float) -> bool:
-        """Whether a headline beats the best so far; a tie keeps the older."""
+    def better(self, metric: str, value: float) -> bool:
+        """Whether a score beats the best so far; a tie keeps the older."""
         best = self.progress.best
         if best is None or best != best:
             return True
-        return value > best if self.task.maximize else value < best
+        upward = KINDS[self.recipe.task.kind].larger_is_better(metric)
+        return value > best if upward else value < best
 
     def save(self) -> Path:
         """A checkpoint of this step, once; older ones beyond `run.keep` go."""
@@ -171,15 +160,8 @@ def traffic(sent: float, whole: int) -> dict[str, float]:
     return {"sent_bytes": round(sent), "compression": round(whole / sent, 2) if sent else 0.0}
 
 
-def summed(tallies: Iterable[Totals]) -> Totals:
-    """Tallies added up, name by name."""
-    totals: Totals = {}
-    for found in tallies:
-        totals = {key: totals[key] + value if totals else value for key, value in found.items()}
-    return totals
-
-
-def best_metric(recipe: Recipe, task: Task, row: Mapping[str, float]) -> str:
+def best_metric(recipe: Recipe, row: Mapping[str, float]) -> str:
     """The row's key that says which checkpoint is best: `run.best_metric` or the first headline."""
+    headline = KINDS[recipe.task.kind].headline
     chosen = recipe.run.best_metric
-    return chosen or next(key for key in row if key.endswith(f"/{task.headline}"))
+    return chosen or next(key for key in row if key.endswith(f"/{headline}"))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from zoo.engines.engine import Fragment
 from zoo.errors import ResumeError
-from zoo.layout import Part
+from zoo.layout import Part, Slices
 
 PROGRESS = "progress.json"
 Shape = tuple[int, ...]
@@ -76,19 +77,18 @@ class Reader:
         if not out.numel():
             return
         shape = self.shapes[key]
-        part = simplest(part, shape)
-        cuts = {one for one in (part, *(piece.part for piece in self.pieces[key])) if one}
-        dims = {cut.dim for cut in cuts}
-        if all(prod(shape[:dim]) == 1 for dim in dims):
+        part, held = simplest(part, shape), {piece.part for piece in self.pieces[key]}
+        if len({tuple(dim for dim, _ in one.cuts) for one in held if one}) > 1:
+            found = f"{key} is cut along several dimensions, not by all ranks along the same"
+            raise ResumeError(f"{self.folder}: {found}")
+        parts = [one for one in (part, *held) if one]
+        if all(in_runs(one, shape) for one in parts):
             self._copy_runs(key, part, start, out)
-        elif len(dims) == 1:
-            self._copy_rows(key, part, dims.pop(), start, out)
-        else:  # cut along another dimension than it was written: no layout of ours does it
-            value = self.whole(key)
-            if part:
-                slices = [value.narrow(part.dim, a, b - a) for a, b in part.slices]
-                value = torch.cat(slices, part.dim)
-            out.copy_(value.reshape(-1)[start : start + out.numel()])
+        elif part in held:
+            out.copy_(self._rows(key, part, start, start + out.numel()))
+        else:
+            first = min(dim for one in parts for dim, _ in one.cuts)
+            self._copy_boxes(key, part, first, start, out)
 
     def names(self) -> frozenset[str]:
         """The module names of the weights and buffers (Weights of zoo.models.fill)."""
@@ -109,8 +109,6 @@ class Reader:
 
     def whole(self, key: str) -> Tensor:
         """The full tensor under a key, put together from whatever parts were written."""
-        if len({piece.part.dim for piece in self.pieces[key] if piece.part}) > 1:
-            raise ResumeError(f"{self.folder}: {key} is cut along several dimensions")
         shape = self.shapes[key]
         out = torch.empty(prod(shape), dtype=self._dtype(key))
         self.copy(key, None, 0, out)
@@ -132,24 +130,33 @@ class Reader:
                 done += count
         self._check(key, done, out.numel())
 
-    def _copy_rows(self, key: str, part: Part | None, dim: int, start: int, out: Tensor) -> None:
-        """Where the cut dimension has others before it: whole rows of (outer, dim, inner)."""
+    def _copy_boxes(self, key: str, part: Part | None, first: int, start: int, out: Tensor) -> None:
+        """Where what is cut, from dimension `first` on, has others before it, or is cut again.
+
+        The full tensor is seen as rows of boxes: of each row that is asked for, every written part
+        gives the boxes that it shares with the wanted one.
+        """
         shape = self.shapes[key]
-        length, inner = shape[dim], prod(shape[dim + 1 :])
-        size = part.size if part else length
-        first, last = start // (size * inner), -(-(start + out.numel()) // (size * inner))
-        buffer = torch.empty(last - first, size, inner, dtype=self._dtype(key))
+        own, dims = (part.shape(shape) if part else shape)[first:], range(first, len(shape))
+        low, high = start // prod(own), -(-(start + out.numel()) // prod(own))
+        buffer = torch.empty(high - low, *own, dtype=self._dtype(key))
         done = 0
         for held in {piece.part for piece in self.pieces[key]}:
-            shared = list(overlaps(runs(part, length), runs(held, length)))
-            if shared:
-                row = (held.size if held else length) * inner
-                rows = self._rows(key, held, first * row, last * row).view(last - first, -1, inner)
-                for into, begin, count in shared:
-                    buffer[:, into : into + count] = rows[:, begin : begin + count]
-                    done += (last - first) * count * inner
+            shared = (
+                overlaps(runs_along(part, d, shape), runs_along(held, d, shape)) for d in dims
+            )
+            boxes = list(product(*map(list, shared)))
+            if boxes:
+                theirs = (held.shape(shape) if held else shape)[first:]
+                rows = self._rows(key, held, low * prod(theirs), high * prod(theirs))
+                rows = rows.view(high - low, *theirs)
+            for box in boxes:
+                into = tuple(slice(place, place + count) for place, _, count in box)
+                begin = tuple(slice(place, place + count) for _, place, count in box)
+                buffer[:, *into] = rows[:, *begin]
+                done += buffer[:, *into].numel()
         self._check(key, done, buffer.numel())
-        out.copy_(buffer.view(-1)[start - first * size * inner :][: out.numel()])
+        out.copy_(buffer.view(-1)[start - low * prod(own) :][: out.numel()])
 
     def _rows(self, key: str, part: Part | None, start: int, end: int) -> Tensor:
         """Elements [start, end) of one written part, put together from its pieces."""
@@ -174,30 +181,50 @@ class Reader:
 
 
 def _part_of(entry: dict[str, Any]) -> Part | None:
+    """A part as the index has it: one cut, or a list of several."""
     part = entry.get("part")
-    return Part(part["dim"], tuple((a, b) for a, b in part["slices"])) if part else None
+    if not part:
+        return None
+    cuts = part if isinstance(part, list) else [part]
+    return Part(tuple((one["dim"], tuple((a, b) for a, b in one["slices"])) for one in cuts))
 
 
 def simplest(part: Part | None, shape: Shape) -> Part | None:
-    """The part, or None where its slices are all of the tensor in order."""
-    if part is None:
-        return None
-    bounds = [0, *(bound for one in part.slices for bound in one), shape[part.dim]]
-    return None if all(a == b for a, b in zip(bounds[::2], bounds[1::2], strict=True)) else part
+    """The part less the cuts whose slices are all of their dimension in order; None without any."""
+    cuts = []
+    for dim, slices in part.cuts if part else ():
+        bounds = [0, *(bound for one in slices for bound in one), shape[dim]]
+        if any(a != b for a, b in zip(bounds[::2], bounds[1::2], strict=True)):
+            cuts.append((dim, slices))
+    return Part(tuple(cuts)) if cuts else None
 
 
-def runs(part: Part | None, length: int, inner: int = 1) -> list[Run]:
-    """The runs of a part along its dimension of `length`; an index counts for `inner`."""
+def runs(slices: Slices, inner: int = 1) -> list[Run]:
+    """The runs of slices of a dimension; an index counts for `inner`."""
     here, found = 0, []
-    for start, stop in part.slices if part else ((0, length),):
+    for start, stop in slices:
         found.append(Run(here, start * inner, (stop - start) * inner))
         here += (stop - start) * inner
     return found
 
 
+def runs_along(part: Part | None, dim: int, shape: Shape) -> list[Run]:
+    """The runs of a part, or of all, along one dimension."""
+    slices = part.slices(dim) if part else None
+    return runs(((0, shape[dim]),) if slices is None else slices)
+
+
+def in_runs(part: Part, shape: Shape) -> bool:
+    """Whether a part is a few runs of the flattened tensor: one cut with no dimension before it."""
+    return len(part.cuts) == 1 and prod(shape[: part.cuts[0][0]]) == 1
+
+
 def flat_runs(part: Part | None, shape: Shape) -> list[Run]:
-    """The runs, in elements, of a part with no dimension before its own, or of all the tensor."""
-    return runs(part, 0, prod(shape[part.dim + 1 :])) if part else runs(None, prod(shape))
+    """The runs, in elements, of a part that is `in_runs`, or of all the tensor."""
+    if part is None:
+        return runs(((0, prod(shape)),))
+    dim, slices = part.cuts[0]
+    return runs(slices, prod(shape[dim + 1 :]))
 
 
 def clipped(several: list[Run], start: int, end: int) -> list[Run]:

@@ -25,9 +25,10 @@ from zoo.training.checks import Checked, ring_two
 from zoo.training.export import export
 from zoo.training.folder import RunFolder
 from zoo.training.log import Log
-from zoo.training.loop import Fit, Sets, Stopped
+from zoo.training.loop import Fit, Sets
 from zoo.training.progress import Progress
 from zoo.training.reader import Reader
+from zoo.training.scoring import Stopped
 from zoo.training.world import Here, device_of, say, world
 
 REFUSED, NOT_FINITE = 2, 3
@@ -94,18 +95,7 @@ def train(
     recipe: Recipe, checked: Checked, prepared: Prepared, folder: RunFolder, here: Here
 ) -> tuple[int, int]:
     """The part inside the process group; returns the exit code and the last finished step."""
-    layout, task = checked.layout, checked.task
-    engine = build_engine(
-        recipe,
-        layout,
-        here.place,
-        task,
-        checked.model,
-        checked.weights,
-        here.device,
-        prepared.steps,
-        lambda: sample_batch(recipe, task, prepared.train),
-    )
+    engine = engine_of(recipe, checked, prepared, here)
     progress = resume(engine, folder, here)
     if progress.step >= prepared.steps:
         say(here, f"the run has all its {prepared.steps} steps")
@@ -113,9 +103,9 @@ def train(
     fit = Fit(
         recipe=recipe,
         engine=engine,
-        task=task,
+        task=checked.task,
         batches=training_batches(recipe, checked, prepared, progress, here),
-        sets=valid_sets(recipe, layout, task, prepared.valid, here),
+        sets=valid_sets(recipe, checked.layout, checked.task, prepared.valid, here),
         folder=folder,
         progress=progress,
         steps=prepared.steps,
@@ -123,19 +113,39 @@ def train(
         here=here,
         log=log,
     )
-    code = 0
+    code = fitted(fit)
+    engine.close()
+    return code, progress.step
+
+
+def engine_of(recipe: Recipe, checked: Checked, prepared: Prepared, here: Here) -> Engine:
+    """The engine of the run, with the weights that it starts from."""
+    return build_engine(
+        recipe,
+        checked.layout,
+        here.place,
+        checked.task,
+        checked.model,
+        checked.weights,
+        here.device,
+        prepared.steps,
+        lambda: sample_batch(recipe, checked.task, prepared.train),
+    )
+
+
+def fitted(fit: Fit) -> int:
+    """Runs the loop to its end, whichever it is; the exit code."""
     try:
         fit.run()
     except Stopped as stop:
-        log.line(f"{stop}, saved at step {progress.step}")
-        code = 128 + stop.signal
+        fit.log.line(f"{stop}, saved at step {fit.progress.step}")
+        return 128 + stop.signal
     except NonFiniteLoss as error:
-        log.line(str(error))
-        code = NOT_FINITE
+        fit.log.line(str(error))
+        return NOT_FINITE
     finally:
-        log.close()
-    engine.close()
-    return code, progress.step
+        fit.log.close()
+    return 0
 
 
 def sample_batch(recipe: Recipe, task: Task, rows: Rows) -> Batch:

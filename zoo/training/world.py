@@ -73,6 +73,13 @@ def choose_accelerator(place: Place) -> None:
     datasets.disable_progress_bars()
 
 
+def lone_store() -> Any:
+    """What a process group of one process meets in, without a port: torch/distributed/__init__.py:
+    HashStore (public, but its types do not say so).
+    """
+    return dist.HashStore()  # type: ignore[attr-defined]
+
+
 @contextmanager
 def world(place: Place) -> Iterator[Here]:
     """Joins the process group (NCCL on GPUs, gloo on CPUs) and takes over the stop signals.
@@ -89,7 +96,7 @@ def world(place: Place) -> Iterator[Here]:
     ):
         os.environ.setdefault(name, str(value))
     backend = "nccl" if device.type == "cuda" else "gloo"
-    store = torch._C._distributed_c10d.HashStore() if place.world == 1 else None
+    store = lone_store() if place.world == 1 else None
     minutes = float(os.environ.get("DEEPSPEED_TIMEOUT", "30"))
     dist.init_process_group(
         backend,

@@ -42,7 +42,7 @@ def in_a_row(model: PreTrainedModel, family: Family, stages: int, batch: dict[st
         stage = Stage(model, family, bounds, number)
         stage.names = tuple(batch)
         received = stage(received)
-    found: Tensor = received
+    found: Tensor = received["logits"]
     return found
 
 

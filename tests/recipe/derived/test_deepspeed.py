@@ -62,8 +62,8 @@ def test_deepspeed_takes_the_config(catalog: Catalog) -> None:
 def test_data_ranks_are_what_stages_and_tensor_ranks_leave(catalog: Catalog) -> None:
     words = ["parallel.pipeline.stages=2", "parallel.tensor=2"]
     recipe = load_recipe(catalog.recipe(), words)
-    assert layout_of(recipe) == Layout(2, 1, 2)
-    assert layout_of(recipe, 8) == Layout(2, 2, 2)
+    assert layout_of(recipe) == Layout.of(pipe=2, tensor=2)
+    assert layout_of(recipe, 8) == Layout.of(pipe=2, data=2, tensor=2)
     config = deepspeed_config(recipe, layout_of(recipe, 8))
     assert (config["train_batch_size"], config["gradient_accumulation_steps"]) == (16, 2)
     with pytest.raises(ConfigError) as caught:

@@ -155,11 +155,12 @@ def families_table() -> dict[str, Any]:
         for model_type in model_types(entry.head):
             heads.setdefault(model_type, []).append(kind)
     known = {name: tasks for name, tasks in sorted(heads.items()) if name in CONFIG_MAPPING}
-    found = {name: _family(name, tasks) for name, tasks in known.items()}
+    found = {name: family_entry(name, tasks) for name, tasks in known.items()}
     return {name: entry for name, entry in found.items() if entry is not None}
 
 
-def _family(model_type: str, tasks: list[str]) -> dict[str, Any] | None:
+def family_entry(model_type: str, tasks: list[str]) -> dict[str, Any] | None:
+    """What the table says of one model type; None where its configuration cannot be built bare."""
     from huggingface_hub.errors import StrictDataclassError
     from transformers import CONFIG_MAPPING
 

@@ -131,7 +131,17 @@ def test_resampling_keeps_the_tone():
     tone = np.sin(2 * np.pi * 440 * np.arange(22050) / 22050).astype(np.float32)
     found = resampled(tone, 22050, 16000)
     assert (len(found), found.dtype) == (16000, np.float32)
-    assert np.argmax(np.abs(np.fft.rfft(found))) == 440
+    power = np.abs(np.fft.rfft(found[1000:-1000] * np.hanning(14000))) ** 2
+    peak = round(440 * 14000 / 16000)
+    assert np.argmax(power) == peak
+    assert power[peak - 5 : peak + 6].sum() > 0.9999 * power.sum()
+    wanted = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000)
+    assert np.abs(found - wanted)[1000:-1000].max() < 0.01
+
+
+def test_resampling_removes_what_the_new_rate_cannot_hold():
+    tone = np.sin(2 * np.pi * 10000 * np.arange(22050) / 22050).astype(np.float32)
+    assert np.abs(resampled(tone, 22050, 16000)[1000:-1000]).max() < 0.01
 
 
 def test_speed_changes_length_and_pitch():

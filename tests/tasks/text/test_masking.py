@@ -92,7 +92,7 @@ def test_masked_blocks_are_framed_and_score_bits_a_token(make_recipe, make_sourc
     assert set(ids[:, -1].tolist()) == {task.tokenizer.sep_token_id}
     logits = torch.zeros(4, 16, task.config.vocab_size)
     logits.scatter_(2, labels.clamp(min=0)[..., None], 1.0)
-    scores = task.score(task.tally(logits, batch))
+    scores = task.score(task.tally({"logits": logits}, batch))
     size = task.config.vocab_size
     assert scores["accuracy"] == 1.0
     assert scores["loss"] == pytest.approx(np.log(np.e + size - 1) - 1, rel=1e-6)

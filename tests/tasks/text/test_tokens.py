@@ -1,8 +1,10 @@
 import pytest
 import torch
 
+from zoo.data.builtin.morse import MorseRows
 from zoo.data.rows import CorruptExample, ListRows
 from zoo.tasks.task import IGNORE
+from zoo.tasks.text import tokens
 from zoo.tasks.text.tokens import attention_mask, padded, target_count, texts, token_loss
 
 
@@ -11,14 +13,6 @@ class Broken(ListRows):
         if index == 1:
             raise CorruptExample("file 1")
         return super().__getitem__(index)
-
-
-class Columns(ListRows):
-    def __getitem__(self, index):
-        raise AssertionError("decoded")
-
-    def column(self, role):
-        return [row[role] for row in self.rows]
 
 
 def test_texts_of_several_roles_are_all_read():
@@ -36,9 +30,28 @@ def test_unreadable_rows_teach_a_tokenizer_nothing():
     assert list(texts(rows, ["text"])) == ["a", "c"]
 
 
-def test_transcripts_are_read_without_decoding_audio():
-    rows = Columns([{"audio": None, "transcript": t} for t in "ab"], "f")
-    assert list(texts(rows, ["transcript"])) == ["a", "b"]
+class Counted(ListRows):
+    read = 0
+
+    def __getitem__(self, index):
+        self.read += 1
+        return super().__getitem__(index)
+
+
+def test_transcripts_of_built_in_clips_are_read_without_keying_one(monkeypatch):
+    monkeypatch.delattr(MorseRows, "__getitem__")
+    words = [f"word{number}" for number in range(250)]
+    rows = MorseRows("validation", {"train": ["a"], "validation": words, "test": ["b"]})
+    found = list(texts(rows, ["transcript"]))
+    assert found == rows.texts
+    assert len(set(found)) == 200 and set(found) < set(words)
+
+
+def test_of_very_many_clips_an_even_share_is_decoded_for_its_transcripts(monkeypatch):
+    monkeypatch.setattr(tokens, "_DECODED", 4)
+    rows = Counted([{"audio": None, "transcript": t} for t in "abcdefghijkl"], "f")
+    assert list(texts(rows, ["transcript"])) == ["a", "d", "g", "j"]
+    assert rows.read == 4
 
 
 def test_padding_stands_on_the_right_and_is_masked():

@@ -51,8 +51,13 @@ def test_the_familys_mean_holds_where_the_recipe_says_none(make_recipe):
 
 
 def test_a_grey_model_takes_the_mean_of_the_means(make_recipe):
-    pixels, _ = build_pixels(make_recipe(KIND), "siglip", 1)
-    assert pixels.mode == "L"
+    colours, _ = build_pixels(make_recipe(KIND), "clip", 3)
+    grey, faults = build_pixels(make_recipe(KIND), "clip", 1)
+    assert faults == []
+    assert len(set(colours.mean)) == len(set(colours.std)) == 3
+    assert grey.mean == (pytest.approx(sum(colours.mean) / 3),)
+    assert grey.std == (pytest.approx(sum(colours.std) / 3),)
+    assert (colours.mode, grey.mode) == ("RGB", "L")
 
 
 def test_a_names_processor_says_the_scaling(make_recipe, make_source, tmp_path):

@@ -5,7 +5,8 @@ from typing import Any
 
 from torch import Tensor
 
-from zoo.models.stage import Family, Hidden
+from zoo.models.stage import Family, Hidden, Outputs
+from zoo.models.upstream import bert_mask
 
 LAYER = "bert.encoder.layer.*"
 
@@ -20,23 +21,16 @@ def embed(model: Any, inputs: Mapping[str, Tensor]) -> Hidden:
 
 def around(model: Any, hidden: Tensor, mask: Tensor | None) -> dict[str, Any]:
     """The mask as attention takes it, causal where the configuration says `is_decoder`."""
-    made, _ = model.bert._create_attention_masks(
-        attention_mask=mask,
-        encoder_attention_mask=None,
-        embedding_output=hidden,
-        encoder_hidden_states=None,
-        past_key_values=None,
-    )
-    return {"attention_mask": made}
+    return {"attention_mask": bert_mask(model.bert, hidden, mask)}
 
 
-def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Tensor:
+def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Outputs:
     """Logits over the vocabulary, or over the classes from the first token."""
     if hasattr(model, "cls"):
-        found: Tensor = model.cls(hidden)
+        found = model.cls(hidden)
     else:
         found = model.classifier(model.dropout(model.bert.pooler(hidden)))
-    return found
+    return {"logits": found}
 
 
 FAMILY = Family(

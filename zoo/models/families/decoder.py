@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, PreTrainedConfig, PreTrainedModel
-from transformers.modeling_outputs import MoeModelOutputWithPast
 
-from zoo.models.stage import Family, Hidden, Stage, layer_names
+from zoo.models.stage import Family, Hidden, Outputs, Stage, layer_names
+from zoo.models.upstream import BaseAnswer, pipeline_ends, tensor_plan
 
 # What travels between their layers is more than hidden states: chosen keys, streams, per-layer
 # embeddings, keys and values of earlier layers, cycles over the same layers.
@@ -29,14 +28,13 @@ MORE_THAN_HIDDEN = frozenset(
 
 def family(config: PreTrainedConfig) -> Family | None:
     """The family of a language model whose configuration carries `base_model_pp_plan`, or None."""
-    plan = getattr(config, "base_model_pp_plan", None)
-    if not plan or type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING or config.model_type in MORE_THAN_HIDDEN:
         return None
-    if config.model_type in MORE_THAN_HIDDEN:
+    ends = pipeline_ends(config)
+    if ends is None:
         return None
+    front, norm = ends
     prefix = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)].base_model_prefix
-    front = next(name for name, (taken, _) in plan.items() if taken == ["input_ids"])
-    norm = list(plan)[-1]
 
     def embed(model: PreTrainedModel, inputs: Mapping[str, Tensor]) -> Hidden:
         tokens = model.get_submodule(f"{prefix}.{front}")(inputs["input_ids"])
@@ -53,10 +51,9 @@ def family(config: PreTrainedConfig) -> Family | None:
             out = model.base_model(inputs_embeds=hidden, attention_mask=mask, use_cache=False)
         return out.last_hidden_state
 
-    def head(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> Tensor:
+    def head(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> Outputs:
         return own_head(model, model.get_submodule(f"{prefix}.{norm}")(hidden), mask)
 
-    split = getattr(config, "base_model_tp_plan", None) or {}
     found = Family(
         first=(f"{prefix}.{front}",),
         layers=f"{prefix}.layers.*",
@@ -64,20 +61,13 @@ def family(config: PreTrainedConfig) -> Family | None:
         head=head,
         shared=(f"{prefix}.rotary*",),
         through=through,
-        tensor={f"{prefix}.{name}": style for name, style in split.items()},
+        tensor={f"{prefix}.{name}": style for name, style in tensor_plan(config).items()},
     )
     return found
 
 
-@dataclass
-class Done(MoeModelOutputWithPast):
-    """A base model's answer with every name that a causal model may ask for."""
-
-    cross_attentions: None = None
-
-
-def own_head(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> Tensor:
-    """The logits of the model's own forward around a base model that gives `hidden`: caps and all.
+def own_head(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> Outputs:
+    """The output of the model's own forward around a base model that gives `hidden`: caps and all.
 
     Token ids, from which sequence classification upstream finds the last token of each text, are
     stand-ins made from the mask: unlike there, a text's own pad token at its end is no padding.
@@ -86,10 +76,10 @@ def own_head(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> Ten
     ids = torch.full(hidden.shape[:2], pad + 1, device=hidden.device)
     if mask is not None:
         ids = ids - (mask == 0).long()
-    done = Done(last_hidden_state=hidden)
+    done = BaseAnswer(last_hidden_state=hidden)
     with instead({model.base_model: lambda *args, **options: done}):
-        logits: Tensor = model(input_ids=ids, use_cache=False).logits
-    return logits
+        outputs: Outputs = model(input_ids=ids, use_cache=False)
+    return outputs
 
 
 def first_argument(hidden: Tensor, *args: Any, **options: Any) -> Tensor:

@@ -5,10 +5,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.masking_utils import create_causal_mask
 
 from zoo.models.families.decoder import own_head
-from zoo.models.stage import Family, Hidden
+from zoo.models.stage import Family, Hidden, Outputs
+from zoo.models.upstream import causal_mask
 
 LAYER = "transformer.h.*"
 
@@ -27,17 +27,10 @@ def embed(model: Any, inputs: Mapping[str, Tensor]) -> Hidden:
 
 def around(model: Any, hidden: Tensor, mask: Tensor | None) -> dict[str, Any]:
     """The causal mask as attention takes it."""
-    made = create_causal_mask(
-        config=model.config,
-        inputs_embeds=hidden,
-        attention_mask=mask,
-        past_key_values=None,
-        position_ids=numbered(hidden),
-    )
-    return {"attention_mask": made}
+    return {"attention_mask": causal_mask(model.config, hidden, mask, numbered(hidden))}
 
 
-def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Tensor:
+def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Outputs:
     """Logits over the vocabulary, or over the classes from the last token."""
     return own_head(model, model.transformer.ln_f(hidden), mask)
 

@@ -6,7 +6,8 @@ from typing import Any
 from torch import Tensor
 from torch.nn.functional import dropout
 
-from zoo.models.stage import Family, Hidden
+from zoo.models.stage import Family, Hidden, Outputs
+from zoo.models.upstream import parakeet_frame_mask
 
 LAYER = "encoder.layers.*"
 
@@ -17,7 +18,7 @@ def embed(model: Any, inputs: Mapping[str, Tensor]) -> Hidden:
     hidden = encoder.subsampling(inputs["input_features"], mask) * encoder.input_scale
     hidden = dropout(hidden, p=encoder.dropout, training=encoder.training)
     if mask is not None:
-        mask = encoder._get_output_attention_mask(mask, target_length=hidden.shape[1])
+        mask = parakeet_frame_mask(encoder, mask, hidden.shape[1])
     return hidden, mask
 
 
@@ -31,10 +32,10 @@ def around(model: Any, hidden: Tensor, mask: Tensor | None) -> dict[str, Any]:
     return {"attention_mask": mask, "position_embeddings": positions}
 
 
-def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Tensor:
+def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Outputs:
     """Logits (batch, frames, vocabulary)."""
-    found: Tensor = model.ctc_head(hidden)
-    return found
+    found = model.ctc_head(hidden)
+    return {"logits": found}
 
 
 def layerdrop(model: Any) -> float:

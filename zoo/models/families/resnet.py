@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from zoo.models.stage import Family, Hidden
+from zoo.models.stage import Family, Hidden, Outputs
 
 
 def embed(model: Any, inputs: Mapping[str, Tensor]) -> Hidden:
@@ -13,10 +13,10 @@ def embed(model: Any, inputs: Mapping[str, Tensor]) -> Hidden:
     return model.resnet.embedder(inputs["pixel_values"]), None
 
 
-def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Tensor:
+def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Outputs:
     """Logits over the classes, from the mean over the picture."""
-    found: Tensor = model.classifier(model.resnet.pooler(hidden))
-    return found
+    found = model.classifier(model.resnet.pooler(hidden))
+    return {"logits": found}
 
 
 # No plan for tensor ranks: convolutions stay whole.

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from zoo.models.stage import Family, Hidden
+from zoo.models.stage import Family, Hidden, Outputs
 
 LAYER = "vit.layers.*"
 
@@ -20,10 +20,10 @@ def around(model: Any, hidden: Tensor, mask: Tensor | None) -> dict[str, Any]:
     return {"attention_mask": None}
 
 
-def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Tensor:
+def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Outputs:
     """Logits over the classes, from the class token."""
-    found: Tensor = model.classifier(model.vit.layernorm(hidden)[:, 0, :])
-    return found
+    found = model.classifier(model.vit.layernorm(hidden)[:, 0, :])
+    return {"logits": found}
 
 
 FAMILY = Family(

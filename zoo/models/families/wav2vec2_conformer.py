@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
-from transformers.masking_utils import create_bidirectional_mask
 
-from zoo.models.stage import Family, Hidden
+from zoo.models.stage import Family, Hidden, Outputs
+from zoo.models.upstream import bidirectional_mask, spec_augmented, wav2vec2_frame_mask
 
 BASE = "wav2vec2_conformer"
 LAYER = f"{BASE}.encoder.layers.*"
@@ -17,9 +17,9 @@ def embed(model: Any, inputs: Mapping[str, Tensor]) -> Hidden:
     base, mask = model.wav2vec2_conformer, inputs.get("attention_mask")
     features = base.feature_extractor(inputs["input_values"]).transpose(1, 2)
     if mask is not None:
-        mask = base._get_feature_vector_attention_mask(features.shape[1], mask, add_adapter=False)
+        mask = wav2vec2_frame_mask(base, mask, features.shape[1])
     hidden, _ = base.feature_projection(features)
-    hidden = base._mask_hidden_states(hidden, attention_mask=mask)
+    hidden = spec_augmented(base, hidden, mask)
     if mask is not None:
         hidden = hidden.masked_fill(~mask.unsqueeze(-1), 0.0)
     return base.encoder.dropout(hidden), mask
@@ -28,21 +28,19 @@ def embed(model: Any, inputs: Mapping[str, Tensor]) -> Hidden:
 def around(model: Any, hidden: Tensor, mask: Tensor | None) -> dict[str, Any]:
     """Relative positions, and the mask as attention takes it."""
     encoder = model.wav2vec2_conformer.encoder
-    made = create_bidirectional_mask(
-        config=encoder.config, inputs_embeds=hidden, attention_mask=mask
-    )
+    made = bidirectional_mask(encoder.config, hidden, mask)
     positions = None if encoder.embed_positions is None else encoder.embed_positions(hidden)
     return {"attention_mask": made, "relative_position_embeddings": positions}
 
 
-def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Tensor:
+def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Outputs:
     """Logits (batch, frames, vocabulary)."""
     base = model.wav2vec2_conformer
     hidden = base.encoder.layer_norm(hidden)
     if base.adapter is not None:
         hidden = base.adapter(hidden)
-    found: Tensor = model.lm_head(model.dropout(hidden))
-    return found
+    found = model.lm_head(model.dropout(hidden))
+    return {"logits": found}
 
 
 def layerdrop(model: Any) -> float:

@@ -24,7 +24,9 @@ def layout_of(recipe: Recipe, processes: int | None = None) -> Layout:
     Raises ConfigError where its stages and tensor ranks do not divide them.
     """
     stages, tensor = recipe.parallel.pipeline.stages, recipe.parallel.tensor
-    return Layout.fit(stages * tensor if processes is None else processes, stages, tensor)
+    return Layout.fit(
+        stages * tensor if processes is None else processes, pipe=stages, tensor=tensor
+    )
 
 
 def batching(recipe: Recipe, layout: Layout) -> Batching:

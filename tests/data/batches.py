@@ -1,0 +1,66 @@
+"""Rows of numbers, and their batches as the loader makes them."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+
+from zoo.data.corrupt import CorruptLimit
+from zoo.data.loader import Batch, eval_batches, train_batches
+from zoo.data.order import Order
+from zoo.data.rows import ListRows, Row, Rows
+
+COUNT = 53
+ROWS = ListRows([{"text": str(number)} for number in range(COUNT)], "numbers")
+
+
+def example(row: Row, rng: np.random.Generator, training: bool) -> dict[str, Any]:
+    """The row's number and, in training, a draw, as an augmentation would make it."""
+    return {"number": int(row["text"]), "draw": rng.random() if training else 0.0}
+
+
+def collate(examples: list[dict[str, Any]], rng: np.random.Generator, training: bool) -> Batch:
+    weights = torch.tensor([example["weight"] for example in examples])
+    draws = torch.tensor([example["draw"] for example in examples]) + rng.random()
+    numbers = torch.tensor([example["number"] for example in examples])
+    return {
+        "inputs": {"numbers": numbers, "draws": draws},
+        "labels": {"weights": weights},
+        "count": weights.sum(dtype=torch.float64),
+    }
+
+
+def train(
+    ranks: int = 1, rank: int = 0, workers: int = 0, start: int = 0, micro_batch: int = 2
+) -> Iterator[list[Batch]]:
+    batching = SimpleNamespace(micro_batch=micro_batch, accumulation=8 // micro_batch // ranks)
+    return train_batches(
+        ROWS,
+        Order(COUNT, 8, 1),
+        example,
+        collate,
+        batching,
+        rank,
+        1,
+        workers,
+        start,
+        CorruptLimit(),
+    )
+
+
+def flat(batches: list[Batch]) -> list[Any]:
+    """Everything in the batches, as plain numbers."""
+    return [
+        [b["ids"], b["corrupt"], b["count"].item()]
+        + [t.tolist() for part in ("inputs", "labels") for t in b[part].values()]
+        for b in batches
+    ]
+
+
+def evaluated(ranks: int, workers: int = 0, rows: Rows = ROWS) -> list[list[Batch]]:
+    return [
+        list(eval_batches(rows, example, collate, 4, rank, ranks, 1, workers))
+        for rank in range(ranks)
+    ]

@@ -1,0 +1,121 @@
+"""Examples that cannot be read: they keep their places, are counted, and are named."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from tests.data.batches import collate
+from zoo.data.corrupt import CorruptLimit
+from zoo.data.loader import eval_batches, train_batches
+from zoo.data.order import Order
+from zoo.data.rows import Row
+from zoo.data.source import open_source
+from zoo.data.sources.file_rows import ClassFolders
+from zoo.errors import ConfigError
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> ClassFolders:
+    """Ten JPEGs, two of them really truncated."""
+    paths = []
+    noise = np.random.default_rng(0)
+    for number in range(10):
+        path = tmp_path / "class" / f"{number}.jpg"
+        path.parent.mkdir(exist_ok=True)
+        pixels = noise.integers(0, 255, (32, 32, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(path)
+        if number in (3, 4):
+            path.write_bytes(path.read_bytes()[:400])
+        paths.append(path)
+    return ClassFolders(paths)
+
+
+def pixel(row: Row, rng: np.random.Generator, training: bool) -> dict[str, Any]:
+    return {"number": row["image"].getpixel((0, 0))[0], "draw": 0.0}
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_truncated_image_keeps_its_place_with_weight_0_and_is_counted(
+    images: ClassFolders, workers: int
+) -> None:
+    limit = CorruptLimit(2)
+    batching = SimpleNamespace(micro_batch=5, accumulation=2)
+    order = Order(10, 10, 0, "sequential")
+    made = train_batches(images, order, pixel, collate, batching, 0, 0, workers, 0, limit)
+    for _ in range(2):  # a second epoch finds the same files and no more
+        first, second = next(made)
+        assert first["ids"] == [0, 1, 2, 3, 4]
+        assert first["labels"]["weights"].tolist() == [1, 1, 1, 0, 0]
+        assert (first["corrupt"], second["corrupt"]) == (2, 0)
+        assert first["count"].item() == 3
+        stand_in = images[5]["image"].getpixel((0, 0))[0]
+        assert first["inputs"]["numbers"].tolist()[3:] == [stand_in, stand_in]
+    assert sorted(limit.found) == [3, 4]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_more_corrupt_examples_than_allowed_end_the_run_and_are_named(
+    images: ClassFolders, workers: int
+) -> None:
+    batching = SimpleNamespace(micro_batch=5, accumulation=2)
+    order = Order(10, 10, 0, "sequential")
+    limit = CorruptLimit(0.1, len(images), "my.json")
+    made = train_batches(images, order, pixel, collate, batching, 0, 0, workers, 0, limit)
+    with pytest.raises(ConfigError) as caught:
+        next(made)
+    message = str(caught.value)
+    assert message.startswith("my.json: data.max_corrupt: found 2 corrupt examples")
+    assert "3.jpg" in message
+    assert "4.jpg" in message
+    assert "allowed: 1 at most" in message
+
+
+def test_corrupt_examples_of_different_batches_add_up(images: ClassFolders) -> None:
+    images.paths[8].write_bytes(b"no image")  # besides 3 and 4, which fall into one search
+    batches = eval_batches(images, pixel, collate, 2, 0, 1, 0, 0, CorruptLimit(2))
+    assert [next(batches)["corrupt"] for _ in range(4)] == [0, 1, 1, 0]
+    with pytest.raises(ConfigError, match="found 3 corrupt examples"):
+        next(batches)
+
+
+def test_evaluation_counts_corrupt_examples_too(images: ClassFolders) -> None:
+    limit = CorruptLimit(2)
+    batches = list(eval_batches(images, pixel, collate, 4, 0, 1, 0, 0, limit))
+    assert [batch["corrupt"] for batch in batches] == [1, 1, 0]
+    assert sum(batch["count"].item() for batch in batches) == 8
+    with pytest.raises(ConfigError, match="0 at most"):
+        list(eval_batches(images, pixel, collate, 4, 0, 1, 0, 0))
+
+
+def test_a_set_without_one_readable_row_is_an_error_and_no_endless_search(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.jpg" for number in range(3)]
+    for path in paths:
+        path.write_bytes(b"no image")
+    with pytest.raises(ConfigError, match="3 corrupt examples"):
+        list(eval_batches(ClassFolders(paths), pixel, collate, 1, 0, 1, 0, 0, CorruptLimit(9)))
+
+
+def test_a_broken_clip_keeps_its_place_and_names_its_file(tmp_path: Path, make_recipe: Any) -> None:
+    lines = []
+    for number in range(4):
+        soundfile.write(tmp_path / f"{number}.wav", np.full(800, 0.1), 8000)
+        lines.append(f'{{"file_name": "{number}.wav", "transcript": "a"}}')
+    (tmp_path / "2.wav").write_bytes((tmp_path / "2.wav").read_bytes()[:20])
+    (tmp_path / "metadata.jsonl").write_text("\n".join(lines))
+    files = {"source": "files", "folder": str(tmp_path), "train": "metadata.jsonl"}
+    recipe = make_recipe("ctc", **files, max_corrupt=1)
+    rows = open_source(recipe).train
+
+    def clip(row: Row, rng: np.random.Generator, training: bool) -> dict[str, Any]:
+        return {"number": len(row["audio"]), "draw": 0.0}
+
+    limit = CorruptLimit.of(recipe, rows)
+    (batch,) = eval_batches(rows, clip, collate, 4, 0, 1, 0, 0, limit)
+    assert batch["labels"]["weights"].tolist() == [1, 1, 0, 1]
+    assert batch["inputs"]["numbers"].tolist() == [800] * 4
+    assert "2.wav" in limit.found[2]

@@ -1,0 +1,113 @@
+"""Worker processes: no bit of a batch depends on them, and they end as they should."""
+
+import itertools
+import os
+import signal
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
+
+from tests.data.batches import COUNT, ROWS, collate, evaluated, example, flat, train
+from zoo.data.corrupt import CorruptLimit
+from zoo.data.loader import Batch, eval_batches, train_batches
+from zoo.data.order import Order
+from zoo.data.rows import Row
+
+
+def test_workers_change_no_bit_of_any_batch() -> None:
+    alone = [flat(step) for step in itertools.islice(train(workers=0), 12)]
+    helped = [flat(step) for step in itertools.islice(train(workers=2), 12)]
+    assert helped == alone
+
+
+def test_the_loader_leaves_the_global_generators_alone() -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    list(itertools.islice(train(workers=1), 3))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_large_tensors_come_through_workers_unchanged_and_writable() -> None:
+    def wide(examples: list[dict[str, Any]], rng: np.random.Generator, training: bool) -> Batch:
+        pixels = torch.from_numpy(rng.random((2, 3, 256, 256)))
+        return {**collate(examples, rng, training), "inputs": {"pixels": pixels}}
+
+    def first(workers: int) -> Batch:
+        batching = SimpleNamespace(micro_batch=2, accumulation=4)
+        order, limit = Order(COUNT, 8, 1), CorruptLimit()
+        made = train_batches(ROWS, order, example, wide, batching, 0, 1, workers, 0, limit)
+        return next(made)[0]
+
+    alone, helped = first(0), first(1)
+    assert torch.equal(alone["inputs"]["pixels"], helped["inputs"]["pixels"])
+    helped["labels"]["weights"] += 1
+
+
+def test_evaluation_is_the_same_with_workers() -> None:
+    assert flat(evaluated(1, workers=2)[0]) == flat(evaluated(1)[0])
+
+
+def test_workers_ignore_the_interrupt_key_and_end_at_sigterm() -> None:
+    def handlers(row: Row, rng: np.random.Generator, training: bool) -> dict[str, Any]:
+        ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+        default = signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+        return {"number": os.getpid() if ignored and default else 0, "draw": 0.0}
+
+    previous = signal.signal(signal.SIGTERM, lambda *_: None)  # as a run's own handler
+    try:
+        batches = eval_batches(ROWS, handlers, collate, 4, 0, 1, 0, 1)
+        worker = next(batches)["inputs"]["numbers"][0].item()
+        assert worker not in (0, os.getpid())
+        os.kill(worker, signal.SIGINT)
+        assert len(list(batches)) == 13  # all the others still come
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def test_a_worker_that_a_launcher_terminates_does_not_disturb_the_step_at_hand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    look = _MultiProcessingDataLoaderIter._try_get_data
+    monkeypatch.setattr(look, "__defaults__", (0.5,))  # torch looks every five seconds
+
+    def worker(row: Row, rng: np.random.Generator, training: bool) -> dict[str, Any]:
+        return {"number": os.getpid(), "draw": 0.0}
+
+    batches = eval_batches(ROWS, worker, collate, 4, 0, 1, 0, 1)
+    number = next(batches)["inputs"]["numbers"][0].item()
+    os.kill(number, signal.SIGTERM)
+    deadline = time.monotonic() + 0.5
+    while time.monotonic() < deadline:  # the step: Python code, where a signal's handler may run
+        pass
+    with pytest.raises(RuntimeError, match="worker"):
+        list(batches)
+
+
+def test_leaving_a_loader_ends_its_workers() -> None:
+    def worker(row: Row, rng: np.random.Generator, training: bool) -> dict[str, Any]:
+        return {"number": os.getpid(), "draw": 0.0}
+
+    batches = eval_batches(ROWS, worker, collate, 4, 0, 1, 0, 1)
+    number = next(batches)["inputs"]["numbers"][0].item()
+    batches.close()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{number}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{number}").exists()
+
+
+def test_the_main_process_does_not_grow_while_it_reads() -> None:
+    resident = lambda: int(Path("/proc/self/statm").read_text().split()[1]) * 4096  # noqa: E731
+    steps = train(workers=1)
+    for _ in range(200):
+        next(steps)
+    before = resident()
+    for _ in range(800):
+        next(steps)
+    assert resident() - before < 8 << 20

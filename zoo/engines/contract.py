@@ -1,0 +1,160 @@
+"""The numerics contract of a step, without DeepSpeed: what makes every layout compute the same.
+
+The loss of a step is the sum over the global batch divided by the global count of targets; before
+each micro-batch the generators are seeded from (seed, step, its index in the global batch); all
+ranks count, check and stop together.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from zoo.engines.engine import Batch, NonFiniteLoss, Record, Step, Totals, entries, moved
+from zoo.engines.exchange.kept import Exchange
+from zoo.engines.groups import Groups
+from zoo.engines.sums import Sums
+from zoo.models.build import batch_norms
+from zoo.tasks.task import Outputs, Task
+
+MOST_SKIPPED = 50
+
+
+class Contract:
+    """What is ours in a step, whoever takes it.
+
+    Ranks that hold one model together see the same micro-batches; one of them, on the last stage
+    the first of the tensor ranks, speaks for all. `module` is what this rank trains.
+    """
+
+    def __init__(
+        self, task: Task, groups: Groups, seed: int, exchange: Exchange, module: nn.Module,
+        device: torch.device, dtype: torch.dtype,
+    ) -> None:  # fmt: skip
+        self.task, self.groups, self.seed, self.exchange = task, groups, seed, exchange
+        self.module, self.device, self.dtype = module, device, dtype
+        self.layout, self.rank = groups.layout, groups.rank
+        self.step, self.skipped_in_a_row, self.sent = 0, 0, 0
+        self.statistics_differ = False
+        head = self.layout.tensor_rank(self.rank) == 0
+        self.counts_targets = head and self.layout.stage(self.rank) == 0
+        self.speaks = head and self.layout.stage(self.rank) == self.layout.pipe - 1
+
+    def moved(self, batch: Batch) -> Batch:
+        """A batch where the model is, in its precision."""
+        return moved(batch, self.device, self.dtype)
+
+    def seed_generators(self, index: int, micro_batches: Sequence[Batch]) -> None:
+        """Dropout and whatever a model draws in this rank's micro-batch `index`: the same on every
+        layout. Later stages of a pipeline draw from seeds of their own.
+        """
+        stage = self.layout.stage(self.rank)
+        micro = self.layout.data_rank(self.rank) * len(micro_batches) + index
+        words = [self.seed, self.step, micro, *([stage] if stage else [])]
+        sequence = np.random.SeedSequence(words)
+        number = int(sequence.generate_state(1, np.uint64)[0] >> 1)
+        torch.default_generator.manual_seed(number)  # torch.manual_seed walks the stack: 1 ms
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(number)
+        np.random.seed(int(sequence.generate_state(1)[0]))
+
+    def counts(self, micro_batches: Sequence[Batch], signal: int) -> Sums:
+        """Targets and corrupt examples of the global batch, and the largest stop signal."""
+        mine = torch.zeros(2, dtype=torch.float64)
+        if self.counts_targets:
+            mine[0] = float(sum(float(batch["count"]) for batch in micro_batches))
+            mine[1] = float(sum(batch["corrupt"] for batch in micro_batches))
+        return self.sums(mine, signal)
+
+    def loss_of_all(self, mine: Tensor) -> Sums:
+        """The sum of the losses of all ranks."""
+        own = mine if self.speaks else torch.zeros_like(mine)
+        return self.sums(torch.stack([own, torch.zeros_like(own)]), 0)
+
+    def sums(self, values: Tensor, signal: int) -> Sums:
+        """Starts to add up two numbers over all ranks and to find the largest signal of any."""
+        return Sums(values, signal, self.rank, self.layout.world, self.device)
+
+    def checked(self, adding: Sums, mine: float, micro_batches: Sequence[Batch]) -> float:
+        """The sum of all losses; raises NonFiniteLoss before anybody updates."""
+        found, _, _ = adding.found
+        if not np.isfinite(found) and self.dtype != torch.float16:
+            self.stop_at(mine, micro_batches)
+        return found
+
+    def average(self) -> None:
+        """What data ranks exchange before the update."""
+        self.exchange.average(self.step + 1)
+
+    def stepped(self) -> None:
+        """What they exchange after it."""
+        self.exchange.stepped(self.step + 1)
+
+    def finished(
+        self, loss: float, norm: float, lr: float, skipped: bool, counting: Sums,
+        micro_batches: Sequence[Batch],
+    ) -> Step:  # fmt: skip
+        """Counts a step; fifty skipped ones in a row are a loss that is not finite."""
+        targets, corrupt, stop = counting.found
+        mean, sent = loss / max(targets, 1.0), self.exchange.sent - self.sent
+        self.sent += sent
+        self.skipped_in_a_row = self.skipped_in_a_row + 1 if skipped else 0
+        if self.skipped_in_a_row >= MOST_SKIPPED:
+            self.stop_at(float("nan"), micro_batches)
+        self.step += 1
+        self.statistics_differ = True
+        return Step(mean, norm, lr, int(targets), int(corrupt), skipped, stop, sent)
+
+    def stop_at(self, loss: float, micro_batches: Sequence[Batch]) -> None:
+        """Raises NonFiniteLoss with what every rank knows; all ranks come here together."""
+        ids = [index for batch in micro_batches for index in batch["ids"]]
+        mine = (self.rank, loss, ids)
+        everyone: list[Any] = [None] * self.layout.world
+        if self.layout.world > 1:
+            dist.all_gather_object(everyone, mine)
+        else:
+            everyone = [mine]
+        raise NonFiniteLoss(self.step, [c for c in everyone if not np.isfinite(c[1])])
+
+    def joined(self, totals: Totals, signal: int) -> tuple[Totals, int]:
+        """Tallies summed over the ranks that speak, and the largest stop signal."""
+        names = sorted(totals)
+        flat = torch.cat([totals[name].to(torch.float64).reshape(-1) for name in names])
+        stops = torch.zeros(self.layout.world, dtype=torch.float64, device=flat.device)
+        stops[self.rank] = signal
+        everything = torch.cat([flat if self.speaks else torch.zeros_like(flat), stops])
+        if self.layout.world > 1:
+            dist.all_reduce(everything)
+        parts = everything[: len(flat)].split([totals[name].numel() for name in names])
+        found = {n: part.view(totals[n].shape) for n, part in zip(names, parts, strict=True)}
+        return found, int(everything[len(flat) :].max())
+
+    def records(self, outputs: Outputs, batch: Batch) -> list[Record]:
+        """What the task tells of each example that counts; nothing on ranks that do not speak."""
+        return entries(self.task.records(outputs, batch), batch) if self.speaks else []
+
+    def settle(self) -> None:
+        """Makes equal on all data ranks what training lets differ: before evaluation and saving.
+
+        Those are the exchange's parameters and BatchNorm's running statistics.
+        """
+        self.exchange.settle()
+        if not self.statistics_differ or self.layout.data == 1:
+            return
+        for module in batch_norms(self.module):
+            for buffer in (module.running_mean, module.running_var):
+                if buffer is not None:
+                    dist.all_reduce(buffer, group=self.groups.along("data"))
+                    buffer /= self.layout.data
+        self.statistics_differ = False
+
+    def counters(self) -> dict[str, Any]:
+        """What of this is to be saved, JSON-ready."""
+        return {"skipped_in_a_row": self.skipped_in_a_row}
+
+    def restore(self, step: int, counters: dict[str, Any]) -> None:
+        """Goes on after `step`."""
+        self.step, self.skipped_in_a_row = step, counters["skipped_in_a_row"]

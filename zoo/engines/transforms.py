@@ -1,0 +1,152 @@
+"""What is applied to a meta model from outside: one list, in this order.
+
+    FORM      adapter        (none yet: it would stand here, before anything reads parameters)
+              freezing       takes gradients away
+              checkpointing  recomputes activations
+    TRAINING  batch_norm     the BatchNorm policy
+              uncached       no keys and values are kept
+    CUTS      stages         the bounds of the pipeline's stages
+              tensor_cut     the tensor ranks' slices
+              compile        (none yet: it would stand here, and see what is left to run)
+
+Ring two and exports take FORM, planning TRAINING too, `build_engine` all. Stages come before tensor
+ranks because one rank alone may measure them. An adapter is one more function of the same form.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from transformers import PreTrainedModel
+
+from zoo.engines.engine import Batch
+from zoo.engines.groups import Groups
+from zoo.layout import Part
+from zoo.models.build import apply_batch_norm, freeze, on_meta
+from zoo.models.families import family_of
+from zoo.models.fill import leave
+from zoo.models.stage import Family, balanced, layer_weights, parameter_weights
+from zoo.models.tensor import TensorCut
+from zoo.models.timing import time_weights
+from zoo.recipe.recipe import Recipe, origin
+from zoo.tasks.build import head_class
+from zoo.tasks.task import Task
+
+Sample = Callable[[], Batch]
+
+
+@dataclass
+class Draft:
+    """A model on meta on its way to training; a transform changes it in place.
+
+    CUTS need `groups`, and for stages balanced by time a `sample` and the `device` to run it on.
+    """
+
+    model: Any
+    recipe: Recipe
+    groups: Groups | None = None
+    sample: Sample | None = None
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    bounds: tuple[int, ...] = ()
+    """Where the pipeline's stages begin and end, among the family's positions; empty without."""
+    parts: dict[str, Part] = field(default_factory=dict)
+    """What this rank has of the parameters that are split."""
+    slice: Callable[[nn.Module], None] = leave
+    """Cuts a filled unit down to that."""
+
+    @property
+    def family(self) -> Family | None:
+        """How the model can be cut, if it can."""
+        return family_of(self.model.config)
+
+
+Transform = Callable[[Draft], None]
+
+
+def freezing(draft: Draft) -> None:
+    """Takes the gradient from what `model.freeze` names."""
+    recipe = draft.recipe
+    freeze(draft.model, recipe.model.freeze, origin(recipe, "model.freeze"))
+
+
+def checkpointing(draft: Draft) -> None:
+    """Recomputes every layer's activations in backward, where the recipe says so."""
+    if draft.recipe.parallel.gradient_checkpointing:
+        draft.model.gradient_checkpointing_enable({"use_reentrant": False})
+
+
+def batch_norm(draft: Draft) -> None:
+    """What `model.batch_norm` says."""
+    draft.model = apply_batch_norm(draft.model, draft.recipe.model.batch_norm)
+
+
+def uncached(draft: Draft) -> None:
+    """Nobody reads keys and values again in training; exports keep them."""
+    draft.model.config.use_cache = False
+
+
+def stages(draft: Draft) -> None:
+    """Finds the bounds of the pipeline's stages; the model stays whole."""
+    assert draft.groups is not None, "stages need a layout"
+    pipe, family = draft.groups.layout.pipe, draft.family
+    if pipe > 1 and family is not None:
+        draft.bounds = tuple(balanced(weights_of(draft, family, draft.groups), pipe))
+
+
+def tensor_cut(draft: Draft) -> None:
+    """Makes the model this tensor rank's share of it."""
+    assert draft.groups is not None, "tensor ranks need a layout"
+    layout, family = draft.groups.layout, draft.family
+    if layout.tensor == 1 or family is None:
+        return
+    rank, group = layout.tensor_rank(draft.groups.rank), draft.groups.along("tensor")
+    cut = TensorCut(draft.model, family, rank, layout.tensor, group)
+    draft.parts, draft.slice = cut.parts, cut.settle
+
+
+FORM: tuple[Transform, ...] = (freezing, checkpointing)
+TRAINING: tuple[Transform, ...] = (batch_norm, uncached)
+CUTS: tuple[Transform, ...] = (stages, tensor_cut)
+TRANSFORMS = (*FORM, *TRAINING, *CUTS)
+
+
+def applied(draft: Draft, transforms: Iterable[Transform]) -> Draft:
+    """The draft, after these transforms."""
+    for transform in transforms:
+        transform(draft)
+    return draft
+
+
+def meta_model(recipe: Recipe, task: Task) -> PreTrainedModel:
+    """The recipe's model without values, in the form that ring two checks and exports have."""
+    section = recipe.model
+    head = head_class(recipe.task.kind)
+    model = on_meta(head, task.config, section.attention, section.trust_remote_code)
+    found: PreTrainedModel = applied(Draft(model, recipe), FORM).model
+    return found
+
+
+def in_training(model: PreTrainedModel, recipe: Recipe) -> PreTrainedModel:
+    """A `meta_model` as it is trained, and not as it is exported."""
+    found: PreTrainedModel = applied(Draft(model, recipe), TRAINING).model
+    return found
+
+
+def weights_of(draft: Draft, family: Family, groups: Groups) -> list[float]:
+    """What the stages are to have about the same of; times are rank 0's, on every rank."""
+    balance = draft.recipe.parallel.pipeline.balance
+    if balance == "layers":
+        return layer_weights(draft.model, family)
+    if balance == "parameters":
+        return parameter_weights(draft.model, family)
+    found: list[Any] = [None]
+    if groups.rank == 0:
+        assert draft.sample is not None, "stages balanced by time need a micro-batch"
+        inputs = draft.sample()["inputs"]
+        found = [time_weights(draft.model, family, inputs, draft.device)]
+    dist.broadcast_object_list(found, src=0, device=draft.device)
+    weights: list[float] = found[0]
+    return weights

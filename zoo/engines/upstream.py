@@ -1,0 +1,194 @@
+"""The names that DeepSpeed does not promise, each behind a small function that names its file.
+
+state.py alone knows more: the insides of its optimizers. Paths are those of deepspeed 0.19.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import Any
+
+import deepspeed
+import torch
+import torch.distributed as dist
+from deepspeed.pipe import LayerSpec, PipelineModule
+from deepspeed.runtime.pipe.topology import PipelineParallelGrid, PipeModelDataParallelTopology
+from deepspeed.utils import logger
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from transformers import PreTrainedModel
+
+from zoo.engines.groups import Groups
+from zoo.layout import Layout
+from zoo.models.stage import Stage
+
+
+def quiet_deepspeed() -> None:
+    """Keeps DeepSpeed from compiling its shared-memory op, leaving /dev/shm segments, and talking.
+
+    The op is built in every CPU start and its segments are never unlinked (deepspeed/comm/torch.py,
+    csrc/cpu/comm/shm_interface.cpp, ops/__init__.py); training collectives do not use it.
+    """
+    os.environ.pop("LOCAL_SIZE", None)
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    logger.setLevel(logging.ERROR)
+
+
+def topology(layout: Layout) -> PipeModelDataParallelTopology:
+    """DeepSpeed's name for the layout; its axes stand in the same order (held by a test).
+
+    runtime/pipe/topology.py.
+    """
+    return PipeModelDataParallelTopology(
+        num_pp=layout.pipe, num_mp=layout.tensor, num_dp=layout.data
+    )
+
+
+def model_parallel_unit(layout: Layout) -> PipelineParallelGrid | None:
+    """What `deepspeed.initialize(mpu=...)` asks for ranks, where tensors are split.
+
+    runtime/pipe/topology.py.
+    """
+    if layout.tensor == 1:
+        return None
+    with redirect_stdout(StringIO()):  # it prints its topology on rank 0
+        return PipelineParallelGrid(topology=topology(layout))
+
+
+def is_sharded(parameter: Tensor) -> bool:
+    """Whether ZeRO 3 has taken a parameter over (runtime/zero/partition_parameters.py)."""
+    return hasattr(parameter, "ds_id")
+
+
+def shard(module: nn.Module, config: dict[str, Any], data: Any) -> None:
+    """Partitions a module's parameters over the data ranks; all of them call it.
+
+    `zero.Init(module=...)`, runtime/zero/partition_parameters.py.
+    """
+    deepspeed.zero.Init(
+        module=module,
+        config_dict_or_path=config,
+        mem_efficient_linear=False,
+        data_parallel_group=data,
+    )
+
+
+def weights_to_masters(engine: Any) -> None:
+    """The fp32 masters of ZeRO 0 from the weights (runtime/fp16/unfused_optimizer.py)."""
+    engine.optimizer.refresh_fp32_params()
+
+
+def reduce_nothing(engine: Any) -> None:
+    """Leaves averaging the gradients to us (runtime/engine.py, runtime/pipe/engine.py)."""
+    engine.enable_backward_allreduce = False
+    engine.pipeline_enable_backward_allreduce = False
+
+
+def leave_clipping(engine: Any) -> None:
+    """Leaves clipping at ZeRO 0 in fp32 to us: upstream computes the norm and drops it.
+
+    `clip_fp32_gradients`, runtime/engine.py.
+    """
+    engine.clip_fp32_gradients = lambda: None
+
+
+def dtype_of(engine: Any) -> torch.dtype:
+    """The type of the model's weights (`get_data_types`, runtime/engine.py)."""
+    dtype: torch.dtype = engine.get_data_types()[0]
+    return dtype
+
+
+def given_optimizer(engine: Any) -> Optimizer:
+    """The optimizer that was handed over, without what DeepSpeed put around it.
+
+    `basic_optimizer`, runtime/engine.py.
+    """
+    optimizer: Optimizer = engine.basic_optimizer
+    return optimizer
+
+
+def skipped_steps(engine: Any) -> int:
+    """How many steps fp16 skipped so far (runtime/engine.py)."""
+    found: int = engine.skipped_steps
+    return found
+
+
+def set_counts(engine: Any, steps: int, skipped: int) -> None:
+    """Makes the engine go on after `steps`, of which it skipped some (runtime/engine.py)."""
+    engine.global_steps, engine.skipped_steps = steps, skipped
+
+
+def loss_scale(engine: Any) -> float:
+    """The factor on fp16 losses at ZeRO 0 (runtime/fp16/unfused_optimizer.py)."""
+    return float(engine.optimizer.loss_scale)
+
+
+def call_before_update(engine: Any, hook: Callable[[], None]) -> None:
+    """Runs `hook` where a pipeline's schedule would update, before it does.
+
+    `_take_model_step`, runtime/engine.py, called in runtime/pipe/engine.py.
+    """
+    take = engine._take_model_step
+
+    def taken(lr_kwargs: Any = None) -> None:
+        hook()
+        take(lr_kwargs)
+
+    engine._take_model_step = taken
+
+
+def set_loss(engine: Any, loss: Callable[[Any, Tensor], Tensor]) -> None:
+    """What a pipeline's last stage calls with its outputs (runtime/pipe/{module,engine}.py)."""
+    engine.module.loss_fn = loss
+
+
+class Ready(LayerSpec):
+    """Hands DeepSpeed a stage that is already built; only its own rank asks for it.
+
+    runtime/pipe/module.py.
+    """
+
+    def __init__(self, stage: nn.Module | None = None) -> None:
+        super().__init__(Stage)
+        self.stage = stage
+
+    def build(self, log: bool = False) -> nn.Module | None:
+        """The stage."""
+        return self.stage
+
+
+class Pipeline(PipelineModule):
+    """DeepSpeed's module around one built stage a rank; parameters tied over stages by name.
+
+    runtime/pipe/module.py.
+    """
+
+    def __init__(self, stage: Stage, layout: Layout, rank: int) -> None:
+        mine = layout.stage(rank)
+        specs = [Ready(stage if number == mine else None) for number in range(layout.pipe)]
+        with redirect_stdout(StringIO()):  # it prints its partition on rank 0
+            super().__init__(
+                layers=specs,
+                topology=topology(layout),
+                partition_method="uniform",
+                dynamic_shape=True,  # without it other shapes are silently wrong in evaluation
+            )
+        self.tied: list[tuple[Tensor, Any]] = []
+
+    def tie(self, model: PreTrainedModel, groups: Groups, tied: Mapping[str, list[int]]) -> None:
+        """Makes the groups that add up the gradients of tied parameters; all ranks must call it."""
+        layout, rank = groups.layout, groups.rank
+        for name, stages in tied.items():
+            for column in layout.peers("pipe"):
+                ranks = [other for other in column if layout.stage(other) in stages]
+                group = dist.new_group(ranks)
+                if rank in ranks:
+                    parameter = model.get_parameter(name)
+                    parameter.ds_pipe_replicated = rank != ranks[0]
+                    self.tied.append((parameter, group))
+
+    def get_tied_weights_and_groups(self) -> list[tuple[Tensor, Any]]:
+        """What the engine reduces after the last backward (upstream's name)."""
+        return [(p, group) for p, group in self.tied if p.requires_grad]

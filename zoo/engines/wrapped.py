@@ -1,0 +1,122 @@
+"""What is DeepSpeed's in a step: its engine with the wrapped optimizer, and the state of both."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from zoo.engines import state, upstream
+from zoo.engines.engine import Fragment
+from zoo.engines.exchange.kept import Exchange
+from zoo.engines.groups import Groups
+from zoo.engines.holdings import Holdings
+from zoo.engines.update.schedule import restore_schedule
+
+
+class Wrapped:
+    """`deepspeed.initialize`'s engine, ordinary or pipeline, at any ZeRO stage.
+
+    `held` is what this rank has of the model; the exchange says what DeepSpeed leaves to it.
+    """
+
+    def __init__(self, inner: Any, groups: Groups, held: Holdings, exchange: Exchange) -> None:
+        self.inner, self.groups, self.held, self.exchange = inner, groups, held, exchange
+        self.layout, self.data_rank = groups.layout, groups.layout.data_rank(groups.rank)
+        self.name = f"ZeRO {inner.zero_optimization_stage()} on {self.layout.describe()}"
+        self.device: torch.device = inner.device
+        self.dtype = upstream.dtype_of(inner)
+        self.clipping: float = inner.gradient_clipping()
+        self.plain = not inner.zero_optimization() and self.dtype == torch.float32
+        if self.plain:
+            upstream.leave_clipping(inner)
+        self.norm: float | None = None
+        self.skipped_before = 0
+
+    @property
+    def lr(self) -> float:
+        """The first group's rate, which the next update uses."""
+        return float(upstream.given_optimizer(self.inner).param_groups[0]["lr"])
+
+    def before_update(self) -> None:
+        """Clips where DeepSpeed leaves it to us; all ranks call it once gradients are averaged."""
+        clips = self.plain and self.exchange.own_norm is None
+        self.norm = self.clip() if clips else None
+        self.skipped_before = upstream.skipped_steps(self.inner)
+
+    def after_update(self) -> tuple[float, bool]:
+        """The norm of the step just taken, from whoever took it, and whether it was skipped."""
+        skipped = upstream.skipped_steps(self.inner) > self.skipped_before or self.exchange.skipped
+        if self.exchange.own_norm is not None:
+            return self.exchange.own_norm, skipped
+        return self.norm_of_wrapped() if self.norm is None else self.norm, skipped
+
+    def clip(self) -> float:
+        """ZeRO 0 in fp32: the norm of the averaged gradients, and clipping by it.
+
+        Tied and replicated weights count once, slices on every tensor rank.
+        """
+        trained = [p for p in self.inner.module.parameters() if p.grad is not None]
+        together = self.groups.along("pipe", "tensor")
+        if together is None:
+            norm = torch.nn.utils.get_total_norm([p.grad for p in trained if p.grad is not None])
+        else:
+            counted = [one.tensor.grad for one in self.held.parameters if one.counted]
+            own = torch.nn.utils.get_total_norm([grad for grad in counted if grad is not None])
+            square = own.double().square().to(self.device)
+            dist.all_reduce(square, group=together)
+            norm = square.sqrt().float()
+        if self.clipping and not self.exchange.clips:
+            torch.nn.utils.clip_grads_with_norm_(trained, self.clipping, norm)
+        return float(norm)
+
+    def norm_of_wrapped(self) -> float:
+        """The norm that a wrapped optimizer kept of the step just taken."""
+        norm = float(self.inner.get_global_grad_norm() or 0.0)
+        if not self.inner.zero_optimization() and self.dtype == torch.float16:
+            norm /= upstream.loss_scale(self.inner)  # kept unscaled only under ZeRO
+        return norm
+
+    def fragments(self) -> Iterator[Fragment]:
+        """Views on all that this rank owns, the exchange's state too."""
+        yield from self.of_engine()
+        yield from self.exchange.fragments(self.data_rank)
+
+    def of_engine(self) -> Iterator[Fragment]:
+        """The fragments of DeepSpeed's engine, less what the exchange gives in their place."""
+        taken = {one.name for one in self.exchange.held}
+        for fragment in state.fragments(self.inner, self.held, self.data_rank, self.layout.data):
+            kind, _, name = fragment.key.partition("/")
+            if not (name in taken and self.exchange.replaces(kind)):
+                yield fragment
+
+    def counters(self, steps: int) -> dict[str, Any]:
+        """The state that is not tensors, after `steps` steps, JSON-ready."""
+        skipped = upstream.skipped_steps(self.inner)
+        return {
+            "applied": steps - skipped,
+            "skipped": skipped,
+            "schedule": self.inner.lr_scheduler.state_dict(),
+            "scaler": state.scaler_state(self.inner),
+            "optimizer": state.counters(self.inner),
+            "exchange": self.exchange.counters(),
+        }
+
+    def restore(
+        self, step: int, counters: dict[str, Any], read: Callable[[Fragment], None]
+    ) -> None:
+        """Fills every fragment by `read` and goes on after `step`; all ranks call it."""
+        with torch.no_grad():
+            for fragment in self.of_engine():
+                read(fragment)
+            state.refresh(self.inner)
+            self.exchange.restore(counters["exchange"], read, self.data_rank)
+        state.set_steps(self.inner, counters["applied"], counters["optimizer"])
+        state.set_scaler(self.inner, counters["scaler"])
+        optimizer = upstream.given_optimizer(self.inner)
+        restore_schedule(self.inner.lr_scheduler, counters["schedule"], optimizer)
+        upstream.set_counts(self.inner, step, counters["skipped"])
+
+    def close(self) -> None:
+        """Gives back what DeepSpeed holds."""
+        self.inner.destroy()

@@ -1,0 +1,76 @@
+"""Scores one set: the way from its micro-batches to numbers, for the loop and for `zoo eval`."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch.distributed as dist
+
+from zoo.engines.engine import Batch, Engine, Record, Totals
+from zoo.tasks.task import Records, Task
+from zoo.training.world import Here, StopSignals
+
+
+class Stopped(Exception):
+    """A stop signal was heeded: the step is finished and saved."""
+
+    def __init__(self, signal: int) -> None:
+        self.signal = signal
+        super().__init__(f"stopped by signal {signal}")
+
+
+def score_set(
+    engine: Engine, task: Task, batches: Iterable[Batch], here: Here, signals: StopSignals
+) -> dict[str, float]:
+    """The scores of a set, the same on every rank; all ranks call it with their own batches.
+
+    Tallies are sums; records, where the task has them, go to rank 0, which scores and tells.
+    Raises Stopped on all ranks together when `signals` of any rank has one.
+    """
+    totals: Totals = {}
+    records: list[Record] = []
+    for batch in batches:
+        found = engine.eval_batch(batch, signals.number)
+        if found.signal:
+            raise Stopped(found.signal)
+        totals = added(totals, found.totals)
+        records += found.records
+    if type(task).records is Task.records:
+        return task.score(totals)
+    everyones = gathered(records, here)
+    return told(lambda: task.score(totals, everyones), here)
+
+
+def added(totals: Totals, found: Totals) -> Totals:
+    """Tallies added up, name by name."""
+    return {key: totals[key] + value if totals else value for key, value in found.items()}
+
+
+def gathered(own: list[Record], here: Here) -> Records:
+    """All ranks' records by name, in the order of their rows, on rank 0; elsewhere nothing."""
+    everyone: list[Any] | None = [own]
+    if here.place.world > 1:
+        everyone = [None] * here.place.world if here.first else None
+        dist.gather_object(own, everyone, dst=0)
+    rows = [record for some in everyone or [] for record in some]
+    rows.sort(key=lambda record: record[0])
+    names = rows[0][1] if rows else {}
+    return {name: [values[name] for _, values in rows] for name in names}
+
+
+def told(score: Callable[[], dict[str, float]], here: Here) -> dict[str, float]:
+    """What `score` gives on rank 0, on every rank; where it raises, all ranks do."""
+    found: list[Any] = [{}, ""]
+    failure: Exception | None = None
+    if here.first:
+        try:
+            found[0] = score()
+        except Exception as error:
+            failure, found[1] = error, repr(error)
+    if here.place.world > 1:
+        dist.broadcast_object_list(found, src=0, device=here.device)
+    if failure is not None:
+        raise failure
+    if found[1]:
+        raise RuntimeError(f"rank 0 could not score: {found[1]}")
+    scores: dict[str, float] = found[0]
+    return scores
