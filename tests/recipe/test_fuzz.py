@@ -151,7 +151,7 @@ def over_any_json(test: Any) -> Any:
     )(test)
 
 
-@profile(1000)
+@profile(800)
 @over_any_json
 def test_any_json_at_any_key_is_a_recipe_or_a_fault(place: Catalog, **example: Any) -> None:
     check_any_json(place, **example)
