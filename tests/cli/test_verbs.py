@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 import zoo
+import zoo.cli
+from zoo.errors import ConfigError, Fault
+from zoo.layout import Place
 from zoo.recipe.compose.catalog import recipes
 from zoo.recipe.load import load_recipe
 from zoo.recipe.recipe import expanded
@@ -183,3 +186,29 @@ def test_a_freeze_beyond_what_the_epochs_turn_out_to_be_is_refused(tmp_path: Pat
         assert done.returncode == 2
         assert f"{freeze}: optimizer.params.freeze_step: found 99999 of " in done.stderr
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("rank", ["\u00b2", "2"])
+def test_a_process_whose_rank_is_wrong_says_so_itself(
+    rank: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(zoo.cli, "app", lambda: Place.from_environment())
+    with pytest.raises(SystemExit, match="2"):
+        zoo.cli.main()
+    assert capsys.readouterr().err.startswith("environment: RANK: found ")
+
+
+def test_what_every_process_finds_is_said_by_the_first_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused() -> None:
+        raise ConfigError([Fault("r.json", "run.steps", "0", "more")])
+
+    monkeypatch.setattr(zoo.cli, "app", refused)
+    for rank, said in (("0", "r.json: run.steps: found 0; allowed: more\n"), ("1", "")):
+        monkeypatch.setenv("RANK", rank)
+        with pytest.raises(SystemExit, match="2"):
+            zoo.cli.main()
+        assert capsys.readouterr().err == said

@@ -50,6 +50,11 @@ def main() -> None:
     try:
         app()
     except (ConfigError, ResumeError) as error:
-        if os.environ.get("RANK", "0") == "0":  # the others found the same
-            print(error, file=sys.stderr)
+        if os.environ.get("RANK", "0") == "0" or _of_this_process(error):
+            print(error, file=sys.stderr)  # the others found the same, and keep silent
         sys.exit(2)
+
+
+def _of_this_process(error: ConfigError | ResumeError) -> bool:
+    """Whether it is about what this process alone was told, so that nobody else would say it."""
+    return any(fault.file == "environment" for fault in getattr(error, "faults", ()))
