@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 
 from zoo.errors import ConfigError, Fault
 
@@ -47,6 +48,15 @@ WORDS = {"pipe": "stages", "data": "data ranks", "tensor": "tensor ranks"}
 def whole_number(text: str) -> int | None:
     """The number that digits say, as launchers write ranks and counts; None for another text."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def working_directory() -> Path:
+    """Where relative paths of the command line start; ConfigError if it has been deleted."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        found, allowed = "a folder that was deleted", "a folder that exists"
+        raise ConfigError([Fault("environment", "working directory", found, allowed)]) from None
 
 
 @dataclass(frozen=True)

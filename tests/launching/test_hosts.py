@@ -31,6 +31,23 @@ def test_every_bad_line_of_a_hostfile_is_named(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("slots", ["\u0663", "\u00b2", "9" * 5000])
+def test_slots_are_plain_digits(tmp_path: Path, slots: str) -> None:
+    [fault] = read_hosts(write(tmp_path, f"one slots={slots}\n"))[1]
+    assert fault.key == "line 1"
+
+
+def test_a_rank_that_is_no_number_leaves_it_to_the_name() -> None:
+    hosts = [Host("elsewhere", 1), Host(socket.gethostname(), 1)]
+    assert node_rank(hosts, {"NODE_RANK": "\u00b2"}) == 1
+    assert node_rank(hosts, {"NODE_RANK": "0"}) == 0
+
+
+def test_a_hostfile_with_nul_in_its_name_is_named() -> None:
+    [fault] = read_hosts("a\0b")[1]
+    assert fault.key == "--hostfile"
+
+
 def test_this_host_is_found_by_its_name() -> None:
     hosts = [Host("elsewhere", 1), Host(socket.gethostname(), 1)]
     assert node_rank(hosts, {}) == 1

@@ -268,3 +268,38 @@ def test_a_model_type_that_no_table_knows_is_a_note_and_not_a_fault(catalog: Cat
     [note] = unchecked(recipe)
     assert "model.config.model_type gpt9" in note and note in notes(recipe)
     assert unchecked(load_recipe(catalog.recipe())) == []
+
+
+def test_a_count_of_zero_may_be_written_as_a_float(catalog: Catalog) -> None:
+    words = ["parallel.zero.stage=2.0", "parallel.zero.reduce_bucket_size=5e8"]
+    recipe = load_recipe(catalog.recipe(), words)
+    zero = recipe.parallel.zero
+    assert zero == {"stage": 2, "reduce_bucket_size": 500_000_000}
+    assert {type(value) for value in zero.values()} == {int}
+    assert "ZeRO-2" in recipe_row(recipe)
+
+
+def test_a_twin_has_an_object_of_params_whatever_stood_there(catalog: Catalog) -> None:
+    catalog.write("tiny/causal-lm", {"run": {"steps": 20, "batch": 4, "micro_batch": 2}})
+    optimizer = {"type": "OneBitAdam", "params": "lr"}
+    recipe = load_recipe(catalog.recipe(optimizer=optimizer), tiny=True)
+    assert recipe.optimizer.params == {"freeze_step": 0.2}
+
+
+def test_a_fragment_that_is_no_text_has_no_twin(catalog: Catalog) -> None:
+    (catalog.root / "model" / "broken.json").write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match=r"that has a `tiny` object: .*small"):
+        load_recipe(catalog.recipe(model="plain"), tiny=True)
+
+
+def test_without_a_working_directory_only_words_are_refused(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = catalog.recipe().absolute()
+    gone = catalog.root / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert load_recipe(file).name == "good"
+    with pytest.raises(ConfigError, match="working directory: found a folder that was deleted"):
+        load_recipe(file, ["run.steps=5"])

@@ -69,9 +69,9 @@ def check_keys(data: dict[str, Any], origin: Origin) -> Checked:
             continue  # follows from a fault of the key that the default is taken from
         paths.setdefault(_path(data, entry), []).append(entry)
     faults = []
+    around = {path[:depth] for path in paths for depth in range(len(path))}
     for path, several in paths.items():
-        inside = any(other[: len(path)] == path and other != path for other in paths)
-        if not inside or several[0]["type"] == "missing":
+        if path not in around or several[0]["type"] == "missing":
             faults.append(_fault(data, path, several, origin))
     meant = {fault.nearest for fault in faults if fault.found == UNKNOWN}
     faults = [
@@ -118,6 +118,7 @@ def _path(data: Any, error: dict[str, Any]) -> Key:
 
 
 def _fault(data: Any, path: Key, errors: list[dict[str, Any]], origin: Origin) -> Fault:
+    """One fault for all that pydantic finds wrong with a key."""
     kinds = {error["type"] for error in errors}
     key = ".".join(path)
     if "extra_forbidden" in kinds:
@@ -142,6 +143,7 @@ def _fault(data: Any, path: Key, errors: list[dict[str, Any]], origin: Origin) -
 
 
 def _roles(errors: list[dict[str, Any]]) -> list[str]:
+    """The names that a map's keys may have, where the schema does not list them."""
     return [
         word.strip("' ")
         for word in errors[0]["ctx"].get("expected", "").replace(" or ", ",").split(",")
@@ -149,6 +151,7 @@ def _roles(errors: list[dict[str, Any]]) -> list[str]:
 
 
 def _value(data: Any, path: Key) -> Any:
+    """What stands at a path."""
     for name in path:
         data = data[name]
     return data
@@ -183,6 +186,7 @@ def known_keys(data: Any, path: Key) -> list[str]:
 
 
 def _object_node(node: Node, names: Node, data: Any) -> Node | None:
+    """The node of an object among the choices of a node, as the data decide; None if none is."""
     node = resolve(node, names)
     if "discriminator" in node:
         word = node["discriminator"]["propertyName"]

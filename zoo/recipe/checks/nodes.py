@@ -51,6 +51,7 @@ def fits(node: Node, value: Any) -> bool:
 
 
 def _within(node: Node, value: float) -> bool:
+    """Whether a number keeps a node's bounds and those of all numbers."""
     return (
         -MOST <= value <= MOST
         and value >= node.get("minimum", value)
@@ -88,6 +89,7 @@ def words_for(value: Any, node: Node, names: Node | None = None) -> str:
 
 
 def _bounds(node: Node) -> str:
+    """The bounds of a number in words."""
     said = {
         "minimum": "at least",
         "exclusiveMinimum": "above",
@@ -100,6 +102,7 @@ def _bounds(node: Node) -> str:
 
 
 def _list(node: Node, names: Node | None) -> str:
+    """A list in words: how many, and of what."""
     if "prefixItems" in node:
         return f"a list of {len(node['prefixItems'])} numbers"
     least, most = node.get("minItems", 0), node.get("maxItems")
@@ -132,22 +135,28 @@ def near_value(value: Any, node: Node, names: Node | None = None) -> str:
         spelled = near(value, choices(node, names))
         if spelled:
             return spelled
-        return value if _fits_unquoted(value, _flat(node, names)) else ""
-    if isinstance(value, float) and value.is_integer() and fits(_flat(node, names), int(value)):
+        return value if _fits_unquoted(value, _without_refs(node, names)) else ""
+    if (
+        isinstance(value, float)
+        and value.is_integer()
+        and fits(_without_refs(node, names), int(value))
+    ):
         return str(int(value))
     return ""
 
 
 def _fits_unquoted(text: str, node: Node) -> bool:
+    """Whether a string would fit without its quotes."""
     try:
         return fits(node, json.loads(text))
     except (ValueError, RecursionError):
         return False
 
 
-def _flat(node: Node, names: Node | None) -> Node:
+def _without_refs(node: Node, names: Node | None) -> Node:
+    """A node whose choices are written out, as `fits` wants them."""
     node = resolve(node, names)
     for several in ("anyOf", "oneOf"):
         if several in node:
-            return {"anyOf": [_flat(one, names) for one in node[several]]}
+            return {"anyOf": [_without_refs(one, names) for one in node[several]]}
     return node

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import zoo
 from zoo.errors import ConfigError, Fault, near
+from zoo.layout import working_directory
 from zoo.recipe.spec.sections import FOLDERS
 
 
@@ -74,15 +75,6 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False
-
-
-def working_directory() -> Path:
-    """Where relative paths of the command line start; ConfigError if it has been deleted."""
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        found, allowed = "a folder that was deleted", "a folder that exists"
-        raise ConfigError([Fault("environment", "working directory", found, allowed)]) from None
 
 
 def shown(path: Path) -> str:

@@ -45,6 +45,7 @@ def lay_section(
 def _fragment(
     section: str, name: Any, key: str, origin: str, roots: tuple[Path, ...]
 ) -> tuple[Path, dict[str, Any]]:
+    """A fragment's file and what it says; ConfigError naming `key` if there is none."""
     names = fragments(section, roots)
     file = fragment(section, name, roots) if isinstance(name, str) else None
     if file is None:
@@ -79,6 +80,7 @@ def absolute(section: str, value: Any, folder: Path) -> Any:
 
 
 def _path(text: str, folder: Path) -> str:
+    """A path as it stands in an expanded recipe."""
     try:
         home = Path(text).expanduser()
     except RuntimeError:

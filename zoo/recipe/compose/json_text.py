@@ -30,7 +30,7 @@ def parse(text: str, file: str) -> Any:
         raise ConfigError([Fault(file, "JSON", str(error), "finite numbers")]) from None
     except (ValueError, RecursionError):  # a number of thousands of digits, endless brackets
         raise ConfigError([Fault(file, "JSON", "a value beyond all bounds", "JSON")]) from None
-    if _deeper(value, 20):
+    if _deeper_than(value, 20):
         raise ConfigError([Fault(file, "JSON", "more than 20 objects in one another", "20")])
     if doubled:
         allowed = "a key once in an object"
@@ -69,8 +69,9 @@ def _finite(text: str) -> float:
     return float(text) if math.isfinite(float(text)) else _not_finite(text)
 
 
-def _deeper(value: Any, levels: int) -> bool:
+def _deeper_than(value: Any, levels: int) -> bool:
+    """Whether objects and lists stand in one another more than so often."""
     if not isinstance(value, dict | list):
         return False
     inner = value.values() if isinstance(value, dict) else value
-    return levels == 0 or any(_deeper(one, levels - 1) for one in inner)
+    return levels == 0 or any(_deeper_than(one, levels - 1) for one in inner)

@@ -33,12 +33,12 @@ class Composition:
     def lay(self, path: Key, value: Any, origin: str) -> None:
         """Lay a value over what stands at `path`: objects merge, everything else replaces."""
         if not isinstance(value, dict):
-            self._put(path, copy.deepcopy(value), origin)
+            self._replace(path, copy.deepcopy(value), origin)
             return
         if isinstance(self.get(path), dict):
             self._restart(path, value, origin)
         else:
-            self._put(path, {}, origin)
+            self._replace(path, {}, origin)
         for name, part in value.items():
             self.lay((*path, name), part, origin)
 
@@ -57,19 +57,24 @@ class Composition:
         self._forget(path)
 
     def _forget(self, path: Key) -> None:
+        """Take away the origins of a value and of all in it."""
+        if path not in self.origins:
+            return  # nothing in it has one either: objects are laid from the outside in
         for known in [known for known in self.origins if known[: len(path)] == path]:
             del self.origins[known]
 
-    def _put(self, path: Key, value: Any, origin: str) -> None:
+    def _replace(self, path: Key, value: Any, origin: str) -> None:
+        """Replace what stands at `path`, with objects around it where there are none."""
         self._forget(path)  # and not remove: a replaced key keeps its place, groups have an order
         around = self.get(path[:-1])
         if not isinstance(around, dict):
-            self._put(path[:-1], {}, origin)
+            self._replace(path[:-1], {}, origin)
             around = self.get(path[:-1])
         around[path[-1]] = value
         self.origins[path] = origin
 
     def _restart(self, path: Key, new: dict[str, Any], origin: str) -> None:
+        """Drop what a new discriminator of the object at `path` makes meaningless."""
         old: dict[str, Any] = self.get(path)
         if path == ("run",):
             for here, there in (("steps", "epochs"), ("epochs", "steps")):
@@ -86,6 +91,7 @@ class Composition:
 
 
 def _same(old: Any, new: Any) -> bool:
+    """Whether a discriminator stays what it is: DeepSpeed's names count in any case."""
     if isinstance(old, str) and isinstance(new, str):
         return old.casefold() == new.casefold()
     return bool(old == new)

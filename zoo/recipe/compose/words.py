@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ConfigError, Fault, collected
-from zoo.recipe.compose.catalog import catalogs, find_recipe, shown, working_directory
+from zoo.layout import working_directory
+from zoo.recipe.compose.catalog import catalogs, find_recipe, shown
 from zoo.recipe.compose.fragments import absolute, lay_section
 from zoo.recipe.compose.json_text import brief, parse, read_object
 from zoo.recipe.compose.merge import Composition
@@ -55,7 +56,7 @@ def compose(path: str | Path, changes: Sequence[str] = (), tiny: bool = False) -
     for word in changes:
         with _section_collected(faults, broken, word.split("=")[0].split(".")[0]):
             _lay_word(composition, word, roots, tiny)
-    _settle(composition.data)
+    _normalise(composition.data)
     stem = file.parent.name if file.name == "recipe.json" else file.stem
     return Composed(f"{stem}-tiny" if tiny else stem, composition, faults, broken)
 
@@ -72,6 +73,7 @@ def _section_collected(faults: list[Fault], broken: set[str], section: str) -> I
 
 
 def _lay_word(composition: Composition, word: str, roots: tuple[Path, ...], tiny: bool) -> None:
+    """Lay one word over what stands; ConfigError if it is none, or names what is not there."""
     key, equals, text = word.partition("=")
     names = split_key(key)
     origin = f"command line: {word}"
@@ -99,6 +101,7 @@ def _lay_word(composition: Composition, word: str, roots: tuple[Path, ...], tiny
 
 
 def _word_value(text: str, origin: str) -> Any:
+    """The value of a word: JSON, or else the text itself."""
     try:
         json.loads(text)
     except (ValueError, RecursionError):
@@ -106,7 +109,7 @@ def _word_value(text: str, origin: str) -> Any:
     return parse(text, origin)
 
 
-def _settle(data: dict[str, Any]) -> None:
+def _normalise(data: dict[str, Any]) -> None:
     """One spelling for what may be written in several ways."""
     optimizer, parallel = data.get("optimizer"), data.get("parallel")
     if isinstance(optimizer, dict):
@@ -125,6 +128,7 @@ def _whole_counts(values: dict[str, Any], nodes: dict[str, Node]) -> dict[str, A
         node = nodes.get(name, {})
         if isinstance(value, dict):
             found[name] = _whole_counts(value, node.get("properties", {}))
-        elif isinstance(value, float) and value.is_integer() and node.get("type") != "number":
+        counts = node.get("type", "integer") == "integer"  # stages are an enum, without a type
+        if counts and isinstance(value, float) and value.is_integer():
             found[name] = int(value)
     return found
