@@ -22,7 +22,7 @@ import torch.distributed as dist
 from torch import nn
 from transformers import PreTrainedModel
 
-from zoo.engines.engine import Batch
+from zoo.data.rows import Batch
 from zoo.engines.groups import Groups
 from zoo.layout import Part
 from zoo.models.build import apply_batch_norm, freeze, on_meta

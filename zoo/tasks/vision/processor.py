@@ -81,7 +81,7 @@ def shortest_edge(size: int, crop_ratio: float) -> int:
     return round(size / crop_ratio)
 
 
-def centred(image: Image.Image, size: int, crop_ratio: float, resample: int) -> Image.Image:
+def centre_cropped(image: Image.Image, size: int, crop_ratio: float, resample: int) -> Image.Image:
     """The middle `size` x `size` pixels of the resized image, as transformers cuts them."""
     edge = shortest_edge(size, crop_ratio)
     width, height = image.size
