@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 import zoo
+from zoo.recipe import expanded, load_recipe
 from zoo.recipe.compose.catalog import recipes
-from zoo.recipe.load import load_recipe
-from zoo.recipe.recipe import expanded
 
 RECIPE = "gpt2-small-openwebtext"
 # Run the real entry point, then say on the last line of stderr whether torch was imported.

@@ -31,7 +31,7 @@ from zoo.models.fill import leave
 from zoo.models.stage import Family, balanced, layer_weights, parameter_weights
 from zoo.models.tensor import TensorCut
 from zoo.models.timing import time_weights
-from zoo.recipe.recipe import Recipe, origin
+from zoo.recipe import Recipe, origin
 from zoo.tasks.build import head_class
 from zoo.tasks.task import Task
 

@@ -12,7 +12,7 @@ from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows, Subset, dig
 from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe
 from zoo.recipe.spec.task import CTCSpec
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import ratio

@@ -12,7 +12,7 @@ from zoo.data.rows import Batch, Example, Row, Rows
 from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import model_config
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe
 from zoo.recipe.spec.task import ImageClassificationSpec
 from zoo.tasks.roles import fault, label_faults, label_names, role_faults
 from zoo.tasks.scores import ratio

@@ -12,7 +12,7 @@ from zoo.data.rows import Batch, Example, Row, Rows
 from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe
 from zoo.recipe.spec.task import SequenceClassificationSpec
 from zoo.tasks.roles import chosen_roles, fault, kind_roles, label_faults, label_names, role_faults
 from zoo.tasks.scores import accuracy, confusion, macro_f1, matthews, ratio

@@ -18,7 +18,7 @@ from zoo.engines.transforms import meta_model
 from zoo.errors import ResumeError
 from zoo.models.fill import fill
 from zoo.models.upstream import attention_of, tied_names
-from zoo.recipe.recipe import Recipe, expanded
+from zoo.recipe import Recipe, expanded
 from zoo.tasks.build import head_class
 from zoo.tasks.task import Task
 from zoo.telling.card import card

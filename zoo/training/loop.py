@@ -7,7 +7,7 @@ from pathlib import Path
 
 from zoo.data.rows import Batch
 from zoo.engines.engine import Engine, Step
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe
 from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.tasks.task import Task
 from zoo.training import checkpoint

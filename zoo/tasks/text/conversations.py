@@ -12,7 +12,7 @@ Marked = list[tuple[str, bool]]
 
 
 def marked_pieces(tokenizer: PreTrainedTokenizerBase, row: Row) -> Marked:
-    """A row's text in marked_pieces: its completion, or what the assistant says, is marked.
+    """A row's text in pieces: its completion, or what the assistant says, is marked.
 
     Raises CorruptExample for a chat that the tokenizer's template refuses, or writes in such a way
     that a turn changes what stands before it.

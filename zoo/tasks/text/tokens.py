@@ -11,7 +11,7 @@ from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from zoo.data.rows import Batch, CorruptExample, Rows
 from zoo.errors import Fault
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe
 from zoo.tasks.roles import fault
 from zoo.tasks.task import IGNORE
 

@@ -16,7 +16,7 @@ from transformers.models.auto.image_processing_auto import (
 from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPil
 
 from zoo.errors import Fault
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe
 from zoo.tasks.brought import brought
 from zoo.tasks.roles import fault
 
