@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.ranks import Ranks, run_ranks
-from zoo.recipe.load import load_recipe
+from zoo.recipe import load_recipe
 from zoo.training.run import run
 
 CATALOG = Path(__file__).parents[1] / "configs" / "recipes"

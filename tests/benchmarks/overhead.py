@@ -15,8 +15,7 @@ from typing import Any
 import torch
 
 from zoo.layout import Place
-from zoo.recipe.load import load_recipe
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe, load_recipe
 
 CATALOG = Path(__file__).parents[2] / "configs" / "recipes"
 SIZES = {

@@ -14,8 +14,8 @@ import torch
 
 from tests.runs import CATALOG, LAYOUTS, SHORT, furthest, losses, train, without_dropout
 from zoo.errors import ConfigError
+from zoo.recipe import load_recipe
 from zoo.recipe.derived.exchange import averages_itself
-from zoo.recipe.load import load_recipe
 from zoo.training.checkpoint import folders
 from zoo.training.checks import ring_two
 from zoo.training.reader import Reader

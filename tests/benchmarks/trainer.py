@@ -16,9 +16,8 @@ import torch
 
 from tests.ranks import run_ranks
 from zoo.layout import Layout, Place
+from zoo.recipe import Recipe, load_recipe
 from zoo.recipe.derived.deepspeed import deepspeed_config
-from zoo.recipe.load import load_recipe
-from zoo.recipe.recipe import Recipe
 from zoo.tasks.build import head_class
 from zoo.training.run import prepare
 

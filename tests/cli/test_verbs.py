@@ -13,9 +13,8 @@ import zoo
 import zoo.cli
 from zoo.errors import ConfigError, Fault
 from zoo.layout import Place
+from zoo.recipe import expanded, load_recipe
 from zoo.recipe.compose.catalog import recipes
-from zoo.recipe.load import load_recipe
-from zoo.recipe.recipe import expanded
 
 RECIPE = "gpt2-small-openwebtext"
 # Run the real entry point, then say on the last line of stderr whether torch was imported.

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from zoo.data.corrupt import CorruptLimit
-from zoo.data.loader import Batch, eval_batches, train_batches
+from zoo.data.loader import eval_batches, train_batches
 from zoo.data.order import Order
-from zoo.data.rows import ListRows, Row, Rows
+from zoo.data.rows import Batch, ListRows, Row, Rows
 
 COUNT = 53
 ROWS = ListRows([{"text": str(number)} for number in range(COUNT)], "numbers")

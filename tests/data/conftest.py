@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe
 
 TASKS = {
     "ctc": {"kind": "ctc"},

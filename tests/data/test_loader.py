@@ -10,9 +10,9 @@ import torch
 
 from tests.data.batches import COUNT, ROWS, evaluated, example, flat, train
 from zoo.data.corrupt import CorruptLimit
-from zoo.data.loader import Batch, train_batches
+from zoo.data.loader import train_batches
 from zoo.data.order import Order
-from zoo.data.rows import ListRows
+from zoo.data.rows import Batch, ListRows
 
 
 def test_the_micro_batches_of_all_ranks_together_are_the_global_batch() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zoo.data.corrupt import CorruptLimit
-from zoo.data.packing import PackedRows, pack, pieces
+from zoo.data.packing import PackedRows, pack, pieces_of_text
 from zoo.data.rows import ListRows
 from zoo.data.sources.file_rows import TextFiles
 from zoo.errors import ConfigError
@@ -87,14 +87,14 @@ def test_long_documents_are_encoded_in_pieces_cut_at_line_ends(tmp_path: Path) -
 @pytest.mark.parametrize("text", ["", "\n", "a", "ab\ncd\n", "abcdefgh", "a\n\n\nb"])
 @pytest.mark.parametrize("size", [1, 2, 3, 100])
 def test_pieces_joined_are_the_text(text: str, size: int) -> None:
-    cut = list(pieces(text, size))
+    cut = list(pieces_of_text(text, size))
     assert "".join(cut) == text
     assert all(piece.endswith("\n") for piece in cut[:-1])
     assert all(cut)
 
 
 def test_a_piece_that_is_full_at_a_line_end_ends_there() -> None:
-    assert list(pieces("ab\ncd\nef", 3)) == ["ab\n", "cd\n", "ef"]
+    assert list(pieces_of_text("ab\ncd\nef", 3)) == ["ab\n", "cd\n", "ef"]
 
 
 def test_a_text_shorter_than_a_block_is_a_fault_that_says_how_short(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from tests.data.batches import COUNT, ROWS, collate, evaluated, example, flat, train
 from zoo.data.corrupt import CorruptLimit
-from zoo.data.loader import Batch, eval_batches, train_batches
+from zoo.data.loader import eval_batches, train_batches
 from zoo.data.order import Order
-from zoo.data.rows import Row
+from zoo.data.rows import Batch, Row
 
 
 def test_workers_change_no_bit_of_any_batch() -> None:

@@ -9,8 +9,8 @@ import pytest
 from zoo.errors import Fault
 from zoo.launching.conflicts import launcher_conflicts
 from zoo.layout import Layout
+from zoo.recipe import load_recipe
 from zoo.recipe.derived.deepspeed import deepspeed_config
-from zoo.recipe.load import load_recipe
 
 CHANGES = (
     "run.batch=16",

@@ -5,7 +5,7 @@ from transformers import BertConfig
 
 from zoo.errors import ConfigError
 from zoo.models.config import model_config
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe
 
 BERT = {"model_type": "bert", "hidden_size": 16, "num_attention_heads": 2}
 

@@ -5,7 +5,7 @@ import pytest
 from zoo.planning.advice import ALWAYS, NEVER, Calibration, Cost, Passes, break_even, predicted
 from zoo.planning.link import Link, link_of
 from zoo.planning.ways import WHOLE, Question, Way, dense_share, question
-from zoo.recipe.load import load_recipe
+from zoo.recipe import load_recipe
 
 RECIPE = "gpt2-small-openwebtext"
 

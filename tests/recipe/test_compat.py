@@ -8,10 +8,10 @@ import pytest
 import zoo
 from tests.recipe.conftest import Catalog
 from zoo.errors import ConfigError
+from zoo.recipe import load_recipe
 from zoo.recipe.checks.rules import RULES
 from zoo.recipe.compat import PRECISIONS, Cell, matrix, strategies
 from zoo.recipe.compose.catalog import recipes
-from zoo.recipe.load import load_recipe
 from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
 from zoo.recipe.vocabulary.tables import table
 from zoo.telling.compat import YES, matrix_page

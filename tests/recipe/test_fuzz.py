@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tests.recipe.conftest import FILES, GOOD, Catalog
 from tests.recipe.strategies import ANYTHING, DOTTED, STRINGS, Change, changes
 from zoo.errors import ConfigError
+from zoo.recipe import Recipe, expanded, load_recipe
 from zoo.recipe.compose.catalog import recipes
 from zoo.recipe.derived.batching import layout_of
 from zoo.recipe.derived.deepspeed import deepspeed_config
@@ -25,8 +26,7 @@ from zoo.recipe.derived.groups import parameter_groups
 from zoo.recipe.derived.resume import Changes
 from zoo.recipe.derived.resume import changes as resume_changes
 from zoo.recipe.derived.schedule import resolve_scheduler
-from zoo.recipe.load import faults_at_length, load_recipe
-from zoo.recipe.recipe import Recipe, expanded
+from zoo.recipe.load import faults_at_length
 from zoo.recipe.vocabulary.parameters import counts
 from zoo.recipe.vocabulary.schedulers import SCHEDULERS
 from zoo.telling.card import card

@@ -7,9 +7,8 @@ import pytest
 
 from tests.recipe.conftest import Catalog
 from zoo.errors import ConfigError
+from zoo.recipe import expanded, load_recipe, origin
 from zoo.recipe.compose.catalog import fragments, recipes, shipped_catalog
-from zoo.recipe.load import load_recipe
-from zoo.recipe.recipe import expanded, origin
 from zoo.recipe.spec.data import BuiltInData, FilesData
 from zoo.recipe.spec.model import TrainedTokenizer
 from zoo.recipe.spec.optimizer import Scheduler

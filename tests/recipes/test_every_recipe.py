@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from zoo.layout import Layout
+from zoo.recipe import expanded, load_recipe
 from zoo.recipe.derived.batching import batching
-from zoo.recipe.load import load_recipe
-from zoo.recipe.recipe import expanded
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "configs" / "recipes").rglob("*.json"))

@@ -10,7 +10,7 @@ import pytest
 
 from zoo.data.rows import ListRows
 from zoo.data.source import Source
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe
 
 BERT = {
     "model_type": "bert",

@@ -9,19 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.data.rows import Row, Rows
+from zoo.data.rows import Batch, Example, Row, Rows
 from zoo.data.source import Source
 from zoo.errors import ConfigError, collected
 from zoo.models.config import model_config
+from zoo.recipe import Recipe
 from zoo.recipe.checks.keys import recipe_schema
-from zoo.recipe.recipe import Recipe
 from zoo.recipe.spec.task import TaskSpec
 from zoo.recipe.spec.words import TwoOrMore
 from zoo.recipe.vocabulary.kinds import KINDS, Kind
 from zoo.recipe.vocabulary.scores import LOSS, Score
 from zoo.tasks.roles import role_faults
 from zoo.tasks.scores import ratio
-from zoo.tasks.task import NO_RECORDS, Batch, Example, Outputs, Records, Task
+from zoo.tasks.task import NO_RECORDS, Outputs, Records, Task
 from zoo.tasks.text.tokenizer import build_tokenizer, framer
 from zoo.tasks.text.tokens import attention_mask, padded, special_ids, texts
 from zoo.tasks.text.vocabulary import ENCODER

@@ -8,7 +8,7 @@ from sklearn.metrics import top_k_accuracy_score
 from zoo.data.source import Source
 from zoo.recipe.spec.task import Affine, Crop, ImageAugment
 from zoo.tasks.build import build_task
-from zoo.tasks.vision.augment import augmented, mixed, resized_crop
+from zoo.tasks.vision.augment import augmented_image, mixed, resized_crop
 
 KIND = "image-classification"
 LUMA = np.array([0.299, 0.587, 0.114])
@@ -76,14 +76,16 @@ def test_mixup_is_the_weighted_sum():
 
 def test_an_affine_of_nothing_changes_nothing():
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8))
-    same = augmented(image, ImageAugment(affine=Affine()), (0, 0, 0), np.random.default_rng(0))
+    same = augmented_image(
+        image, ImageAugment(affine=Affine()), (0, 0, 0), np.random.default_rng(0)
+    )
     assert np.array_equal(image, same)
 
 
 def test_an_affine_shift_moves_pixels_and_paints_the_border():
     image = Image.new("RGB", (20, 20), (200, 0, 0))
     affine = ImageAugment(affine=Affine(translate=0.4))
-    moved = np.asarray(augmented(image, affine, (0, 0, 255), np.random.default_rng(3)))
+    moved = np.asarray(augmented_image(image, affine, (0, 0, 255), np.random.default_rng(3)))
     blue = (moved[..., 2] == 255).mean()
     assert 0.05 < blue < 0.7
 
@@ -93,7 +95,7 @@ def test_scale_two_shows_the_middle_half():
     values[4:12, 4:12] = 255
     zoom = ImageAugment(affine=Affine(scale=(2.0, 2.0)))
     shown = np.asarray(
-        augmented(Image.fromarray(values), zoom, (9, 9, 9), np.random.default_rng(0))
+        augmented_image(Image.fromarray(values), zoom, (9, 9, 9), np.random.default_rng(0))
     )
     assert shown[2:-2, 2:-2].min() == 255
 
@@ -101,7 +103,9 @@ def test_scale_two_shows_the_middle_half():
 @pytest.mark.parametrize(("key", "axis"), [("hflip", 1), ("vflip", 0)])
 def test_flips_turn_the_image_over(key, axis):
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8))
-    flipped = augmented(image, ImageAugment(**{key: 1.0}), (0, 0, 0), np.random.default_rng(0))
+    flipped = augmented_image(
+        image, ImageAugment(**{key: 1.0}), (0, 0, 0), np.random.default_rng(0)
+    )
     assert np.array_equal(np.asarray(flipped), np.flip(np.asarray(image), axis))
 
 
@@ -109,7 +113,7 @@ def test_colour_jitter_changes_brightness_within_its_strength():
     image = Image.new("RGB", (4, 4), (100, 100, 100))
     for seed in range(20):
         rng = np.random.default_rng(seed)
-        shade = np.asarray(augmented(image, ImageAugment(color_jitter=0.3), (0, 0, 0), rng))[
+        shade = np.asarray(augmented_image(image, ImageAugment(color_jitter=0.3), (0, 0, 0), rng))[
             0, 0, 0
         ]
         assert 69 <= shade <= 131
@@ -122,7 +126,9 @@ def test_colour_jitter_changes_contrast_and_saturation_too():
     for seed in range(5):
         factors = np.random.default_rng(seed).uniform(0.7, 1.3, 3)
         found = np.asarray(
-            augmented(image, ImageAugment(color_jitter=0.3), (0, 0, 0), np.random.default_rng(seed))
+            augmented_image(
+                image, ImageAugment(color_jitter=0.3), (0, 0, 0), np.random.default_rng(seed)
+            )
         )[0]
         brightness, contrast, saturation = factors
         bright = np.asarray(colours) * brightness

@@ -18,12 +18,12 @@ from tests.benchmarks.parity import BAR, moments, refusal, settings
 from tests.ranks import run_ranks
 from tests.runs import TWINS, furthest, losses, rows, run_twin, train_each, twin
 from zoo.engines.update.algorithms import Elementwise, Lamb, Muon
+from zoo.recipe import load_recipe
 from zoo.recipe.checks.rules import RULES
 from zoo.recipe.checks.rules.compression import COMPRESSION_RULES
 from zoo.recipe.compat import Cell, matrix, strategies
 from zoo.recipe.derived.batching import layout_of
 from zoo.recipe.derived.deepspeed import deepspeed_config
-from zoo.recipe.load import load_recipe
 from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
 
 RECIPE = twin("sequence-classification")

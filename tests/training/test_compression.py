@@ -23,7 +23,7 @@ from tests.runs import (
     twin,
 )
 from tests.training.conftest import Chosen
-from zoo.recipe.load import load_recipe
+from zoo.recipe import load_recipe
 from zoo.training.checkpoint import folders
 from zoo.training.loop import Fit, Stopped
 from zoo.training.reader import Reader

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 
 from tests.ranks import run_ranks
 from tests.runs import SHORT, losses, run_twin, train, twin
-from zoo.recipe.load import load_recipe
+from zoo.recipe import load_recipe
 from zoo.training.evaluate import evaluate
 from zoo.training.run import run
 

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, GPT2Config
 from tests.ranks import run_ranks
 from tests.runs import CATALOG
 from zoo.layout import Place
-from zoo.recipe.load import load_recipe
+from zoo.recipe import load_recipe
 
 PATH = CATALOG / "nlp" / "gpt2-small-openwebtext.json"
 WIDE = {"n_embd": 1024, "n_layer": 20, "n_head": 16, "vocab_size": 256, "n_positions": 128}

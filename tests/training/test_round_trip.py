@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 
 from tests.ranks import run_ranks
 from tests.runs import CATALOG, SHORT, train
-from zoo.recipe.load import load_recipe
+from zoo.recipe import load_recipe
 from zoo.training.run import run
 
 RECIPES = {

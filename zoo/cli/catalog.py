@@ -8,11 +8,10 @@ import typer
 
 from zoo.cli.words import ChangesArgument, JsonOption, RecipeArgument, TinyOption, WorldOption
 from zoo.errors import ConfigError
+from zoo.recipe import expanded, load_recipe
 from zoo.recipe.compat import matrix
 from zoo.recipe.derived.batching import layout_of
 from zoo.recipe.derived.deepspeed import deepspeed_config
-from zoo.recipe.load import load_recipe
-from zoo.recipe.recipe import expanded
 from zoo.recipe.schema import file_schema
 from zoo.telling.compat import matrix_page
 from zoo.telling.explain import explained

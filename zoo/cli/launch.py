@@ -17,8 +17,8 @@ from zoo.launching.commands import LAUNCHERS, command, quoted
 from zoo.launching.faults import launch_faults
 from zoo.launching.run import launch as start
 from zoo.launching.run import launch_environment
+from zoo.recipe import load_recipe
 from zoo.recipe.derived.run_folder import run_folder
-from zoo.recipe.load import load_recipe
 from zoo.telling.page import print_page
 
 LauncherOption = Annotated[

@@ -37,7 +37,7 @@ def train(
     Under a launcher every process calls this. Exit codes: 0 done, 2 refused, 3 a loss that is not
     finite, 128 + signal after a graceful stop.
     """
-    from zoo.recipe.load import load_recipe
+    from zoo.recipe import load_recipe
 
     loaded = load_recipe(recipe, changes or (), tiny)
     choose_accelerator()
@@ -50,7 +50,7 @@ def prepare(
     recipe: RecipeArgument, changes: ChangesArgument = None, tiny: TinyOption = False
 ) -> None:
     """Open, tokenize and pack a recipe's data ahead of training, into the cache."""
-    from zoo.recipe.load import load_recipe
+    from zoo.recipe import load_recipe
 
     loaded = load_recipe(recipe, changes or (), tiny)
     choose_accelerator()

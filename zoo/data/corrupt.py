@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from zoo.data.rows import Rows
 from zoo.errors import ConfigError, Fault
-from zoo.recipe.recipe import Recipe, origin
+from zoo.recipe import Recipe, origin
 
 _NAMED = 20  # files named in the message
 

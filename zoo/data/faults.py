@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable
 
 from zoo.errors import ConfigError, Fault
-from zoo.recipe.recipe import Recipe, origin
+from zoo.recipe import Recipe, origin
 
 _SHOWN = 20  # choices listed in a message
 

@@ -18,11 +18,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.order import Order
-from zoo.data.rows import CorruptExample, Row, Rows
+from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows
 
-Batch = dict[str, Any]
-Example = Callable[[Row, np.random.Generator, bool], dict[str, Any]]
-Collate = Callable[[list[dict[str, Any]], np.random.Generator, bool], Batch]
+MakeExample = Callable[[Row, np.random.Generator, bool], Example]
+Collate = Callable[[list[Example], np.random.Generator, bool], Batch]
 
 _EXAMPLE, _COLLATE, _EVAL_EXAMPLE, _EVAL_COLLATE = 11, 12, 13, 14  # streams of random numbers
 _PREFETCH = 4  # micro-batches each worker is ahead
@@ -55,7 +54,7 @@ class _MicroBatches(Dataset[Batch]):
     def __init__(
         self,
         rows: Rows,
-        example: Example,
+        example: MakeExample,
         collate: Collate,
         seed: int,
         training: bool,
@@ -103,7 +102,7 @@ class _MicroBatches(Dataset[Batch]):
 def train_batches(
     rows: Rows,
     order: Order,
-    example: Example,
+    example: MakeExample,
     collate: Collate,
     batching: Batching,
     layout_data_rank: int,
@@ -142,7 +141,7 @@ def train_batches(
 
 def eval_batches(
     rows: Rows,
-    example: Example,
+    example: MakeExample,
     collate: Collate,
     micro_batch: int,
     data_rank: int,

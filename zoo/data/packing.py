@@ -80,7 +80,7 @@ def pack(
     return packed
 
 
-def pieces(text: str, size: int = _PIECE) -> Iterator[str]:
+def pieces_of_text(text: str, size: int = _PIECE) -> Iterator[str]:
     """The text in pieces of `size` characters and what is left of the line; joined, the text."""
     start = 0
     while start < len(text):
@@ -110,7 +110,7 @@ def _tokenize(
                 limit.add([(len(corrupt), str(error))])
                 corrupt.append(str(error))
                 continue
-            for piece in pieces(text):
+            for piece in pieces_of_text(text):
                 tokens = np.asarray(encode(piece), dtype=kind)
                 text_bytes += len(piece.encode())
                 total += len(tokens)

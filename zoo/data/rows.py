@@ -7,6 +7,11 @@ from typing import Any, Protocol
 import numpy as np
 
 Row = dict[str, Any]
+"""What a source gives, by role."""
+Example = dict[str, Any]
+"""A row as arrays, and its weight."""
+Batch = dict[str, Any]
+"""A micro-batch: inputs, labels, the count of targets, and which rows it is of."""
 
 
 class CorruptExample(Exception):

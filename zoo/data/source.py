@@ -11,7 +11,7 @@ from zoo.data.sources.built_in import BuiltInReader
 from zoo.data.sources.files import FilesReader
 from zoo.data.sources.hub import HubReader
 from zoo.data.sources.opened import Opened, SplitReader
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe
 from zoo.recipe.vocabulary.kinds import KINDS
 
 _Split = tuple[str, str, Opened]  # recipe key, name of the set, rows

@@ -32,9 +32,9 @@ from zoo.engines.zero import ZeroEngine
 from zoo.layout import Layout, Place
 from zoo.models.fill import Weights, every, fill
 from zoo.models.stage import Stage, owned_names, tied_stages
+from zoo.recipe import Recipe
 from zoo.recipe.derived.deepspeed import deepspeed_config
 from zoo.recipe.derived.schedule import resolve_scheduler
-from zoo.recipe.recipe import Recipe
 from zoo.tasks.task import Task
 
 

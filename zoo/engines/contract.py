@@ -13,7 +13,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from zoo.engines.engine import Batch, NonFiniteLoss, Record, Step, Totals, entries, moved
+from zoo.data.rows import Batch
+from zoo.engines.engine import NonFiniteLoss, Record, Step, Totals, entries, moved
 from zoo.engines.exchange.kept import Exchange
 from zoo.engines.groups import Groups
 from zoo.engines.sums import Sums

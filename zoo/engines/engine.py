@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zoo.data.rows import Batch
 from zoo.layout import Part
 
-Batch = dict[str, Any]
 Totals = dict[str, Tensor]
 Record = tuple[int, dict[str, Any]]
 """A row's index, and what the task tells of that example, by name."""

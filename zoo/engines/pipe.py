@@ -7,8 +7,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from zoo.data.rows import Batch
 from zoo.engines.contract import Contract
-from zoo.engines.engine import Batch, Evaluated, Fragment, Record, Step, Totals
+from zoo.engines.engine import Evaluated, Fragment, Record, Step, Totals
 from zoo.engines.upstream import call_before_update, set_loss
 from zoo.engines.wrapped import Wrapped
 from zoo.models.stage import Stage

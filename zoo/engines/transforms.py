@@ -22,7 +22,7 @@ import torch.distributed as dist
 from torch import nn
 from transformers import PreTrainedModel
 
-from zoo.engines.engine import Batch
+from zoo.data.rows import Batch
 from zoo.engines.groups import Groups
 from zoo.layout import Part
 from zoo.models.build import apply_batch_norm, freeze, on_meta
@@ -31,7 +31,7 @@ from zoo.models.fill import leave
 from zoo.models.stage import Family, balanced, layer_weights, parameter_weights
 from zoo.models.tensor import TensorCut
 from zoo.models.timing import time_weights
-from zoo.recipe.recipe import Recipe, origin
+from zoo.recipe import Recipe, origin
 from zoo.tasks.build import head_class
 from zoo.tasks.task import Task
 

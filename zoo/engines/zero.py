@@ -5,8 +5,9 @@ from typing import Any
 
 import torch
 
+from zoo.data.rows import Batch
 from zoo.engines.contract import Contract
-from zoo.engines.engine import Batch, Evaluated, Fragment, Step
+from zoo.engines.engine import Evaluated, Fragment, Step
 from zoo.engines.wrapped import Wrapped
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import Fault
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe
 
 _FILE = "ACCELERATE_DEEPSPEED_CONFIG_FILE"
 _PRECISION = "ACCELERATE_MIXED_PRECISION"

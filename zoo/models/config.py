@@ -9,7 +9,7 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
 
 from zoo.errors import ConfigError, Fault, near
-from zoo.recipe.recipe import Recipe, origin
+from zoo.recipe import Recipe, origin
 
 Written = Mapping[str, tuple[Any, str]]
 

@@ -24,8 +24,8 @@ from zoo.planning.advice import Calibration, Cost
 from zoo.planning.loopback import loopback
 from zoo.planning.passes import fastest, filled_model, measured_passes
 from zoo.planning.ways import Question, Way, in_full_effect
+from zoo.recipe import Recipe
 from zoo.recipe.derived.batching import batching
-from zoo.recipe.recipe import Recipe
 from zoo.training.checks import ring_two
 from zoo.training.run import prepare
 from zoo.training.world import device_of

@@ -8,13 +8,13 @@ from transformers import PreTrainedModel
 
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loader import train_batches
+from zoo.data.rows import Batch
 from zoo.engines.engine import DTYPES, moved
 from zoo.engines.transforms import in_training
 from zoo.models.fill import fill
 from zoo.planning.advice import Passes
+from zoo.recipe import Recipe
 from zoo.recipe.derived.batching import Batching
-from zoo.recipe.recipe import Recipe
-from zoo.tasks.task import Batch
 from zoo.training.checks import Checked
 from zoo.training.run import Prepared
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from zoo.errors import ConfigError, Fault, collected
 from zoo.layout import Layout
 from zoo.planning.link import Link, link_of
+from zoo.recipe import Recipe, load_recipe, origin
 from zoo.recipe.derived.batching import batching
 from zoo.recipe.derived.exchange import (
     averages_itself,
@@ -19,8 +20,6 @@ from zoo.recipe.derived.exchange import (
     steps_before,
     zero_stage,
 )
-from zoo.recipe.load import load_recipe
-from zoo.recipe.recipe import Recipe, origin
 from zoo.recipe.vocabulary.compressors import COMPRESSORS
 from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from zoo.errors import ConfigError
 from zoo.models.config import located
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe
 from zoo.tasks.roles import fault
 
 _FILES = ("preprocessor_config.json", "processor_config.json")

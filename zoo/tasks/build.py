@@ -5,7 +5,7 @@ from typing import Any
 import transformers
 
 from zoo.data.source import Source
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe
 from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.recipe.vocabulary.named import named
 from zoo.tasks.task import Task

@@ -8,15 +8,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.data.rows import CorruptExample, Row, Rows, Subset, digest
+from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows, Subset, digest
 from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe
 from zoo.recipe.spec.task import CTCSpec
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import ratio
-from zoo.tasks.speech.augment import augmented, centred, masked, resampled
+from zoo.tasks.speech.augment import augmented_clip, between_usual_silences, masked, resampled
 from zoo.tasks.speech.features import (
     SPECTROGRAM,
     WAVEFORM,
@@ -36,7 +36,7 @@ from zoo.tasks.speech.transcripts import (
     frames_needed,
     spelling_faults,
 )
-from zoo.tasks.task import NO_RECORDS, Batch, Example, Outputs, Records, Task
+from zoo.tasks.task import NO_RECORDS, Outputs, Records, Task
 from zoo.tasks.text.tokenizer import build_tokenizer
 from zoo.tasks.text.tokens import padded, texts, tokenizer_key
 from zoo.tasks.text.vocabulary import CTC as SPECIALS
@@ -105,7 +105,11 @@ class CTC(Task):
         rate = int(self.extractor.sampling_rate)
         audio = resampled(row["audio"], row["sampling_rate"], rate)
         augment = self.spec.augment
-        audio = augmented(audio, rate, augment, rng) if training else centred(audio, rate, augment)
+        audio = (
+            augmented_clip(audio, rate, augment, rng)
+            if training
+            else between_usual_silences(audio, rate, augment)
+        )
         if len(audio) < self.shortest:
             raise CorruptExample(f"a clip of {len(audio)} samples; {self.shortest} are needed")
         features = features_of(self.extractor, audio)

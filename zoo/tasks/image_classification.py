@@ -8,17 +8,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.data.rows import Row, Rows
+from zoo.data.rows import Batch, Example, Row, Rows
 from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import model_config
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe
 from zoo.recipe.spec.task import ImageClassificationSpec
 from zoo.tasks.roles import fault, label_faults, label_names, role_faults
 from zoo.tasks.scores import ratio
-from zoo.tasks.task import NO_RECORDS, Batch, Example, Outputs, Records, Task
-from zoo.tasks.vision.augment import augmented, mixed, resized_crop
-from zoo.tasks.vision.processor import build_pixels, centred
+from zoo.tasks.task import NO_RECORDS, Outputs, Records, Task
+from zoo.tasks.vision.augment import augmented_image, mixed, resized_crop
+from zoo.tasks.vision.processor import build_pixels, centre_cropped
 
 _ANY_SIZE = {"convnext", "convnextv2", "efficientnet", "mobilenet_v1", "mobilenet_v2", "poolformer"}
 
@@ -58,9 +58,9 @@ class ImageClassification(Task):
             image = resized_crop(image, self.spec.image_size, augment.crop, rng)
         else:
             size = self.spec.image_size if training else self.spec.eval_image_size
-            image = centred(image, size, self.spec.crop_ratio, self.pixels.resample)
+            image = centre_cropped(image, size, self.spec.crop_ratio, self.pixels.resample)
         if training:
-            image = augmented(image, augment, self.fill, rng)
+            image = augmented_image(image, augment, self.fill, rng)
         values = np.asarray(image)
         return {"image": values if values.ndim == 3 else values[..., None], "label": row["label"]}
 

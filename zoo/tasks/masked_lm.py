@@ -9,15 +9,15 @@ from torch import Tensor
 from zoo.data.cache import cache_root
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.packing import pack
-from zoo.data.rows import Row, Rows
+from zoo.data.rows import Batch, Example, Row, Rows
 from zoo.data.source import Source
 from zoo.errors import ConfigError, collected
 from zoo.models.config import family_config, model_config
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe
 from zoo.recipe.spec.task import MaskedLMSpec
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
-from zoo.tasks.task import IGNORE, NO_RECORDS, Batch, Example, Outputs, Records, Task
+from zoo.tasks.task import IGNORE, NO_RECORDS, Outputs, Records, Task
 from zoo.tasks.text.masking import Hiding
 from zoo.tasks.text.tokenizer import build_tokenizer, encoder, tokenizer_fingerprint
 from zoo.tasks.text.tokens import (

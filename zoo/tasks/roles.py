@@ -6,7 +6,7 @@ from typing import Any
 from zoo.data.rows import Rows
 from zoo.data.source import Source
 from zoo.errors import Fault
-from zoo.recipe.recipe import Recipe, origin
+from zoo.recipe import Recipe, origin
 from zoo.recipe.vocabulary.kinds import KINDS
 
 

@@ -8,15 +8,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.data.rows import Row, Rows
+from zoo.data.rows import Batch, Example, Row, Rows
 from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe
 from zoo.recipe.spec.task import SequenceClassificationSpec
 from zoo.tasks.roles import chosen_roles, fault, kind_roles, label_faults, label_names, role_faults
 from zoo.tasks.scores import accuracy, confusion, macro_f1, matthews, ratio
-from zoo.tasks.task import NO_RECORDS, Batch, Example, Outputs, Records, Task
+from zoo.tasks.task import NO_RECORDS, Outputs, Records, Task
 from zoo.tasks.text.masking import Hiding
 from zoo.tasks.text.tokenizer import build_tokenizer, framer
 from zoo.tasks.text.tokens import (

@@ -13,10 +13,8 @@ import numpy as np
 from torch import Tensor
 from transformers import PreTrainedConfig
 
-from zoo.data.rows import Row, Rows
+from zoo.data.rows import Batch, Example, Row, Rows
 
-Example = dict[str, Any]
-Batch = dict[str, Any]
 Outputs = Mapping[str, Any]
 """What a model gives, by name: transformers' ModelOutput, or what a pipeline's head returns."""
 Records = Mapping[str, list[Any]]

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from zoo.recipe.recipe import Recipe, expanded
+from zoo.recipe import Recipe, expanded
 
 
 def card(recipe: Recipe, scores: dict[str, Any]) -> str:

@@ -4,9 +4,10 @@ import json
 from typing import Any
 
 from zoo.errors import ConfigError
+from zoo.recipe import Recipe, expanded
 from zoo.recipe.checks.keys import known_keys, unknown
 from zoo.recipe.provenance import Key, split_key
-from zoo.recipe.recipe import Recipe, expanded, origin_of
+from zoo.recipe.recipe import origin_of
 
 
 def explained(recipe: Recipe, key: str) -> list[str]:

@@ -2,12 +2,12 @@
 
 import json
 
+from zoo.recipe import Recipe
 from zoo.recipe.derived.exchange import (
     optimizer_of,
 )
 from zoo.recipe.derived.groups import Group, parameter_groups
 from zoo.recipe.derived.schedule import resolve_scheduler
-from zoo.recipe.recipe import Recipe
 
 
 def group_rows(recipe: Recipe) -> tuple[list[str], list[list[str]]]:

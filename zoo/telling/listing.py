@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zoo.errors import ConfigError, Fault
+from zoo.recipe import Recipe, load_recipe
 from zoo.recipe.compose.catalog import recipes
 from zoo.recipe.derived.exchange import compression_kind
-from zoo.recipe.load import load_recipe
-from zoo.recipe.recipe import Recipe
 from zoo.recipe.spec.data import BuiltInData, FilesData
 from zoo.recipe.vocabulary.optimizers import algorithm
 

@@ -1,7 +1,7 @@
 """What is said beside a recipe: what could be taken for something else, and what nobody checked."""
 
+from zoo.recipe import Recipe
 from zoo.recipe.derived.exchange import averages_itself, optimizer_of, without_effect, zero_stage
-from zoo.recipe.recipe import Recipe
 from zoo.recipe.vocabulary.optimizers import algorithm
 from zoo.recipe.vocabulary.tables import table
 

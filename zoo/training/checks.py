@@ -18,9 +18,9 @@ from zoo.models.fill import NoWeights, Weights
 from zoo.models.stage import layer_weights
 from zoo.models.tensor import tensor_faults
 from zoo.models.upstream import cpu_computes_fp16, tied_names
+from zoo.recipe import Recipe, origin
 from zoo.recipe.derived.deepspeed import deepspeed_config
 from zoo.recipe.derived.exchange import compression_kind
-from zoo.recipe.recipe import Recipe, origin
 from zoo.tasks.build import build_task
 from zoo.tasks.task import Task
 from zoo.training.starting import starting_weights

@@ -7,8 +7,7 @@ from pathlib import Path
 from zoo.engines.build import build_engine
 from zoo.errors import ConfigError, Fault
 from zoo.layout import Place
-from zoo.recipe.load import load_recipe
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe, load_recipe
 from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.training.checks import ring_two
 from zoo.training.export import export

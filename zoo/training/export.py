@@ -11,16 +11,16 @@ from transformers import PreTrainedModel
 
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loader import eval_batches
-from zoo.data.rows import Rows
+from zoo.data.rows import Batch, Rows
 from zoo.data.source import Source
 from zoo.engines.engine import DTYPES, moved
 from zoo.engines.transforms import meta_model
 from zoo.errors import ResumeError
 from zoo.models.fill import fill
 from zoo.models.upstream import attention_of, tied_names
-from zoo.recipe.recipe import Recipe, expanded
+from zoo.recipe import Recipe, expanded
 from zoo.tasks.build import head_class
-from zoo.tasks.task import Batch, Task
+from zoo.tasks.task import Task
 from zoo.telling.card import card
 from zoo.training.checkpoint import fault_of, folders
 from zoo.training.folder import METRICS, RECIPE, RunFolder

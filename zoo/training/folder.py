@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ResumeError
+from zoo.recipe import Recipe, expanded, load_recipe
 from zoo.recipe.derived.resume import changes
 from zoo.recipe.derived.run_folder import run_folder
-from zoo.recipe.load import load_recipe
-from zoo.recipe.recipe import Recipe, expanded
 from zoo.training.checkpoint import write_json
 
 RECIPE, STATUS, METRICS = "recipe.json", "status.json", "metrics.jsonl"

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zoo.engines.engine import Batch, Engine, Step
-from zoo.recipe.recipe import Recipe
+from zoo.data.rows import Batch
+from zoo.engines.engine import Engine, Step
+from zoo.recipe import Recipe
 from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.tasks.task import Task
 from zoo.training import checkpoint

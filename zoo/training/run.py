@@ -9,15 +9,15 @@ from pathlib import Path
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loader import eval_batches, train_batches
 from zoo.data.order import Order
-from zoo.data.rows import Rows
+from zoo.data.rows import Batch, Rows
 from zoo.engines.build import build_engine
-from zoo.engines.engine import Batch, Engine, NonFiniteLoss
+from zoo.engines.engine import Engine, NonFiniteLoss
 from zoo.errors import ConfigError, ResumeError
 from zoo.layout import Layout, Place
+from zoo.recipe import Recipe
 from zoo.recipe.derived.batching import batching
 from zoo.recipe.derived.exchange import without_effect
 from zoo.recipe.load import faults_at_length
-from zoo.recipe.recipe import Recipe
 from zoo.tasks.task import Task
 from zoo.telling.notes import unchecked
 from zoo.training import checkpoint

@@ -5,7 +5,8 @@ from typing import Any
 
 import torch.distributed as dist
 
-from zoo.engines.engine import Batch, Engine, Record, Totals
+from zoo.data.rows import Batch
+from zoo.engines.engine import Engine, Record, Totals
 from zoo.tasks.task import Records, Task
 from zoo.training.world import Here, StopSignals
 

@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 from zoo.errors import ConfigError, Fault
 from zoo.models.fill import NoWeights, Weights
 from zoo.models.weights import FileWeights, weight_files
-from zoo.recipe.recipe import Recipe, origin
+from zoo.recipe import Recipe, origin
 from zoo.training.checkpoint import fault_of, folders
 from zoo.training.reader import Reader
 

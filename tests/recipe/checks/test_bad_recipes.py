@@ -13,7 +13,7 @@ import zoo
 import zoo.recipe.compose.catalog
 from tests.recipe.conftest import Catalog
 from zoo.errors import ConfigError
-from zoo.recipe.load import load_recipe
+from zoo.recipe import load_recipe
 
 CORPUS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent / "bad_recipes.json").read_text(encoding="ascii")

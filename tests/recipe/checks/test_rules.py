@@ -6,9 +6,9 @@ import pytest
 
 from tests.recipe.conftest import GOOD, Catalog
 from zoo.errors import ConfigError
+from zoo.recipe import load_recipe
 from zoo.recipe.checks.rules import RULES, Rule
 from zoo.recipe.derived.exchange import START
-from zoo.recipe.load import load_recipe
 
 RUN = GOOD["run"]
 IMAGES: dict[str, Any] = {

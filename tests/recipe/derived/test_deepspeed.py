@@ -5,12 +5,12 @@ import pytest
 from tests.recipe.conftest import Catalog
 from zoo.errors import ConfigError
 from zoo.layout import Layout
+from zoo.recipe import load_recipe
 from zoo.recipe.derived.batching import Batching, batching, layout_of
 from zoo.recipe.derived.deepspeed import deepspeed_config
 from zoo.recipe.derived.exchange import steps_of
 from zoo.recipe.derived.groups import parameter_groups
 from zoo.recipe.derived.schedule import resolve_scheduler
-from zoo.recipe.load import load_recipe
 from zoo.recipe.vocabulary.optimizers import algorithm, hyper_parameters
 from zoo.telling.notes import notes
 

@@ -6,8 +6,8 @@ import pytest
 
 from tests.recipe.conftest import Catalog
 from zoo.errors import ConfigError
+from zoo.recipe import load_recipe
 from zoo.recipe.derived.exchange import without_effect
-from zoo.recipe.load import load_recipe
 from zoo.telling.notes import notes
 
 # DeepSpeed 0.18's pages onebit-adam.md, zero-one-adam.md, onebit-lamb.md and config-json.md.

@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 
 from tests.recipe.conftest import Catalog
+from zoo.recipe import expanded, load_recipe
 from zoo.recipe.checks.keys import recipe_schema
 from zoo.recipe.derived.resume import COLUMN, Change, Changes, changes
-from zoo.recipe.load import load_recipe
-from zoo.recipe.recipe import expanded
 
 
 def compared(catalog: Catalog, *words: str, before: tuple[str, ...] = ()) -> Changes:

@@ -6,7 +6,7 @@ from transformers import AutoConfig, AutoFeatureExtractor, AutoModelForCTC, Para
 from zoo.errors import ConfigError
 from zoo.recipe.spec.task import SpecAugment, SpeechAugment
 from zoo.tasks.build import build_task
-from zoo.tasks.speech.augment import augmented, centred, masked, resampled
+from zoo.tasks.speech.augment import augmented_clip, between_usual_silences, masked, resampled
 from zoo.tasks.speech.features import features_of, least_samples, output_lengths, stacked
 
 WAV2VEC2 = {
@@ -146,21 +146,21 @@ def test_resampling_removes_what_the_new_rate_cannot_hold():
 
 def test_speed_changes_length_and_pitch():
     tone = np.sin(2 * np.pi * 400 * np.arange(8000) / 8000).astype(np.float32)
-    fast = augmented(tone, 8000, SpeechAugment(speed=(1.25, 1.25)), np.random.default_rng(0))
+    fast = augmented_clip(tone, 8000, SpeechAugment(speed=(1.25, 1.25)), np.random.default_rng(0))
     assert (len(fast), fast.dtype) == (6400, np.float32)
     assert np.argmax(np.abs(np.fft.rfft(fast))) * 8000 / 6400 == 500
 
 
 def test_noise_has_the_asked_for_power():
     tone = np.sin(2 * np.pi * 400 * np.arange(80000) / 8000).astype(np.float32)
-    noisy = augmented(tone, 8000, SpeechAugment(noise=(10.0, 10.0)), np.random.default_rng(0))
+    noisy = augmented_clip(tone, 8000, SpeechAugment(noise=(10.0, 10.0)), np.random.default_rng(0))
     ratio = np.mean(tone**2) / np.mean((noisy - tone) ** 2)
     assert 10 * np.log10(ratio) == pytest.approx(10.0, abs=0.1)
 
 
 def test_silence_stands_at_both_ends():
     clip = np.ones(800, dtype=np.float32)
-    found = augmented(clip, 8000, SpeechAugment(silence=0.1), np.random.default_rng(0))
+    found = augmented_clip(clip, 8000, SpeechAugment(silence=0.1), np.random.default_rng(0))
     assert found.sum() == 800
     assert found[0] == found[-1] == 0
     assert len(found) <= 800 + 2 * 800
@@ -168,10 +168,10 @@ def test_silence_stands_at_both_ends():
 
 def test_evaluation_hears_the_silence_usual_in_training():
     clip = np.ones(800, dtype=np.float32)
-    found = centred(clip, 8000, SpeechAugment(silence=0.1))
+    found = between_usual_silences(clip, 8000, SpeechAugment(silence=0.1))
     assert len(found) == 800 + 2 * 400
     assert found[400:-400].min() == 1 and found.sum() == 800
-    assert centred(clip, 8000, SpeechAugment()) is clip
+    assert between_usual_silences(clip, 8000, SpeechAugment()) is clip
 
 
 def test_spec_augment_hides_bands_and_stretches():

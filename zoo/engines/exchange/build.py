@@ -16,8 +16,8 @@ from zoo.engines.groups import Groups
 from zoo.engines.holdings import Holdings
 from zoo.engines.state import ready
 from zoo.engines.update.optimizer import filled, parameter_groups, state_names
+from zoo.recipe import Recipe
 from zoo.recipe.derived.exchange import compressor_of, replaces_momentum, steps_before
-from zoo.recipe.recipe import Recipe
 from zoo.recipe.vocabulary.compressors import Compressor as Entry
 from zoo.recipe.vocabulary.named import named
 from zoo.recipe.vocabulary.optimizers import hyper_parameters

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from zoo.compression.optimizers.frozen_adam import FrozenAdam
 from zoo.compression.optimizers.moments import MomentOptimizer
 from zoo.models.build import matched
+from zoo.recipe import Recipe, origin
 from zoo.recipe.derived.exchange import (
     averages_itself,
     freezes_variance,
@@ -19,7 +20,6 @@ from zoo.recipe.derived.exchange import (
     steps_of,
     zero_stage,
 )
-from zoo.recipe.recipe import Recipe, origin
 from zoo.recipe.vocabulary.named import named
 from zoo.recipe.vocabulary.optimizers import hyper_parameters
 from zoo.recipe.vocabulary.parameters import counts

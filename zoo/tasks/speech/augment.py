@@ -6,7 +6,7 @@ from torch import Tensor
 from zoo.recipe.spec.task import SpecAugment, SpeechAugment
 
 
-def augmented(
+def augmented_clip(
     audio: np.ndarray, rate: int, augment: SpeechAugment, rng: np.random.Generator
 ) -> np.ndarray:
     """The clip, float32 (samples,), at another speed, between silences, under white noise."""
@@ -19,7 +19,7 @@ def augmented(
     return audio.astype(np.float32, copy=False)
 
 
-def centred(audio: np.ndarray, rate: int, augment: SpeechAugment) -> np.ndarray:
+def between_usual_silences(audio: np.ndarray, rate: int, augment: SpeechAugment) -> np.ndarray:
     """The clip as evaluation hears it: between silences of the length usual in training."""
     return _between(audio, rate, np.full(2, augment.silence / 2)) if augment.silence else audio
 
@@ -34,9 +34,9 @@ def masked(features: Tensor, augment: SpecAugment, rng: np.random.Generator) -> 
     share = isinstance(augment.time_width, float)
     longest = int(augment.time_width * frames) if share else int(augment.time_width)
     for _ in range(augment.freq_masks):
-        features[:, _stretch(bins, augment.freq_width, rng)] = 0
+        features[:, _band(bins, augment.freq_width, rng)] = 0
     for _ in range(augment.time_masks):
-        features[_stretch(frames, longest, rng)] = 0
+        features[_band(frames, longest, rng)] = 0
     return features
 
 
@@ -67,7 +67,7 @@ def _noisy(audio: np.ndarray, ratio: float, rng: np.random.Generator) -> np.ndar
     return audio + np.sqrt(power) * 10 ** (-ratio / 20) * rng.standard_normal(len(audio))
 
 
-def _stretch(length: int, longest: int, rng: np.random.Generator) -> slice:
+def _band(length: int, longest: int, rng: np.random.Generator) -> slice:
     width = int(rng.integers(0, min(longest, length) + 1))
     start = int(rng.integers(0, length - width + 1))
     return slice(start, start + width)

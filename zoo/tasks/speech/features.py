@@ -12,7 +12,7 @@ from transformers import AutoFeatureExtractor, PreTrainedConfig, SequenceFeature
 from transformers.models.auto.feature_extraction_auto import FEATURE_EXTRACTOR_MAPPING_NAMES
 
 from zoo.errors import ConfigError, Fault
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe
 from zoo.tasks.brought import brought
 from zoo.tasks.roles import fault
 

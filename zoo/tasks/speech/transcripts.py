@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from zoo.errors import Fault
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe
 from zoo.recipe.spec.task import CTCSpec
 from zoo.tasks.roles import fault
 from zoo.tasks.scores import text_edits

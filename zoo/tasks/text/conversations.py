@@ -11,7 +11,7 @@ Marked = list[tuple[str, bool]]
 """Pieces of a text; true where the model is to learn to write it."""
 
 
-def pieces(tokenizer: PreTrainedTokenizerBase, row: Row) -> Marked:
+def marked_pieces(tokenizer: PreTrainedTokenizerBase, row: Row) -> Marked:
     """A row's text in pieces: its completion, or what the assistant says, is marked.
 
     Raises CorruptExample for a chat that the tokenizer's template refuses, or writes in such a way
@@ -42,7 +42,7 @@ def marked_ids(
     marks: list[bool] = []
     if "messages" not in row and tokenizer.bos_token_id is not None and _opens(tokenizer):
         ids, marks = [tokenizer.bos_token_id], [False]
-    for text, mark in pieces(tokenizer, row):
+    for text, mark in marked_pieces(tokenizer, row):
         new = encode(text)
         ids += new
         marks += [mark] * len(new)

@@ -12,7 +12,7 @@ from zoo.data.cache import cache_root, cached
 from zoo.data.rows import digest
 from zoo.errors import ConfigError, Fault
 from zoo.models.config import located
-from zoo.recipe.recipe import Recipe, origin
+from zoo.recipe import Recipe, origin
 from zoo.tasks.text.vocabulary import (
     Specials,
     byte_tokenizer,

@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
-from zoo.data.rows import CorruptExample, Rows
+from zoo.data.rows import Batch, CorruptExample, Rows
 from zoo.errors import Fault
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe
 from zoo.tasks.roles import fault
-from zoo.tasks.task import IGNORE, Batch
+from zoo.tasks.task import IGNORE
 
 _IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
 _DECODED = 20_000

@@ -25,7 +25,7 @@ def resized_crop(
     return image.resize((size, size), _RESAMPLING[crop.interpolation], box=box)
 
 
-def augmented(
+def augmented_image(
     image: Image.Image, augment: ImageAugment, fill: tuple[int, ...], rng: np.random.Generator
 ) -> Image.Image:
     """The image after geometry, flips and colours; what moves in is painted with `fill`."""
@@ -55,8 +55,8 @@ def mixed(
     if not cut:
         return share * pixels + (1 - share) * pixels[partner], partner, share
     height, width = pixels.shape[-2:]
-    rows = _stretch(height, math.sqrt(1 - share), rng)
-    columns = _stretch(width, math.sqrt(1 - share), rng)
+    rows = _side_of_box(height, math.sqrt(1 - share), rng)
+    columns = _side_of_box(width, math.sqrt(1 - share), rng)
     result = pixels.clone()
     result[..., rows, columns] = pixels[partner][..., rows, columns]
     pasted = (rows.stop - rows.start) * (columns.stop - columns.start)
@@ -118,7 +118,7 @@ def _jittered(image: Image.Image, strength: float, rng: np.random.Generator) -> 
     return ImageEnhance.Color(image).enhance(saturation)
 
 
-def _stretch(length: int, share: float, rng: np.random.Generator) -> slice:
+def _side_of_box(length: int, share: float, rng: np.random.Generator) -> slice:
     """A stretch of about `share` of the length around a random point, cut off at the borders."""
     half = length * share / 2
     centre = rng.uniform(0, length)

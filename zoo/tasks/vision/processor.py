@@ -16,7 +16,7 @@ from transformers.models.auto.image_processing_auto import (
 from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPil
 
 from zoo.errors import Fault
-from zoo.recipe.recipe import Recipe
+from zoo.recipe import Recipe
 from zoo.tasks.brought import brought
 from zoo.tasks.roles import fault
 
@@ -81,7 +81,7 @@ def shortest_edge(size: int, crop_ratio: float) -> int:
     return round(size / crop_ratio)
 
 
-def centred(image: Image.Image, size: int, crop_ratio: float, resample: int) -> Image.Image:
+def centre_cropped(image: Image.Image, size: int, crop_ratio: float, resample: int) -> Image.Image:
     """The middle `size` x `size` pixels of the resized image, as transformers cuts them."""
     edge = shortest_edge(size, crop_ratio)
     width, height = image.size
