@@ -10,7 +10,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 FAMILIES = ("bert", "gpt2", "llama", "parakeet", "resnet", "vit")
 MODULES = (
-    *("zoo.training.run", "zoo.data.sources.hub", "sklearn.datasets"),
+    *("zoo.cli", "zoo.training.run", "zoo.data.sources.hub", "sklearn.datasets"),
     "deepspeed.runtime.zero.muon.muon_optimizer",  # under ZeRO always; brings torch's compiler
     "deepspeed.runtime.superoffload.superoffload_stage3",
     *("transformers.tokenization_python", "transformers.models.auto.processing_auto"),

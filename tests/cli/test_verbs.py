@@ -11,6 +11,7 @@ import pytest
 
 import zoo
 import zoo.cli
+from tests.commands import forked
 from zoo.errors import ConfigError, Fault
 from zoo.layout import Place
 from zoo.recipe import expanded, load_recipe
@@ -69,7 +70,7 @@ def test_a_quick_verb_answers_in_time_from_any_folder_without_torch(
 
 
 def test_list_shows_every_recipe_with_what_it_is_made_of() -> None:
-    lines = run("list").stdout.splitlines()
+    lines = forked("list").stdout.splitlines()
     assert lines[0].split() == [
         "recipe",
         "task",
@@ -86,24 +87,24 @@ def test_list_shows_every_recipe_with_what_it_is_made_of() -> None:
 
 
 def test_list_takes_changes_and_twins() -> None:
-    lines = run("list", "--tiny", "parallel.zero.stage=3").stdout.splitlines()[1:]
+    lines = forked("list", "--tiny", "parallel.zero.stage=3").stdout.splitlines()[1:]
     assert all("-tiny " in line and "ZeRO-3" in line for line in lines)
 
 
 def test_list_markdown_is_a_table_of_the_same_rows() -> None:
-    lines = run("list", "--markdown").stdout.splitlines()
+    lines = forked("list", "--markdown").stdout.splitlines()
     assert lines[1] == "| --- | --- | --- | --- | --- | --- | --- |"
     assert len(lines) == len(recipes()) + 2
     assert {line.count("|") for line in lines} == {8}
 
 
 def test_show_prints_the_resolved_recipe_as_json() -> None:
-    done = run("show", RECIPE, "run.steps=7")
+    done = forked("show", RECIPE, "run.steps=7")
     assert json.loads(done.stdout) == expanded(load_recipe(RECIPE, ["run.steps=7"]))
 
 
 def test_show_deepspeed_prints_json_and_the_groups_beside_it() -> None:
-    done = run("show", RECIPE, "--deepspeed", "--world-size", "4", "optimizer.groups.a.*.lr=0.5")
+    done = forked("show", RECIPE, "--deepspeed", "--world-size", "4", "optimizer.groups.a.*.lr=0.5")
     config = json.loads(done.stdout)
     assert config["train_batch_size"] == 480
     assert config["gradient_accumulation_steps"] == 480 // 12 // 4
@@ -117,47 +118,48 @@ def test_show_deepspeed_prints_json_and_the_groups_beside_it() -> None:
 
 def test_show_says_that_adam_means_adamw() -> None:
     assert (
-        "note: optimizer.type Adam runs AdamW" in run("show", RECIPE, "optimizer.type=Adam").stderr
+        "note: optimizer.type Adam runs AdamW"
+        in forked("show", RECIPE, "optimizer.type=Adam").stderr
     )
 
 
 def test_show_refuses_a_world_that_cannot_share_the_batch() -> None:
-    done = run("show", RECIPE, "--deepspeed", "--world-size", "7")
+    done = forked("show", RECIPE, "--deepspeed", "--world-size", "7")
     assert done.returncode == 2
     assert "480 examples = 40 micro-batches of 12 on 7 data ranks" in done.stderr
 
 
 def test_show_takes_the_fewest_processes_of_a_layout_unless_told() -> None:
     words = ["show", RECIPE, "--deepspeed", "parallel=hybrid-2x2"]
-    alone, eight = run(*words), run(*words, "--world-size", "8")
+    alone, eight = forked(*words), forked(*words, "--world-size", "8")
     assert json.loads(alone.stdout)["gradient_accumulation_steps"] == 480 // 12
     assert json.loads(eight.stdout)["gradient_accumulation_steps"] == 480 // 12 // 2
-    three = run(*words, "--world-size", "3")
+    three = forked(*words, "--world-size", "3")
     assert three.returncode == 2
     assert "2 stages x 2 tensor ranks on 3 processes" in three.stderr
 
 
 def test_explain_says_the_value_and_where_it_is_from() -> None:
-    done = run("explain", RECIPE, "run.steps", "run.steps=7")
+    done = forked("explain", RECIPE, "run.steps", "run.steps=7")
     assert done.stdout == "run.steps = 7\n  from command line: run.steps=7\n"
 
 
 def test_faults_go_to_stderr_one_a_line_with_exit_code_2() -> None:
-    done = run("check", RECIPE, "run.stepz=7", "optimizer.params.lr=fast")
+    done = forked("check", RECIPE, "run.stepz=7", "optimizer.params.lr=fast")
     assert done.returncode == 2
     assert done.stdout == ""
-    *faults, _ = done.stderr.splitlines()
+    faults = done.stderr.splitlines()
     assert len(faults) == 2
     assert all(fault.startswith("command line: ") for fault in faults)
 
 
 def test_a_wrong_option_exits_with_2() -> None:
-    assert run("check", RECIPE, "--tinny").returncode == 2
+    assert forked("check", RECIPE, "--tinny").returncode == 2
 
 
 def test_the_word_that_the_deepspeed_launcher_adds_is_taken() -> None:
-    assert run("--local_rank=1", "check", RECIPE).returncode == 0
-    assert "local_rank" not in run("--help").stdout
+    assert forked("--local_rank=1", "check", RECIPE).returncode == 0
+    assert "local_rank" not in forked("--help").stdout
 
 
 def test_python_m_zoo_is_zoo() -> None:
@@ -170,7 +172,7 @@ def test_python_m_zoo_is_zoo() -> None:
 def test_check_deep_opens_the_data(tmp_path: Path) -> None:
     folder = f"data.folder={tmp_path / 'nothing'}"
     words = ["data.source=files", folder, "data.train=*.txt", "data.valid=0.1"]
-    done = run("check", RECIPE, "--tiny", "--deep", *words)
+    done = forked("check", RECIPE, "--tiny", "--deep", *words)
     assert done.returncode == 2
     assert "data.folder" in done.stderr
     assert "Traceback" not in done.stderr
@@ -181,7 +183,7 @@ def test_a_freeze_beyond_what_the_epochs_turn_out_to_be_is_refused(tmp_path: Pat
     freeze = "optimizer.params.freeze_step=99999"
     recipe = "gpt2-small-openwebtext-onebit-adam"
     for verb in ("prepare", "train"):
-        done = run(verb, recipe, "--tiny", *words, freeze)
+        done = forked(verb, recipe, "--tiny", *words, freeze)
         assert done.returncode == 2
         assert f"{freeze}: optimizer.params.freeze_step: found 99999 of " in done.stderr
         assert "Traceback" not in done.stderr

@@ -6,6 +6,7 @@ import torch.distributed as dist
 from typer.testing import CliRunner
 
 from tests.cli.test_verbs import run
+from tests.commands import forked
 from zoo.cli import app
 
 RECIPE = "gpt2-small-openwebtext"
@@ -17,7 +18,7 @@ WAYS = [
 
 
 def test_advise_prints_every_way_and_the_words_of_the_fastest() -> None:
-    done = run("advise", RECIPE, "--tiny", *ASKED)
+    done = forked("advise", RECIPE, "--tiny", *ASKED)
     assert done.returncode == 0, done.stderr
     heads, *lines = done.stdout.splitlines()
     assert heads.split("  ")[0] == "way"
@@ -73,9 +74,9 @@ def test_faults_of_the_words_and_of_the_recipe_are_said_together_before_torch() 
 
 
 def test_a_batch_that_the_ranks_cannot_share_and_a_cut_model_are_refused() -> None:
-    done = run("advise", RECIPE, "--tiny", "--bandwidth", "1Gbit/s", "--nodes", "3")
+    done = forked("advise", RECIPE, "--tiny", "--bandwidth", "1Gbit/s", "--nodes", "3")
     assert done.returncode == 2
     assert "16 examples = 2 micro-batches of 8 on 3 data ranks" in done.stderr
-    done = run("advise", RECIPE, "--tiny", *ASKED, "parallel=tensor-2")
+    done = forked("advise", RECIPE, "--tiny", *ASKED, "parallel=tensor-2")
     assert done.returncode == 2
     assert "parallel.tensor: found 2; allowed: 1 for zoo advise" in done.stderr
