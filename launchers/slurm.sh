@@ -10,10 +10,19 @@ if [ $# -lt 1 ]; then
     exit 2
 fi
 
-MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+# sed reads to the end: under pipefail `head` would end scontrol, and the job, by a broken pipe.
+MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed -n 1p)
 export MASTER_ADDR
 export MASTER_PORT=${MASTER_PORT:-$((20000 + SLURM_JOB_ID % 20000))}
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+
+# srun hands the signal to every task; it may come before srun is there.
+steps= stopped=
+hand_on() {
+    stopped=1
+    [ -z "$steps" ] || kill -TERM "$steps" 2>/dev/null || true
+}
+trap hand_on TERM INT
 
 # Slurm counts the ranks; torch reads them under these names.
 # shellcheck disable=SC2016
@@ -23,9 +32,9 @@ srun --kill-on-bad-exit=1 bash -c '
     exec python -m zoo train "$@"
 ' zoo "$@" &
 steps=$!
+[ -z "$stopped" ] || hand_on
 
-# srun hands the signal to every task; waiting goes on until they have saved.
-trap 'kill -TERM "$steps" 2>/dev/null || true' TERM INT
+# Waiting goes on until the tasks have saved.
 code=0
 wait "$steps" || code=$?
 while kill -0 "$steps" 2>/dev/null; do

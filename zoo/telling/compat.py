@@ -46,7 +46,8 @@ def optimizer_rows(found: Matrix) -> Table:
             refused[cell.optimizer].setdefault(name, []).append(cell)
     rows = []
     for optimizer, reasons in refused.items():
-        rows += [[optimizer, "", "none"]] * (not reasons)
+        if not reasons:
+            rows.append([optimizer, "", "none"])
         for name in sorted(reasons, key=count.__getitem__):
             rows.append([optimizer, str(count[name]), _where(reasons[name], found)])
     return ["optimizer", "why", "refused by"], rows
@@ -80,8 +81,10 @@ def reason_lines(found: Matrix) -> list[str]:
     for name, number in numbers(found).items():
         reason = found.reasons[name]
         lines.append(f"{number}  {reason.key}: {reason.allowed}")
-        lines += [f"   because {reason.why}"] * bool(reason.why)
-        lines += [f"   source: {reason.source}"] * bool(reason.source)
+        if reason.why:
+            lines.append(f"   because {reason.why}")
+        if reason.source:
+            lines.append(f"   source: {reason.source}")
         lines += [f"   instead: {text}" for text in _instead(name, found)]
     return lines + [f"note: {note}" for note in found.notes]
 

@@ -59,12 +59,16 @@ def _data(recipe: Recipe) -> str:
 
 
 def _layout(recipe: Recipe) -> str:
-    zero = recipe.parallel.zero
+    parallel, zero = recipe.parallel, recipe.parallel.zero
     names = (("offload_optimizer", "optimizer offload"), ("offload_param", "parameter offload"))
     parts = [f"ZeRO-{zero['stage']}"]
     parts += [text for key, text in names if (zero.get(key) or {}).get("device", "none") != "none"]
-    parts += [f"pipeline {recipe.parallel.pipeline.stages}"] * (recipe.parallel.pipeline.stages > 1)
-    parts += [f"tensor {recipe.parallel.tensor}"] * (recipe.parallel.tensor > 1)
-    parts += ["checkpointing"] * recipe.parallel.gradient_checkpointing
-    parts += [compression_kind(recipe)] * bool(recipe.parallel.compression)
+    if parallel.pipeline.stages > 1:
+        parts.append(f"pipeline {parallel.pipeline.stages}")
+    if parallel.tensor > 1:
+        parts.append(f"tensor {parallel.tensor}")
+    if parallel.gradient_checkpointing:
+        parts.append("checkpointing")
+    if parallel.compression:
+        parts.append(compression_kind(recipe))
     return " + ".join(parts)
