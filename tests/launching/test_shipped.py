@@ -88,7 +88,7 @@ def test_scripts_hand_their_words_on(
 
 def slurm(folder: Path, python: str) -> dict[str, str]:
     """Slurm's environment, with an srun that runs one task and hands signals on."""
-    srun = 'shift; "$@" & task=$!; trap "kill -TERM $task" TERM; wait $task; wait $task'
+    srun = "shift; trap 'kill -TERM $task' TERM; \"$@\" & task=$!; wait $task; wait $task"
     programs = fake_programs(folder, srun=srun, scontrol='printf "n1\\nn2\\n"', python=python)
     return programs | {
         "SLURM_JOB_NODELIST": "n[1-2]",
