@@ -41,11 +41,6 @@ class Groups:
         assert axes in SHARED, f"no group is made along {axes}"
         return self.made.get(axes)
 
-    @property
-    def data(self) -> Any:
-        """The group of the data ranks."""
-        return self.along("data")
-
 
 def own_group(layout: Layout, rank: int, *axes: str) -> Any:
     """The group of the ranks that differ from this one only along `axes`."""

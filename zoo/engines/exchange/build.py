@@ -28,7 +28,7 @@ def build_exchange(
     steps: int,
 ) -> Exchange:  # fmt: skip
     """The exchange of a recipe over the parameters that this rank trains; all ranks call it."""
-    ranks, entry = groups.layout.data, compressor_of(recipe)
+    ranks, data, entry = groups.layout.data, groups.along("data"), compressor_of(recipe)
     by_name = {one.name: one for one in held.parameters}
     sections = parameter_groups(recipe, model, filled)
     trained = [by_name[name] for section in sections for name in section["names"]]
@@ -41,9 +41,9 @@ def build_exchange(
     start = steps_before(recipe, steps)
 
     def made(**options: Any) -> Any:
-        return named(entry.made_by)(fused, groups.data, device, **entry.options, **options)
+        return named(entry.made_by)(fused, data, device, **entry.options, **options)
 
-    whole = Dense(fused, groups.data, device)
+    whole = Dense(fused, data, device)
     options = options_of(recipe, entry)
     if entry.steps_alone:
         outer = made(first=start, **options)
