@@ -1,6 +1,7 @@
 """Readies the server that rank processes are forked from: the environment that torch and deepspeed
 must find, and what each run would else load or work out for itself, often longer than it trains."""
 
+import gc
 import os
 from importlib import import_module
 
@@ -24,3 +25,7 @@ import_module("zoo.data.builtin.text").library_files()
 # patterns of weights' names; all keep the answer.
 import_module("deepspeed").ops.__compatible_ops__  # noqa: B018
 import_module("transformers.conversion_mapping").get_checkpoint_conversion_mapping("bert")
+
+# Millions of objects that live for ever: else each rank looks through them, and copies their pages.
+gc.collect()
+gc.freeze()

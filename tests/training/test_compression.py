@@ -41,7 +41,7 @@ FREEZE = "optimizer.params.freeze_step=6"
 COSINE = {"type": "WarmupCosineLR", "params": {"warmup_num_steps": 10, "cos_min_ratio": 0.1}}
 LONG = (
     *("run.steps=240", "run.save_every=120", "run.eval_every=10", "run.keep=99"),
-    *("data.max_valid_examples=128", "run.eval_micro_batch=32"),
+    *("data.max_valid_examples=4", "run.eval_micro_batch=32"),
     *("optimizer.params.lr=2e-3", "optimizer.scheduler=" + json.dumps(COSINE)),
 )
 SWITCH, LATER = 120, (10, 50, 100)
