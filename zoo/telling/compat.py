@@ -48,8 +48,10 @@ def optimizer_rows(found: Matrix) -> Table:
     for optimizer, reasons in refused.items():
         if not reasons:
             rows.append([optimizer, "", "none"])
-        for name in sorted(reasons, key=count.__getitem__):
-            rows.append([optimizer, str(count[name]), _where(reasons[name], found)])
+        rows += [
+            [optimizer, str(count[name]), _where(reasons[name], found)]
+            for name in sorted(reasons, key=count.__getitem__)
+        ]
     return ["optimizer", "why", "refused by"], rows
 
 
