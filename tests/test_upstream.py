@@ -208,7 +208,7 @@ def test_upstream_still_has(subject: str, check: Check, name: str, where: str) -
     assert stands(subject, check, name), f"{subject}: no {name} that zoo/{where} may lean on"
 
 
-@pytest.mark.parametrize(("subject", "check"), FIRST, ids=str)
+@pytest.mark.parametrize(("subject", "check"), FIRST, ids=lambda it: getattr(it, "__name__", it))
 def test_a_name_that_never_was_is_not_found(subject: str, check: Check) -> None:
     assert not stands(subject, check, "a_name_that_never_was")
     assert not stands(f"{subject}_that_never_was", check, FIRST[subject, check])

@@ -25,6 +25,11 @@ _SIGNS = (
     "-. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.."
 )
 CODE = dict(zip("abcdefghijklmnopqrstuvwxyz", _SIGNS.split(), strict=True))
+_GAP = 3  # dots between letters
+_DOTS = {  # of a letter's marks, a gap of one after each, and what lacks of the gap between letters
+    letter: sum(4 if mark == "-" else 2 for mark in signs) + _GAP - 1
+    for letter, signs in CODE.items()
+}
 _LETTERS = (2, 5)  # of a word
 _SPEED = (30.0, 40.0)  # words per minute; a dot is 1.2 / speed seconds
 _SNR = (15.0, 30.0)  # dB, the keyed tone against noise over the whole band
@@ -78,7 +83,7 @@ class MorseRows:
         return self.texts
 
     def lengths(self) -> np.ndarray:
-        dots = np.array([sum(marks(text)[-1]) for text in self.texts])
+        dots = np.array([sum(map(_DOTS.__getitem__, text)) for text in self.texts]) - _GAP
         return dots * 1.2 / self.speed + self.silence.sum(axis=1)
 
 
@@ -90,7 +95,7 @@ def marks(text: str) -> list[tuple[int, int]]:
             length = 3 if mark == "-" else 1
             found.append((start, length))
             start += length + 1
-        start += 2
+        start += _GAP - 1
     return found
 
 
