@@ -11,6 +11,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 FAMILIES = ("bert", "gpt2", "llama", "parakeet", "resnet", "vit")
 MODULES = (
+    *("pytest", "tests.runs"),  # every rank loads the test module that its function stands in
+    *("zoo.tasks.causal_lm", "zoo.tasks.ctc", "zoo.tasks.image_classification"),
+    *("deepspeed.module_inject.auto_ep_layer", "deepspeed.utils.pin_memory"),
     *("zoo.cli", "zoo.training.run", "zoo.data.sources.hub", "sklearn.datasets"),
     "deepspeed.runtime.zero.muon.muon_optimizer",  # under ZeRO always; brings torch's compiler
     "deepspeed.runtime.superoffload.superoffload_stage3",
