@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from zoo import layout as axes
 from zoo.errors import ConfigError
-from zoo.layout import Place, working_directory
+from zoo.layout import Layout, Part, Place, working_directory
 
 
 def test_a_process_that_no_launcher_started_is_alone() -> None:
@@ -45,3 +46,50 @@ def test_a_working_directory_that_was_deleted_is_a_fault(
     with pytest.raises(ConfigError, match="working directory: found a folder that was deleted"):
         working_directory()
     os.chdir(tmp_path)
+
+
+def test_an_axis_that_is_not_named_is_not_cut() -> None:
+    found = Layout.of(pipe=2, data=3)
+    assert [found.degree(axis) for axis in ("pipe", "data", "tensor")] == [2, 3, 1]
+    assert (found.pipe, found.data, found.tensor, found.world) == (2, 3, 1, 6)
+    assert found.degree("pipe", "data") == 6 and found.degree() == 1
+    with pytest.raises(AssertionError, match="not \\['experts'\\]"):
+        Layout.of(experts=2)
+
+
+def test_the_last_axis_is_the_fastest() -> None:
+    found = Layout.of(pipe=2, data=2, tensor=2)
+    places = [[found.place(rank, axis) for axis in axes.AXES] for rank in range(found.world)]
+    assert places == sorted(places) and len({tuple(place) for place in places}) == 8
+    assert [found.stage(5), found.data_rank(5), found.tensor_rank(5)] == places[5] == [1, 0, 1]
+
+
+def test_data_ranks_are_what_is_left() -> None:
+    assert Layout.fit(12, pipe=2, tensor=3) == Layout.of(pipe=2, data=2, tensor=3)
+    with pytest.raises(ConfigError) as caught:
+        Layout.fit(8, pipe=2, tensor=3)
+    [fault] = caught.value.faults
+    assert fault.found == "2 stages x 3 tensor ranks on 8 processes"
+    assert fault.allowed == "a number of processes that 6 divides"
+
+
+def test_a_layout_in_words_names_what_is_cut_and_the_data_ranks() -> None:
+    assert Layout.of().describe() == "1 data ranks"
+    found = Layout.of(pipe=2, data=4, tensor=3).describe()
+    assert found == "2 stages x 3 tensor ranks x 4 data ranks"
+
+
+def test_a_new_axis_is_a_new_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(axes, "AXES", ("pipe", "data", "sequence", "tensor"))
+    monkeypatch.setitem(axes.WORDS, "sequence", "sequence ranks")
+    found = Layout.fit(8, sequence=2, tensor=2)
+    assert found.describe() == "2 sequence ranks x 2 tensor ranks x 2 data ranks"
+    assert found.peers("sequence") == [[0, 2], [1, 3], [4, 6], [5, 7]]
+    assert [found.data_rank(rank) for rank in range(8)] == [0, 0, 0, 0, 1, 1, 1, 1]
+
+
+def test_a_part_has_the_slices_of_each_dimension_that_is_cut() -> None:
+    part = Part(((0, ((0, 2),)), (2, ((1, 2), (4, 6)))))
+    assert part.shape((8, 5, 6)) == (2, 5, 3)
+    assert (part.slices(0), part.slices(1)) == (((0, 2),), None)
+    assert Part.along(1, ((0, 4),)).cuts == ((1, ((0, 4),)),)

@@ -87,6 +87,9 @@ def test_evaluation_counts_corrupt_examples_too(images: ClassFolders) -> None:
     limit = CorruptLimit(2)
     batches = list(eval_batches(images, pixel, collate, 4, 0, 1, 0, 0, limit))
     assert [batch["corrupt"] for batch in batches] == [1, 1, 0]
+    counted = [place for batch in batches for place in batch["counted"]]
+    assert counted == [row not in (3, 4) and row < 10 for row in range(12)]
+    assert counted == [bool(w) for batch in batches for w in batch["labels"]["weights"]]
     assert sum(batch["count"].item() for batch in batches) == 8
     with pytest.raises(ConfigError, match="0 at most"):
         list(eval_batches(images, pixel, collate, 4, 0, 1, 0, 0))
