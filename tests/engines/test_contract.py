@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from tests.ranks import run_ranks
 from zoo.engines.contract import MOST_SKIPPED
 from zoo.engines.engine import NonFiniteLoss, Record
 from zoo.layout import Layout
+from zoo.tasks.task import Lost
 
 ALONE = Layout.of()
 BATCH: dict[str, Any] = {"count": torch.tensor(3.0).double(), "corrupt": 1, "ids": [5, 6, 7, 8]}
@@ -82,6 +84,54 @@ def test_fifty_skipped_steps_in_a_row_are_a_loss_that_is_not_finite() -> None:
         step(True)
 
 
+class Losing(Doubling):
+    """Examples may lose their targets for two reasons."""
+
+    lost = MappingProxyType({"dropped": Lost("task", ""), "cut": Lost("task", "")})
+
+
+def lossy(targets: float, dropped: int, cut: int) -> dict[str, Any]:
+    """A micro-batch that lost some of its targets."""
+    return BATCH | {"count": torch.tensor(targets), "lost": {"cut": cut, "dropped": dropped}}
+
+
+def test_examples_that_lost_targets_are_counted_by_reason() -> None:
+    ours = contract(Losing(), ALONE)
+    batches = [lossy(3.0, 1, 0), lossy(0.0, 2, 4)]
+    counting = ours.counts(batches, 0)
+    assert ours.has_targets(counting, batches)
+    step = ours.finished(1.0, 1.0, 0.1, False, counting, batches)
+    assert (step.targets, dict(step.lost)) == (3, {"dropped": 3, "cut": 4})
+
+
+def test_steps_without_a_target_are_counted_and_stop_no_run() -> None:
+    ours, batches = contract(Losing(), ALONE), [lossy(0.0, 2, 0)]
+    for number in range(MOST_SKIPPED + 1):
+        counting = ours.counts(batches, 15)
+        assert not ours.has_targets(counting, batches)
+        step = ours.without_targets(0.1, counting, batches)
+        assert ours.step == number + 1
+    assert (step.skipped, step.targets, step.signal, step.lr) == (True, 0, 15, 0.1)
+    assert np.isnan(step.loss) and step.lost["dropped"] == 2
+
+
+def one_rank_has_targets() -> list[Any]:
+    """What two ranks find of a step in which the second alone has a target, or nobody."""
+    dist.init_process_group("gloo")
+    ours, found = contract(Losing(), Layout.of(data=2), dist.get_rank()), []
+    for targets in (5.0 * dist.get_rank(), 0.0):
+        counting = ours.counts([lossy(targets, 1, 0)], 0)
+        found.append(ours.has_targets(counting, [lossy(targets, 1, 0)]))
+        found.append(ours.finished(1.0, 1.0, 0.1, False, counting, []).lost["dropped"])
+    dist.destroy_process_group()
+    return found
+
+
+@pytest.mark.ranks(2)
+def test_all_ranks_agree_whether_a_step_has_a_target() -> None:
+    assert run_ranks(2, one_rank_has_targets) == [[True, 2, False, 2]] * 2
+
+
 def test_one_rank_of_a_model_speaks_and_one_counts() -> None:
     layout = Layout.of(pipe=2, data=2, tensor=2)
     all_of_them = [contract(Doubling(), layout, rank) for rank in range(layout.world)]
@@ -95,7 +145,7 @@ def together(layouts: list[Layout]) -> list[dict[str, Any]]:
     rank, found = dist.get_rank(), []
     for layout in layouts:
         ours = contract(Doubling(), layout, rank)
-        targets, corrupt, signal = ours.counts([BATCH], 15 * rank).found
+        (targets, corrupt), signal = ours.counts([BATCH], 15 * rank).found
         loss = ours.checked(ours.loss_of_all(torch.tensor(4.0).double()), 4.0, [BATCH])
         totals, stop = ours.joined({"table": torch.ones(2, 2), "loss": torch.ones(())}, 15 * rank)
         sums = {name: value.tolist() for name, value in totals.items()}

@@ -13,7 +13,7 @@ from zoo.data.rows import CorruptExample, Row, Rows, digest
 from zoo.errors import ConfigError, Fault
 
 _PIECE = 1 << 20  # characters tokenized at once
-_VERSION = 1
+_VERSION = 2
 
 
 class PackedRows:

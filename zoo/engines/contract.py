@@ -63,25 +63,40 @@ class Contract:
         np.random.seed(int(sequence.generate_state(1)[0]))
 
     def counts(self, micro_batches: Sequence[Batch], signal: int) -> Sums:
-        """Targets and corrupt examples of the global batch, and the largest stop signal."""
-        mine = torch.zeros(2, dtype=torch.float64)
+        """Of the global batch: targets, corrupt examples, and those that lost targets, by the
+        task's counters; and the largest stop signal.
+        """
+        mine = torch.zeros(2 + len(self.task.lost), dtype=torch.float64)
         if self.counts_targets:
             mine[0] = float(sum(float(batch["count"]) for batch in micro_batches))
             mine[1] = float(sum(batch["corrupt"] for batch in micro_batches))
+            for place, name in enumerate(self.task.lost, 2):
+                mine[place] = float(sum(float(batch["lost"][name]) for batch in micro_batches))
         return self.sums(mine, signal)
+
+    def has_targets(self, counting: Sums, micro_batches: Sequence[Batch]) -> bool:
+        """Whether the global batch has a target: all ranks find the same, and only those that have
+        none themselves wait for the sum.
+        """
+        return any(float(batch["count"]) for batch in micro_batches) or counting.found[0][0] > 0
+
+    def without_targets(self, lr: float, counting: Sums, micro_batches: Sequence[Batch]) -> Step:
+        """Counts a step that is not taken, as there is nothing to learn: its loss is no number."""
+        self.stepped()
+        return self.finished(float("nan"), 0.0, lr, True, counting, micro_batches)
 
     def loss_of_all(self, mine: Tensor) -> Sums:
         """The sum of the losses of all ranks."""
         own = mine if self.speaks else torch.zeros_like(mine)
-        return self.sums(torch.stack([own, torch.zeros_like(own)]), 0)
+        return self.sums(own.reshape(1), 0)
 
     def sums(self, values: Tensor, signal: int) -> Sums:
-        """Starts to add up two numbers over all ranks and to find the largest signal of any."""
+        """Starts to add up numbers over all ranks and to find the largest signal of any."""
         return Sums(values, signal, self.rank, self.layout.world, self.device)
 
     def checked(self, adding: Sums, mine: float, micro_batches: Sequence[Batch]) -> float:
         """The sum of all losses; raises NonFiniteLoss before anybody updates."""
-        found, _, _ = adding.found
+        (found,), _ = adding.found
         if not np.isfinite(found) and self.dtype != torch.float16:
             self.stop_at(mine, micro_batches)
         return found
@@ -98,16 +113,20 @@ class Contract:
         self, loss: float, norm: float, lr: float, skipped: bool, counting: Sums,
         micro_batches: Sequence[Batch],
     ) -> Step:  # fmt: skip
-        """Counts a step; fifty skipped ones in a row are a loss that is not finite."""
-        targets, corrupt, stop = counting.found
+        """Counts a step; fifty skipped ones in a row (but for those without a target, which break
+        no row) are a loss that is not finite.
+        """
+        (targets, corrupt, *lost), stop = counting.found
         mean, sent = loss / max(targets, 1.0), self.exchange.sent - self.sent
         self.sent += sent
-        self.skipped_in_a_row = self.skipped_in_a_row + 1 if skipped else 0
+        if targets:
+            self.skipped_in_a_row = self.skipped_in_a_row + 1 if skipped else 0
         if self.skipped_in_a_row >= MOST_SKIPPED:
             self.stop_at(float("nan"), micro_batches)
         self.step += 1
         self.statistics_differ = True
-        return Step(mean, norm, lr, int(targets), int(corrupt), skipped, stop, sent)
+        by_reason = dict(zip(self.task.lost, map(int, lost), strict=True))
+        return Step(mean, norm, lr, int(targets), int(corrupt), skipped, stop, sent, by_reason)
 
     def stop_at(self, loss: float, micro_batches: Sequence[Batch]) -> None:
         """Raises NonFiniteLoss with what every rank knows; all ranks come here together."""

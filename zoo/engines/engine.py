@@ -3,7 +3,7 @@ answers.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -75,7 +75,8 @@ class Step:
 
     `loss` is the global sum over the global count of targets; `grad_norm` the global norm before
     clipping; `lr` the first group's rate used in this step; `signal` the largest stop signal of
-    any rank; `sent` (this rank's own) the bytes that went in place of whole gradients.
+    any rank; `sent` (this rank's own) the bytes that went in place of whole gradients; `lost` the
+    examples that lost targets, by the task's counters. A step that is `skipped` changed nothing.
     """
 
     loss: float
@@ -86,6 +87,7 @@ class Step:
     skipped: bool
     signal: int
     sent: int = 0
+    lost: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

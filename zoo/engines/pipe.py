@@ -46,8 +46,11 @@ class PipelineEngine:
         """See Engine."""
         contract = self.contract
         counting = contract.counts(micro_batches, signal)
+        if not contract.has_targets(counting, micro_batches):
+            self.wrapped.skip()
+            return contract.without_targets(self.wrapped.lr, counting, micro_batches)
         data = contract.layout.data
-        self.factor = len(micro_batches) * data / max(counting.found[0], 1.0)
+        self.factor = len(micro_batches) * data / max(counting.found[0][0], 1.0)
         self.sums.zero_()
         self.begin(micro_batches)
         lr = self.wrapped.lr

@@ -109,8 +109,14 @@ def given_optimizer(engine: Any) -> Optimizer:
     return optimizer
 
 
+def steps(engine: Any) -> int:
+    """How many steps were taken or skipped so far (runtime/engine.py)."""
+    found: int = engine.global_steps
+    return found
+
+
 def skipped_steps(engine: Any) -> int:
-    """How many steps fp16 skipped so far (runtime/engine.py)."""
+    """How many of them were skipped: by fp16, or for want of targets (runtime/engine.py)."""
     found: int = engine.skipped_steps
     return found
 

@@ -51,6 +51,11 @@ class Wrapped:
             return self.exchange.own_norm, skipped
         return self.norm_of_wrapped() if self.norm is None else self.norm, skipped
 
+    def skip(self) -> None:
+        """Counts a step that no rank takes: neither weights nor schedule move."""
+        steps, skipped = upstream.steps(self.inner), upstream.skipped_steps(self.inner)
+        upstream.set_counts(self.inner, steps + 1, skipped + 1)
+
     def clip(self) -> float:
         """ZeRO 0 in fp32: the norm of the averaged gradients, and clipping by it.
 

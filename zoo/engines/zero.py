@@ -27,6 +27,9 @@ class ZeroEngine:
         """See Engine; `micro_batches` are this data rank's, in their order."""
         contract, inner = self.contract, self.wrapped.inner
         counting = contract.counts(micro_batches, signal)
+        if not contract.has_targets(counting, micro_batches):
+            self.wrapped.skip()
+            return contract.without_targets(self.wrapped.lr, counting, micro_batches)
         inner.train()
         sums = torch.zeros((), dtype=torch.float64, device=contract.device)
         for index, batch in enumerate(micro_batches):
@@ -37,7 +40,7 @@ class ZeroEngine:
             last = index + 1 == len(micro_batches)
             if last:
                 adding = contract.loss_of_all(sums)
-            factor = contract.layout.data / max(counting.found[0], 1.0)
+            factor = contract.layout.data / max(counting.found[0][0], 1.0)
             inner.backward(loss * factor, scale_wrt_gas=False)
             if not last:
                 inner.step()

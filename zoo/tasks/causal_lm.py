@@ -130,6 +130,10 @@ class CausalLM(Task):
             "bits_per_byte": bits(totals["loss"], totals["bytes"]),
         }
 
+    def digests(self) -> dict[str, str]:
+        """See Task."""
+        return {"tokenizer": tokenizer_fingerprint(self.tokenizer)}
+
     def save(self, folder: Path) -> None:
         """The tokenizer's files."""
         self.tokenizer.save_pretrained(folder)

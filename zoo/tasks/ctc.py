@@ -37,7 +37,7 @@ from zoo.tasks.speech.transcripts import (
     spelling_faults,
 )
 from zoo.tasks.task import NO_RECORDS, Outputs, Records, Task
-from zoo.tasks.text.tokenizer import build_tokenizer
+from zoo.tasks.text.tokenizer import build_tokenizer, tokenizer_fingerprint
 from zoo.tasks.text.tokens import padded, texts, tokenizer_key
 from zoo.tasks.text.vocabulary import CTC as SPECIALS
 
@@ -52,6 +52,11 @@ class CTC(Task):
 
     dropped: int = 0
     """Training clips left out because they are shorter or longer than the task allows."""
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """See Task."""
+        return {"dropped": self.dropped}
 
     def __init__(self, recipe: Recipe, source: Source) -> None:
         """Raises ConfigError with every fault of columns, extractor, tokenizer and config."""
@@ -170,6 +175,10 @@ class CTC(Task):
             "cer": ratio(totals["character_edits"], totals["characters"]),
             "exact": ratio(totals["exact"], totals["clips"]),
         }
+
+    def digests(self) -> dict[str, str]:
+        """See Task."""
+        return {"tokenizer": tokenizer_fingerprint(self.tokenizer)}
 
     def save(self, folder: Path) -> None:
         """Extractor and tokenizer, each in its own file: Parakeet's processor takes 16 kHz only."""

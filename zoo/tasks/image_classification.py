@@ -14,7 +14,7 @@ from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import model_config
 from zoo.recipe import Recipe
 from zoo.recipe.spec.task import ImageClassificationSpec
-from zoo.tasks.roles import fault, label_faults, label_names, role_faults
+from zoo.tasks.roles import fault, label_digest, label_faults, label_names, role_faults
 from zoo.tasks.scores import ratio
 from zoo.tasks.task import NO_RECORDS, Outputs, Records, Task
 from zoo.tasks.vision.augment import augmented_image, mixed, resized_crop
@@ -110,6 +110,10 @@ class ImageClassification(Task):
     def score(self, totals: dict[str, Tensor], records: Records = NO_RECORDS) -> dict[str, float]:
         """Mean loss in nats an image, and shares of right answers."""
         return {name: ratio(totals[name], totals["count"]) for name in ("loss", "top_1", "top_5")}
+
+    def digests(self) -> dict[str, str]:
+        """See Task."""
+        return {"labels": label_digest(self.config)}
 
     def save(self, folder: Path) -> None:
         """An image processor that gives the pixel values of evaluation."""

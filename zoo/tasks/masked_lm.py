@@ -118,6 +118,10 @@ class MaskedLM(Task):
             "bits_per_token": bits(totals["loss"], totals["count"]),
         }
 
+    def digests(self) -> dict[str, str]:
+        """See Task."""
+        return {"tokenizer": tokenizer_fingerprint(self.tokenizer)}
+
     def save(self, folder: Path) -> None:
         """The tokenizer's files."""
         self.tokenizer.save_pretrained(folder)

@@ -3,7 +3,9 @@
 from difflib import get_close_matches
 from typing import Any
 
-from zoo.data.rows import Rows
+from transformers import PreTrainedConfig
+
+from zoo.data.rows import Rows, digest
 from zoo.data.source import Source
 from zoo.errors import Fault
 from zoo.recipe import Recipe, origin
@@ -53,6 +55,11 @@ def label_faults(recipe: Recipe, source: Source) -> list[Fault]:
         found = f"labels {list(source.labels or ())}"
         return [fault(recipe, "data.labels", found, "at least two class names")]
     return []
+
+
+def label_digest(config: PreTrainedConfig) -> str:
+    """A digest of the class names in the order of their ids."""
+    return digest("labels", [str(config.id2label[number]) for number in range(config.num_labels)])
 
 
 def label_names(source: Source) -> dict[str, tuple[Any, str]]:

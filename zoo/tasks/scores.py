@@ -14,8 +14,8 @@ def ratio(part: float | Tensor, whole: float | Tensor) -> float:
 
 
 def perplexity(loss: float) -> float:
-    """exp of a mean loss in nats; infinity instead of an overflow."""
-    return math.exp(loss) if loss < 700 else math.inf
+    """exp of a mean loss in nats; infinity instead of an overflow, no number of none."""
+    return math.inf if loss >= 700 else math.exp(loss)
 
 
 def bits(nats: float | Tensor, units: float | Tensor) -> float:

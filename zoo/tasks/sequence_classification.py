@@ -14,11 +14,19 @@ from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe import Recipe
 from zoo.recipe.spec.task import SequenceClassificationSpec
-from zoo.tasks.roles import chosen_roles, fault, kind_roles, label_faults, label_names, role_faults
+from zoo.tasks.roles import (
+    chosen_roles,
+    fault,
+    kind_roles,
+    label_digest,
+    label_faults,
+    label_names,
+    role_faults,
+)
 from zoo.tasks.scores import accuracy, confusion, macro_f1, matthews, ratio
 from zoo.tasks.task import NO_RECORDS, Outputs, Records, Task
 from zoo.tasks.text.masking import Hiding
-from zoo.tasks.text.tokenizer import build_tokenizer, framer
+from zoo.tasks.text.tokenizer import build_tokenizer, framer, tokenizer_fingerprint
 from zoo.tasks.text.tokens import (
     attention_mask,
     padded,
@@ -112,6 +120,13 @@ class SequenceClassification(Task):
             "accuracy": accuracy(matrix),
             "macro_f1": macro_f1(matrix),
             "matthews": matthews(matrix),
+        }
+
+    def digests(self) -> dict[str, str]:
+        """See Task."""
+        return {
+            "labels": label_digest(self.config),
+            "tokenizer": tokenizer_fingerprint(self.tokenizer),
         }
 
     def save(self, folder: Path) -> None:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -19,6 +19,14 @@ Outputs = Mapping[str, Any]
 """What a model gives, by name: transformers' ModelOutput, or what a pipeline's head returns."""
 Records = Mapping[str, list[Any]]
 NO_RECORDS: Records = MappingProxyType({})
+
+
+class Lost(NamedTuple):
+    """Why an example may lose its targets, all or some: the recipe key that mends it, and how."""
+
+    key: str
+    allowed: str
+
 
 IGNORE = -100  # a label that is no target, as torch's cross entropy names it by default
 
@@ -33,6 +41,20 @@ class Task(ABC):
 
     config: PreTrainedConfig
     """The finished configuration."""
+    lost: Mapping[str, Lost] = MappingProxyType({})
+    """The counters of examples that lose targets: every batch of the task holds "lost", the number
+    of its examples by each of these names. They stand in the rows of metrics, added up."""
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """How many train rows `rows` left out, by the name of a counter."""
+        return {}
+
+    def digests(self) -> dict[str, str]:
+        """What must be the same when a run goes on, beside its rows: a digest each of "labels" and
+        of "tokenizer", where the kind has them.
+        """
+        return {}
 
     @abstractmethod
     def rows(self, rows: Rows) -> Rows:
@@ -46,7 +68,7 @@ class Task(ABC):
     def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
         """A micro-batch: "inputs", "labels" (dictionaries of tensors) and "count" of targets.
 
-        An example whose "weight" is 0 has no targets and is left out of the count. Inputs may hold
+        An example whose "weight" is 0 has no targets and is left out of all counts. Inputs may hold
         lists and mappings of tensors where the model takes them. The loader adds "ids" (the rows'
         indices), "counted" (whether each is neither padding nor a stand-in) and "corrupt".
         """

@@ -68,6 +68,8 @@ class Fit:
         self.progress.samples += self.recipe.run.batch
         self.progress.seconds += seconds
         self.progress.corrupt += step.corrupt
+        for name, count in step.lost.items():
+            self.progress.lost[name] = self.progress.lost.get(name, 0) + count
         self.window.append((seconds, step))
 
     def write_row(self, step: Step) -> None:
@@ -89,6 +91,7 @@ class Fit:
             "epoch": round(progress.step / self.steps_per_epoch, 4),
             "skipped": sum(one.skipped for one in steps),
             "corrupt": progress.corrupt,
+            **lost_by_reason(self.task, progress),
             **traffic(sum(one.sent for one in steps) / len(steps), self.engine.whole_bytes),
             **self.engine.facts(),
         }
@@ -149,6 +152,12 @@ class Fit:
         if self.here.first:
             checkpoint.prune(root, self.recipe.run.keep)
         return folder
+
+
+def lost_by_reason(task: Task, progress: Progress) -> dict[str, int]:
+    """Examples that lost targets so far, and rows that were left out before, by counter."""
+    names = dict.fromkeys([*task.lost, *task.left_out])
+    return {name: progress.lost.get(name, 0) + task.left_out.get(name, 0) for name in names}
 
 
 def traffic(sent: float, whole: int) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """How far a run is: the only state besides the engine's."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -9,7 +9,8 @@ class Progress:
     """Counts of a run; JSON-ready in both directions.
 
     `samples` are examples seen, `seconds` those of training (resumes added up), `evaluated` the
-    last step that was scored, `best` the best headline so far and `best_step` where it was.
+    last step that was scored, `best` the best headline so far and `best_step` where it was; `lost`
+    the examples that lost targets, by the task's counters.
     """
 
     step: int = 0
@@ -19,6 +20,7 @@ class Progress:
     evaluated: int = 0
     best: float | None = None
     best_step: int | None = None
+    lost: dict[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary for progress.json."""
@@ -26,8 +28,8 @@ class Progress:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Progress":
-        """The inverse of `to_json`."""
-        return cls(**{key: values[key] for key in cls.__dataclass_fields__})
+        """The inverse of `to_json`; what an older version did not count starts anew."""
+        return cls(**{key: values[key] for key in cls.__dataclass_fields__ if key in values})
 
 
 def due(rhythm: int | str, step: int, steps: int, steps_per_epoch: int) -> bool:

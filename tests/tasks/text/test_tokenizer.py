@@ -2,7 +2,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from zoo.errors import ConfigError
-from zoo.tasks.text.tokenizer import build_tokenizer, encoder, framer
+from zoo.tasks.text.tokenizer import build_tokenizer, encoder, framer, tokenizer_fingerprint
 from zoo.tasks.text.vocabulary import (
     CAUSAL,
     CTC,
@@ -129,3 +129,18 @@ def test_a_vocabulary_smaller_than_its_alphabet_is_a_fault(make_recipe):
     recipe = make_recipe("masked-lm", tokenizer={"train": "bpe", "vocab_size": 100})
     with pytest.raises(ConfigError, match=r"vocab_size: found 100; allowed: at least 261"):
         build_tokenizer(recipe, lambda: iter(TEXTS), "f", ENCODER)
+
+
+def test_truncation_and_padding_of_a_tokenizers_file_never_act(tmp_path):
+    plain = MADE["wordpiece"](ENCODER)
+    plain.save_pretrained(tmp_path)
+    stored = AutoTokenizer.from_pretrained(tmp_path)
+    stored.backend_tokenizer.enable_truncation(4)
+    stored.backend_tokenizer.enable_padding(length=16, pad_token="[PAD]")
+    stored.save_pretrained(tmp_path)
+    stored = AutoTokenizer.from_pretrained(tmp_path)
+    assert len(stored.backend_tokenizer.encode("the quick brown fox jumps").ids) == 16  # they would
+    for text in ("the fox", "the quick brown fox jumps over 13 dogs"):
+        assert encoder(stored)(text) == plain(text, add_special_tokens=False).input_ids
+        assert framer(stored, 32)(text, None)[0] == plain(text).input_ids
+    assert tokenizer_fingerprint(stored) == tokenizer_fingerprint(plain)

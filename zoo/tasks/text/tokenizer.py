@@ -59,7 +59,7 @@ def build_tokenizer(
 def encoder(tokenizer: PreTrainedTokenizerBase) -> Callable[[str], list[int]]:
     """Text to ids without special tokens around it; much faster than calling the tokenizer."""
     if tokenizer.is_fast:
-        return partial(_fast_ids, tokenizer)
+        return partial(_fast_ids, plain_backend(tokenizer))
     return partial(_slow_ids, tokenizer)
 
 
@@ -70,16 +70,27 @@ def framer(tokenizer: PreTrainedTokenizerBase, length: int) -> Framed:
     """(text, second text or None) to (ids, segments) with special tokens, cut to `length` ids."""
     if not tokenizer.is_fast:
         return partial(_slow_frame, tokenizer, length)
-    inner = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())  # truncates: a copy of its own
-    inner.no_padding()
+    inner = plain_backend(tokenizer)
     inner.enable_truncation(length)
     return partial(_fast_frame, inner)
+
+
+def plain_backend(tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
+    """A copy of a fast tokenizer's inside that neither cuts nor pads.
+
+    A tokenizer.json keeps both from whoever saved it last; transformers undoes them in each call of
+    the tokenizer, but its inside obeys them.
+    """
+    inner = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    inner.no_padding()
+    inner.no_truncation()
+    return inner
 
 
 def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
     """A digest that changes when the tokenizer's ids do."""
     if tokenizer.is_fast:
-        return digest(tokenizer.backend_tokenizer.to_str())
+        return digest(plain_backend(tokenizer).to_str())
     return digest(type(tokenizer).__name__ + json.dumps(tokenizer.get_vocab(), sort_keys=True))
 
 
@@ -107,8 +118,8 @@ def _named(recipe: Recipe, name: str, key: str) -> PreTrainedTokenizerBase:
         raise ConfigError([fault]) from error
 
 
-def _fast_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    return list(tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids)
+def _fast_ids(inner: Tokenizer, text: str) -> list[int]:
+    return list(inner.encode(text, add_special_tokens=False).ids)
 
 
 def _slow_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
