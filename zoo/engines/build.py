@@ -33,7 +33,7 @@ from zoo.layout import Layout, Place
 from zoo.models.fill import Weights, every, fill
 from zoo.models.stage import Stage, owned_names, tied_stages
 from zoo.recipe import Recipe
-from zoo.recipe.derived.deepspeed import deepspeed_config
+from zoo.recipe.derived.deepspeed import bucketed, deepspeed_config
 from zoo.recipe.derived.schedule import resolve_scheduler
 from zoo.tasks.task import Task
 
@@ -118,6 +118,7 @@ def initialized(
     layout: Layout, steps: int,
 ) -> Any:  # fmt: skip
     """DeepSpeed's engine around module and optimizer, with nothing of them changed by its start."""
+    config = bucketed(config, trained_elements(optimizer))
     fresh = optimizer.counters() if isinstance(optimizer, MomentOptimizer) else {}
     schedule = build_schedule(optimizer, resolve_scheduler(recipe, steps))
     buffers = fp32_buffers(module)
@@ -136,6 +137,12 @@ def initialized(
         forget(optimizer, fresh)
         upstream.weights_to_masters(engine)
     return engine
+
+
+def trained_elements(optimizer: Optimizer) -> int:
+    """How many elements an optimizer updates; of partitioned parameters all of them."""
+    trained = (p for group in optimizer.param_groups for p in group["params"])
+    return sum(upstream.elements(parameter) for parameter in trained)
 
 
 def fp32_buffers(module: torch.nn.Module) -> dict[tuple[torch.nn.Module, str], torch.Tensor]:

@@ -62,6 +62,13 @@ def is_sharded(parameter: Tensor) -> bool:
     return hasattr(parameter, "ds_id")
 
 
+def elements(parameter: Tensor) -> int:
+    """How many elements a whole parameter has, where ZeRO 3 has emptied it too
+    (runtime/zero/partition_parameters.py).
+    """
+    return int(getattr(parameter, "ds_numel", parameter.numel()))
+
+
 def shard(module: nn.Module, config: dict[str, Any], data: Any) -> None:
     """Partitions a module's parameters over the data ranks; all of them call it.
 

@@ -1,5 +1,6 @@
 """The loop: one step after the other, and three plain ifs: log, evaluate, save."""
 
+import gc
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -96,6 +97,7 @@ class Fit:
             **self.engine.facts(),
         }
         self.window = []
+        gc.collect()  # on all ranks at once, where they have just met
         self.log.row(row)
         unit = KINDS[self.recipe.task.kind].unit
         passing = progress.step < self.steps

@@ -1,5 +1,6 @@
 """A run from recipe to exported folder, straight down."""
 
+import gc
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -134,7 +135,12 @@ def engine_of(recipe: Recipe, checked: Checked, prepared: Prepared, here: Here) 
 
 
 def fitted(fit: Fit) -> int:
-    """Runs the loop to its end, whichever it is; the exit code."""
+    """Runs the loop to its end, whichever it is; the exit code.
+
+    What the start made stays: the collector need not walk it again, on each rank at another time.
+    """
+    gc.collect()
+    gc.freeze()
     try:
         fit.run()
     except Stopped as stop:
@@ -144,6 +150,7 @@ def fitted(fit: Fit) -> int:
         fit.log.line(str(error))
         return NOT_FINITE
     finally:
+        gc.unfreeze()
         fit.log.close()
     return 0
 

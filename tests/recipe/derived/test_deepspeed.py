@@ -7,7 +7,7 @@ from zoo.errors import ConfigError
 from zoo.layout import Layout
 from zoo.recipe import load_recipe
 from zoo.recipe.derived.batching import Batching, batching, layout_of
-from zoo.recipe.derived.deepspeed import deepspeed_config
+from zoo.recipe.derived.deepspeed import bucketed, deepspeed_config
 from zoo.recipe.derived.exchange import steps_of
 from zoo.recipe.derived.groups import parameter_groups
 from zoo.recipe.derived.schedule import resolve_scheduler
@@ -57,6 +57,18 @@ def test_deepspeed_takes_the_config(catalog: Catalog) -> None:
     assert parsed.zero_config.reduce_bucket_size == 5_000_000
     assert parsed.float16_config.enabled
     assert parsed.zero_force_ds_cpu_optimizer is False
+    assert parsed.timers_config.enabled is False, "its clock waits for the device"
+
+
+@pytest.mark.parametrize(("elements", "size"), [(0, 1), (7, 7), (10**9, 500_000_000)])
+def test_the_reduction_bucket_is_no_larger_than_what_is_reduced(
+    elements: int, size: int, catalog: Catalog
+) -> None:
+    config = deepspeed_config(load_recipe(catalog.recipe()), Layout.fit(1))
+    assert bucketed(config, elements)["zero_optimization"]["reduce_bucket_size"] == size
+    words = ["parallel.zero.reduce_bucket_size=5"]
+    said = deepspeed_config(load_recipe(catalog.recipe(), words), Layout.fit(1))
+    assert bucketed(said, elements)["zero_optimization"]["reduce_bucket_size"] == 5
 
 
 def test_data_ranks_are_what_stages_and_tensor_ranks_leave(catalog: Catalog) -> None:

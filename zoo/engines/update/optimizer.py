@@ -33,6 +33,11 @@ def adam(params: Any, adam_w_mode: bool = True, **settings: Any) -> Optimizer:
     return kind(params, fused=True, **settings)
 
 
+def sgd(params: Any, **settings: Any) -> Optimizer:
+    """torch's SGD; its fused kernels."""
+    return torch.optim.SGD(params, fused=True, **settings)
+
+
 def dimensions(parameter: nn.Parameter) -> int:
     """How many dimensions a parameter has, partitioned or not."""
     return len(getattr(parameter, "ds_shape", parameter.shape))

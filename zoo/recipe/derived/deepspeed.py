@@ -10,6 +10,7 @@ from zoo.recipe.recipe import Recipe
 
 # DeepSpeed's own progress line would be printed by every rank; the run prints its own.
 NEVER = sys.maxsize
+LARGEST_BUCKET = 500_000_000  # elements, DeepSpeed's default: deepspeed/runtime/zero/config.py
 
 
 def deepspeed_config(recipe: Recipe, layout: Layout) -> dict[str, Any]:
@@ -32,5 +33,16 @@ def deepspeed_config(recipe: Recipe, layout: Layout) -> dict[str, Any]:
         "zero_force_ds_cpu_optimizer": False,
         "steps_per_print": NEVER,
         "wall_clock_breakdown": False,
+        # It waits for the device twice a micro-batch; our rows have the examples a second.
+        "timers": {"throughput": {"enabled": False}},
         **({"pipeline": whole} if layout.pipe > 1 else {}),
     }
+
+
+def bucketed(config: dict[str, Any], elements: int) -> dict[str, Any]:
+    """DeepSpeed's JSON with a reduction bucket no larger than the `elements` that a rank trains.
+
+    DeepSpeed allocates the whole bucket, whatever the model; a size that the recipe says stays.
+    """
+    zero = {"reduce_bucket_size": min(LARGEST_BUCKET, max(1, elements))}
+    return config | {"zero_optimization": zero | config["zero_optimization"]}

@@ -57,6 +57,7 @@ def _adam() -> Parameters:
 
 _KERNELS = ("torch_adam",)
 _ADAM = "zoo.engines.update.optimizer:adam"
+_SGD = "zoo.engines.update.optimizer:sgd"
 _OURS = "zoo.engines.update.algorithms"
 
 OPTIMIZERS: dict[str, Optimizer] = {
@@ -88,7 +89,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
             "weight_decay": DECAY,
             "nesterov": _in_groups(SWITCH, "Step along the momentum to come.", False),
         },
-        "torch.optim:SGD",
+        _SGD,
         "sgd",
         momentum_may_move=True,
     ),

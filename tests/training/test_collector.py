@@ -1,0 +1,16 @@
+"""Python's collector does not walk what the start of a run made."""
+
+import gc
+from types import SimpleNamespace
+from typing import Any
+
+from zoo.training.run import fitted
+
+
+def test_what_the_start_made_is_not_walked_until_the_end() -> None:
+    frozen: list[int] = []
+    log = SimpleNamespace(close=lambda: None)
+    fit: Any = SimpleNamespace(run=lambda: frozen.append(gc.get_freeze_count()), log=log)
+    assert fitted(fit) == 0
+    assert frozen[0] > 10_000, "the modules alone are more"
+    assert gc.get_freeze_count() == 0, "a process may make several runs"
