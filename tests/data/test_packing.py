@@ -1,13 +1,14 @@
 """Text packed into blocks of tokens."""
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from zoo.data.corrupt import CorruptLimit
-from zoo.data.packing import PackedRows, pack, pieces_of_text
-from zoo.data.rows import ListRows
+from zoo.data.packing import PackedRows, pack
+from zoo.data.rows import ListRows, pieces_of_text
 from zoo.data.sources.file_rows import TextFiles
 from zoo.errors import ConfigError
 
@@ -117,3 +118,53 @@ def test_a_document_that_is_no_text_is_counted_and_named(tmp_path: Path) -> None
         kept = pack(rows, as_bytes, None, 256, "bytes", 8, 0, tmp_path / "cache", limit)
         assert bytes(kept.tokens.tolist()) == b"good text of some length"
         assert list(limit.found) == [0]
+
+
+def test_of_a_large_file_one_piece_at_a_time_is_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "large.txt"
+    line, size = "a line of a large text\r\n", 40 << 20
+    path.write_bytes(line.encode() * (size // len(line)) + b"x" * (5 << 20))
+    monkeypatch.delattr(TextFiles, "__getitem__")
+    monkeypatch.setattr(TextFiles, "__abstractmethods__", frozenset())
+    longest = 0
+
+    def encode(piece: str) -> list[int]:
+        nonlocal longest
+        longest = max(longest, len(piece))
+        return [len(piece) % 251]
+
+    tracemalloc.start()
+    rows = pack(TextFiles([path]), encode, None, 256, "one", 4, 0, tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert rows.text_bytes == path.stat().st_size
+    assert longest <= 2 << 20
+    assert peak < 16 << 20
+
+
+def test_a_file_keeps_its_line_ends_and_loses_its_mark_of_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "dos.txt"
+    path.write_bytes(b"\xef\xbb\xbfone\r\ntwo\rthree\n")
+    assert TextFiles([path])[0] == {"text": "one\r\ntwo\rthree\n"}
+
+
+def test_a_file_that_goes_wrong_in_its_middle_leaves_nothing_behind(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.txt", tmp_path / "bad.txt"
+    good.write_text("good text of some length")
+    bad.write_bytes(b"bad\n" * (1 << 19) + b"\xff")
+    rows, limit = TextFiles([good, bad, good]), CorruptLimit(1)
+    kept = pack(rows, as_bytes, EOS, 257, "bytes", 8, 0, tmp_path / "cache", limit)
+    assert kept.tokens.tolist() == [*good.read_bytes(), EOS] * 2
+    assert kept.text_bytes == 2 * good.stat().st_size
+
+
+def test_texts_without_tokens_take_no_place_and_nothing_else_is_a_fault(tmp_path: Path) -> None:
+    def rows(*texts: str) -> ListRows:
+        return ListRows([{"text": text} for text in texts], repr(texts))
+
+    kept = pack(rows("", "ab", "", "cd"), as_bytes, EOS, 257, "bytes", 2, 0, tmp_path)
+    assert kept.tokens.tolist() == [*b"ab", EOS, *b"cd", EOS]
+    with pytest.raises(ConfigError, match="found 2 texts without a token"):
+        pack(rows("", ""), as_bytes, EOS, 257, "bytes", 2, 0, tmp_path)

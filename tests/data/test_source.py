@@ -97,20 +97,22 @@ def test_no_validation_set_is_no_fault(tables: Any, make_recipe: Any) -> None:
     assert source.test == {}
 
 
-def test_a_share_is_cut_from_train_by_the_seed(tables: Any, make_recipe: Any) -> None:
+def test_a_share_is_cut_from_train_by_a_seed_of_its_own(tables: Any, make_recipe: Any) -> None:
     files = tables(train=[n % 3 for n in range(50)])
 
-    def texts(seed: int) -> tuple[set[str], set[str]]:
-        source = open_source(make_recipe(CLASSIFY, seed=seed, **files, valid=0.2))
-        train, valid = source.train, source.valid["valid"]
-        return {train[i]["text"] for i in range(40)}, {valid[i]["text"] for i in range(10)}
+    def texts(seed: int = 0, **more: Any) -> tuple[set[str], set[str]]:
+        source = open_source(make_recipe(CLASSIFY, seed=seed, **files, valid=0.2, **more))
+        parts = source.train, source.valid["valid"]
+        train, valid = ({part[i]["text"] for i in range(len(part))} for part in parts)
+        return train, valid
 
-    train, valid = texts(0)
-    assert len(train) == 40
-    assert len(valid) == 10
+    train, valid = texts()
+    assert (len(train), len(valid)) == (40, 10)
     assert not train & valid
-    assert texts(0) == (train, valid)
-    assert texts(1) != (train, valid)
+    assert texts(seed=1) == texts() == (train, valid)
+    assert texts(split_seed=1) != (train, valid)
+    few = {"max_valid_examples": 3}
+    assert texts(seed=1, **few) == texts(**few) != texts(split_seed=1, **few)
 
 
 def test_a_share_of_a_single_example_is_refused(tables: Any, make_recipe: Any) -> None:

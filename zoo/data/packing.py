@@ -1,7 +1,7 @@
 """Language-model text: tokenized once into one file on the disk, read as blocks of equal length."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,11 +12,10 @@ from zoo.data.corrupt import CorruptLimit
 from zoo.data.rows import CorruptExample, Row, Rows, digest
 from zoo.errors import ConfigError, Fault
 
-_PIECE = 1 << 20  # characters tokenized at once
-_VERSION = 2
+_VERSION = 3
 
 
-class PackedRows:
+class PackedRows(Rows):
     """Blocks of `length` tokens of one stream; each begins `overlap` tokens before the last ends.
 
     Row: input_ids int64 (length,), and bytes: UTF-8 bytes of text that length - overlap tokens
@@ -42,9 +41,6 @@ class PackedRows:
         start = index * self.stride
         block = self.tokens[start : start + self.length]
         return {"input_ids": block.astype(np.int64), "bytes": self.bytes}
-
-    def lengths(self) -> None:
-        return None
 
 
 def pack(
@@ -73,20 +69,14 @@ def pack(
     name = digest("tokens", _VERSION, rows.fingerprint, fingerprint, eos, kind.str)
     packed = PackedRows(cached(root, f"tokens-{name}", build), length, overlap)
     limit.add(enumerate(packed.corrupt))
+    if not len(packed.tokens):
+        found = f"{len(rows)} texts without a token"
+        raise ConfigError([Fault("recipe", "data", found, "texts with something in them")])
     if not len(packed):
         found = f"{length} for a text of {len(packed.tokens)} tokens"
         allowed = f"at most {len(packed.tokens)}"
         raise ConfigError([Fault("recipe", "task.sequence_length", found, allowed)])
     return packed
-
-
-def pieces_of_text(text: str, size: int = _PIECE) -> Iterator[str]:
-    """The text in pieces of `size` characters and what is left of the line; joined, the text."""
-    start = 0
-    while start < len(text):
-        end = text.find("\n", start + size - 1) + 1 or len(text)
-        yield text[start:end]
-        start = end
 
 
 def _tokenize(
@@ -97,27 +87,28 @@ def _tokenize(
     folder: Path,
     limit: CorruptLimit,
 ) -> None:
-    """Writes tokens.npy, never holding more than one document, and found.json beside it."""
+    """Writes tokens.npy, never holding more than a piece of a text, and found.json beside it."""
     total = text_bytes = 0
     corrupt: list[str] = []
     with (folder / "tokens.npy").open("wb") as file:
         _write_header(file, kind, 0)
         start = file.tell()
         for index in range(len(rows)):
+            begin, size = file.tell(), 0
             try:
-                text = rows[index]["text"]
+                for piece in rows.pieces(index):
+                    file.write(np.asarray(encode(piece), dtype=kind).tobytes())
+                    size += len(piece.encode())
             except CorruptExample as error:
+                file.seek(begin)  # what stands before the fault is no document
+                file.truncate()
                 limit.add([(len(corrupt), str(error))])
                 corrupt.append(str(error))
                 continue
-            for piece in pieces_of_text(text):
-                tokens = np.asarray(encode(piece), dtype=kind)
-                text_bytes += len(piece.encode())
-                total += len(tokens)
-                file.write(tokens.tobytes())
-            if eos is not None:
-                total += 1
+            if eos is not None and file.tell() > begin:  # a text without tokens needs no end
                 file.write(kind.type(eos).tobytes())
+            total += (file.tell() - begin) // kind.itemsize
+            text_bytes += size
         file.seek(0)
         _write_header(file, kind, total)
         assert file.tell() == start  # numpy pads a header so that a longer number still fits

@@ -1,8 +1,9 @@
 """What every source hands on: rows by index, and small wrappers that join, cut and label them."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,29 +14,53 @@ Example = dict[str, Any]
 Batch = dict[str, Any]
 """A micro-batch: inputs, labels, the count of targets, and which rows it is of."""
 
+PIECE = 1 << 20
+"""Characters of a long text that are handed on at once."""
+
 
 class CorruptExample(Exception):
     """One example that cannot be read or decoded; the message names its file."""
 
 
-class Rows(Protocol):
+class Rows(ABC):
     """A sequence of rows, each a dictionary by role, read and decoded only when asked for."""
 
-    @property
-    def roles(self) -> frozenset[str]:
-        """Which roles every row holds."""
+    roles: frozenset[str]
+    """Which roles every row holds."""
+    fingerprint: str
+    """Changes whenever the content may have changed; caches are named by it."""
 
-    @property
-    def fingerprint(self) -> str:
-        """Changes whenever the content may have changed; caches are named by it."""
-
+    @abstractmethod
     def __len__(self) -> int: ...
 
+    @abstractmethod
     def __getitem__(self, index: int) -> Row:
         """The row at `index`; raises CorruptExample if it cannot be read."""
 
     def lengths(self) -> np.ndarray | None:
-        """Seconds of audio (NaN if unreadable) or characters of text, float64 (rows,), or None."""
+        """Seconds of audio (NaN if unreadable), characters of text (bytes of whole text files),
+        float64 (rows,); None where that is not known without reading the rows."""
+        return None
+
+    def unreadable(self) -> dict[int, str]:
+        """The rows that are known to be corrupt before anything is decoded, and why."""
+        return {}
+
+    def pieces(self, index: int, role: str = "text") -> Iterator[str]:
+        """One text of one row, in pieces cut at line ends; raises CorruptExample as `[]` does.
+
+        Nothing else of the row is decoded, and of a file one piece at a time is in memory.
+        """
+        yield from pieces_of_text(self[index][role])
+
+
+def pieces_of_text(text: str, size: int = PIECE) -> Iterator[str]:
+    """The text in pieces of `size` characters and what is left of the line; joined, the text."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start + size - 1) + 1 or len(text)
+        yield text[start:end]
+        start = end
 
 
 def digest(*parts: object) -> str:
@@ -43,7 +68,7 @@ def digest(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
-class Concatenation:
+class Concatenation(Rows):
     """Several rows, one after the other; holds the roles that all of them hold."""
 
     def __init__(self, parts: Sequence[Rows]) -> None:
@@ -56,23 +81,60 @@ class Concatenation:
         return int(self.ends[-1])
 
     def __getitem__(self, index: int) -> Row:
-        part = int(np.searchsorted(self.ends, index, side="right"))
-        start = int(self.ends[part - 1]) if part else 0
-        return self.parts[part][index - start]
+        part, inner = self._place(index)
+        return part[inner]
+
+    def pieces(self, index: int, role: str = "text") -> Iterator[str]:
+        part, inner = self._place(index)
+        return part.pieces(inner, role)
+
+    def unreadable(self) -> dict[int, str]:
+        starts = [0, *self.ends[:-1].tolist()]
+        return {
+            start + index: reason
+            for part, start in zip(self.parts, starts, strict=True)
+            for index, reason in part.unreadable().items()
+        }
 
     def lengths(self) -> np.ndarray | None:
         lengths = [part.lengths() for part in self.parts]
         known = [length for length in lengths if length is not None]
         return np.concatenate(known) if len(known) == len(lengths) else None
 
+    def _place(self, index: int) -> tuple[Rows, int]:
+        part = int(np.searchsorted(self.ends, index, side="right"))
+        start = int(self.ends[part - 1]) if part else 0
+        return self.parts[part], index - start
 
-class Subset:
+
+class Wrapped(Rows):
+    """The rows inside, as they are; a wrapper says what it changes."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows, self.roles = rows, rows.roles
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Row:
+        return self.rows[index]
+
+    def pieces(self, index: int, role: str = "text") -> Iterator[str]:
+        return self.rows.pieces(index, role)
+
+    def unreadable(self) -> dict[int, str]:
+        return self.rows.unreadable()
+
+    def lengths(self) -> np.ndarray | None:
+        return self.rows.lengths()
+
+
+class Subset(Wrapped):
     """The rows at `indices`, in that order."""
 
     def __init__(self, rows: Rows, indices: np.ndarray) -> None:
-        self.rows = rows
+        super().__init__(rows)
         self.indices = np.asarray(indices, dtype=np.int64)
-        self.roles = rows.roles
         content = hashlib.sha256(self.indices.tobytes()).hexdigest()
         self.fingerprint = digest("subset", rows.fingerprint, content)
 
@@ -82,32 +144,33 @@ class Subset:
     def __getitem__(self, index: int) -> Row:
         return self.rows[int(self.indices[index])]
 
+    def pieces(self, index: int, role: str = "text") -> Iterator[str]:
+        return self.rows.pieces(int(self.indices[index]), role)
+
+    def unreadable(self) -> dict[int, str]:
+        found = self.rows.unreadable()
+        here = np.flatnonzero(np.isin(self.indices, list(found))) if found else ()
+        return {int(index): found[int(self.indices[index])] for index in here}
+
     def lengths(self) -> np.ndarray | None:
         lengths = self.rows.lengths()
         return None if lengths is None else lengths[self.indices]
 
 
-class LabelIds:
+class LabelIds(Wrapped):
     """Rows whose label, as it stands in the data, is replaced by its class id."""
 
     def __init__(self, rows: Rows, ids: Mapping[Any, int]) -> None:
-        self.rows = rows
+        super().__init__(rows)
         self.ids = dict(ids)
-        self.roles = rows.roles
         self.fingerprint = digest("labels", rows.fingerprint, sorted(map(repr, self.ids.items())))
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
     def __getitem__(self, index: int) -> Row:
         row = self.rows[index]
         return {**row, "label": self.ids[row["label"]]}
 
-    def lengths(self) -> np.ndarray | None:
-        return self.rows.lengths()
 
-
-class ListRows:
+class ListRows(Rows):
     """Rows that already lie in memory."""
 
     def __init__(self, rows: Sequence[Row], fingerprint: str) -> None:

@@ -45,7 +45,7 @@ def open_source(recipe: Recipe) -> Source:
     train, valid = _share(train, valid, held, faults)
     train = replace(train, rows=drawn(train.rows, data.max_train_examples, recipe.run.seed))
     valid = [
-        (key, name, replace(part, rows=drawn(part.rows, data.max_valid_examples, recipe.run.seed)))
+        (key, name, replace(part, rows=drawn(part.rows, data.max_valid_examples, data.split_seed)))
         for key, name, part in valid
     ]
     labels, splits = _labelled([("train", "train", train), *valid, *test], faults)
@@ -120,7 +120,7 @@ def _share(
     """Train without, and a validation set with, the seeded share of it."""
     if not share:
         return train, valid
-    kept, held = cut(train.rows, share, faults.recipe.run.seed)
+    kept, held = cut(train.rows, share, faults.recipe.data.split_seed)
     if not len(kept) or not len(held):
         found = f"{share} of {len(train.rows)} examples"
         faults.add("valid", found, "a share that leaves at least one example on both sides")

@@ -53,6 +53,16 @@ def test_a_change_is_refused_reported_or_free(
     assert [one.key for one in found.free] == free
 
 
+def test_a_share_was_cut_by_the_runs_seed_before_it_had_one_of_its_own(catalog: Catalog) -> None:
+    file = catalog.recipe()
+    words = ["data.valid=0.2", "run.seed=7"]
+    new = expanded(load_recipe(file, words))
+    old = {**new, "data": {k: v for k, v in new["data"].items() if k != "split_seed"}}
+    assert changes(old, new).refused == (Change("data.split_seed", 7, 0),)
+    kept = expanded(load_recipe(file, [*words, "data.split_seed=7"]))
+    assert changes(old, kept) == Changes((), (), ())
+
+
 def test_a_change_holds_both_values(catalog: Catalog) -> None:
     assert compared(catalog, "run.batch=32").refused == (Change("run.batch", 16, 32),)
 

@@ -4,7 +4,6 @@ import torch
 from zoo.data.builtin.morse import MorseRows
 from zoo.data.rows import CorruptExample, ListRows
 from zoo.tasks.task import IGNORE
-from zoo.tasks.text import tokens
 from zoo.tasks.text.tokens import attention_mask, padded, target_count, texts, token_loss
 
 
@@ -30,14 +29,6 @@ def test_unreadable_rows_teach_a_tokenizer_nothing():
     assert list(texts(rows, ["text"])) == ["a", "c"]
 
 
-class Counted(ListRows):
-    read = 0
-
-    def __getitem__(self, index):
-        self.read += 1
-        return super().__getitem__(index)
-
-
 def test_transcripts_of_built_in_clips_are_read_without_keying_one(monkeypatch):
     monkeypatch.delattr(MorseRows, "__getitem__")
     words = [f"word{number}" for number in range(250)]
@@ -45,13 +36,6 @@ def test_transcripts_of_built_in_clips_are_read_without_keying_one(monkeypatch):
     found = list(texts(rows, ["transcript"]))
     assert found == rows.texts
     assert len(set(found)) == 200 and set(found) < set(words)
-
-
-def test_of_very_many_clips_an_even_share_is_decoded_for_its_transcripts(monkeypatch):
-    monkeypatch.setattr(tokens, "_DECODED", 4)
-    rows = Counted([{"audio": None, "transcript": t} for t in "abcdefghijkl"], "f")
-    assert list(texts(rows, ["transcript"])) == ["a", "d", "g", "j"]
-    assert rows.read == 4
 
 
 def test_padding_stands_on_the_right_and_is_masked():

@@ -10,13 +10,14 @@ import json
 import re
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from zoo.data.builtin.text import library, library_files
 from zoo.data.cache import cached
-from zoo.data.rows import Row, digest
+from zoo.data.rows import Row, Rows, digest
 from zoo.data.sources.opened import Opened
 
 RATE = 8000  # Hz
@@ -44,7 +45,7 @@ _CLIPS = {"train": 200_000, "validation": 200, "test": 200}
 _VERSION = 1
 
 
-class MorseRows:
+class MorseRows(Rows):
     """Clips of one split: audio float32 (samples,) at 8 kHz, and the transcript in lower case."""
 
     roles = frozenset({"audio", "transcript"})
@@ -77,10 +78,10 @@ class MorseRows:
         audio = clip.astype(np.float32)
         return {"audio": audio, "sampling_rate": RATE, "transcript": self.texts[index]}
 
-    def column(self, role: str) -> list[str]:
-        """All transcripts, without keying a clip."""
+    def pieces(self, index: int, role: str = "transcript") -> Iterator[str]:
+        """The transcript, without keying a clip."""
         assert role == "transcript"
-        return self.texts
+        yield self.texts[index]
 
     def lengths(self) -> np.ndarray:
         dots = np.array([sum(map(_DOTS.__getitem__, text)) for text in self.texts]) - _GAP

@@ -1,16 +1,16 @@
 """Files that are examples themselves: texts, and images in the folder of their class."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from zoo.data.image import decode_image
-from zoo.data.rows import CorruptExample, Row, digest
+from zoo.data.rows import PIECE, CorruptExample, Row, Rows, digest
 
 
-class TextFiles:
-    """One row a file, role text, read as UTF-8 when asked for."""
+class TextFiles(Rows):
+    """One row a file, role text, read as UTF-8 when asked for; line ends stay what they are."""
 
     roles = frozenset({"text"})
 
@@ -22,9 +22,15 @@ class TextFiles:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> Row:
+        return {"text": "".join(self.pieces(index))}
+
+    def pieces(self, index: int, role: str = "text") -> Iterator[str]:
         path = self.paths[index]
         try:
-            return {"text": path.read_text(encoding="utf-8")}
+            with path.open(encoding="utf-8-sig", newline="\n") as file:
+                while piece := file.read(PIECE):
+                    # A line without an end must not bring the whole file into memory.
+                    yield piece if piece.endswith("\n") else piece + file.readline(PIECE)
         except (OSError, UnicodeDecodeError) as error:
             raise CorruptExample(f"{path} ({error})") from error
 
@@ -32,7 +38,7 @@ class TextFiles:
         return np.array([path.stat().st_size for path in self.paths], dtype=np.float64)
 
 
-class ClassFolders:
+class ClassFolders(Rows):
     """One row an image file; the label is the name of the folder it lies in."""
 
     roles = frozenset({"image", "label"})
@@ -47,9 +53,6 @@ class ClassFolders:
     def __getitem__(self, index: int) -> Row:
         path = self.paths[index]
         return {"image": decode_image(path), "label": path.parent.name}
-
-    def lengths(self) -> None:
-        return None
 
 
 def files_digest(paths: Sequence[Path]) -> str:

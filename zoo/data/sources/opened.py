@@ -1,13 +1,11 @@
 """One opened piece of a split, with what is known of its labels before they become class ids."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
-
 from zoo.data.faults import Faults
-from zoo.data.rows import Row, Rows, digest
+from zoo.data.rows import Row, Rows, Wrapped, digest
 from zoo.recipe.vocabulary.roles import ROLES
 
 
@@ -30,25 +28,22 @@ class SplitReader(Protocol):
         """The rows that `entry` names under `data.<key>`; None after noting what is wrong."""
 
 
-class RenamedRows:
+class RenamedRows(Wrapped):
     """Rows whose columns carry other names than their roles."""
 
     def __init__(self, rows: Rows, columns: Columns) -> None:
-        self.rows = rows
+        super().__init__(rows)
         self.columns = roles_of(rows.roles, columns)
         self.roles = frozenset(self.columns)
         self.fingerprint = digest("renamed", rows.fingerprint, sorted(self.columns.items()))
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
     def __getitem__(self, index: int) -> Row:
         row = self.rows[index]
         chosen = {role: row[column] for role, column in self.columns.items()}
         return {**{key: row[key] for key in row if key not in self.rows.roles}, **chosen}
 
-    def lengths(self) -> np.ndarray | None:
-        return self.rows.lengths()
+    def pieces(self, index: int, role: str = "text") -> Iterator[str]:
+        return self.rows.pieces(index, self.columns[role])
 
 
 def roles_of(names: frozenset[str], columns: Columns) -> dict[str, str]:

@@ -14,7 +14,7 @@ from zoo.data.audio import decode_audio, seconds_of
 from zoo.data.cache import cached
 from zoo.data.faults import Faults
 from zoo.data.image import decode_image
-from zoo.data.rows import CorruptExample, Row, digest
+from zoo.data.rows import CorruptExample, Row, Rows, digest
 from zoo.data.sources.opened import Columns, Opened, check_columns, roles_of
 from zoo.recipe.vocabulary.roles import ROLES
 
@@ -61,7 +61,7 @@ class Table:
         return frozenset(self.dataset.unique(column)), names
 
 
-class TableRows:
+class TableRows(Rows):
     """Rows of `dataset`, whose column for each role `columns` names.
 
     Images and audio are bytes, paths (relative ones start at `folder`) or Hugging Face's {bytes,

@@ -65,6 +65,7 @@ class Changes:
 
 def changes(old: dict[str, Any], new: dict[str, Any]) -> Changes:
     """Compare two expanded recipes (see `expanded`) key by key; pure."""
+    old = _with_split_seed(old)
     found = [(Change(".".join(path), a, b), _rule(path, a, b)) for path, a, b in _differ(old, new)]
     reported = [change for change, rule in found if rule == "!"]
     if any(change.key in ("run.steps", "run.epochs") for change in reported):
@@ -74,6 +75,13 @@ def changes(old: dict[str, Any], new: dict[str, Any]) -> Changes:
         tuple(reported),
         tuple(change for change, rule in found if rule == "~"),
     )
+
+
+def _with_split_seed(old: dict[str, Any]) -> dict[str, Any]:
+    """A recipe from before `data.split_seed`, when `run.seed` cut the share of `valid`."""
+    data = old.get("data", {})
+    cut = old.get("run", {}).get("seed", 0) if isinstance(data.get("valid"), float) else 0
+    return {**old, "data": {"split_seed": cut, **data}}
 
 
 def _differ(old: Any, new: Any, path: Key = ()) -> Iterator[tuple[Key, Any, Any]]:

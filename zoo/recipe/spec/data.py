@@ -20,6 +20,8 @@ class _Data(Spec):
     """What `zoo eval --split test` reads."""
     labels: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
     """Class names in id order; absent: the dataset's, else the sorted values of train."""
+    split_seed: NotNegative = 0
+    """Draws the share of `valid`, and which examples `max_valid_examples` keeps."""
     sampling: Literal["random", "sequential", "group-by-length"] = "random"
     """Order of the examples; every order is a pure function of the seed."""
     max_train_examples: Positive | None = None

@@ -16,31 +16,23 @@ from zoo.tasks.roles import fault
 from zoo.tasks.task import IGNORE
 
 _IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
-_DECODED = 20_000
 _AFTER_PADDING = {"roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "roberta-prelayernorm"}
 
 
 def texts(rows: Rows, roles: Sequence[str]) -> Iterator[str]:
     """Every text under `roles`, chats message by message; what cannot be read is left out.
 
-    Rows that know a role without decoding the rest (`column`) are asked for it; of audio that has
-    to be decoded for its transcript at most 20,000 clips are, evenly spread.
+    Long texts come in pieces, and nothing is decoded for the text that stands beside it.
     """
-    if hasattr(rows, "column") and "messages" not in roles:
-        for role in roles:
-            yield from rows.column(role)
-        return
-    step = max(1, len(rows) // _DECODED) if "audio" in rows.roles else 1
-    for index in range(0, len(rows), step):
+    for index in range(len(rows)):
         try:
-            row = rows[index]
+            for role in roles:
+                if role == "messages":
+                    yield from (message["content"] for message in rows[index][role])
+                else:
+                    yield from rows.pieces(index, role)
         except CorruptExample:
             continue
-        for role in roles:
-            if role == "messages":
-                yield from (message["content"] for message in row[role])
-            else:
-                yield row[role]
 
 
 def special_ids(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> dict[str, tuple[Any, str]]:
