@@ -8,4 +8,5 @@ if [ $# -lt 2 ]; then
 fi
 hostfile=$1
 shift
-exec deepspeed --hostfile "$hostfile" --no_local_rank --module zoo train "$@"
+# Not `deepspeed` itself: it makes shell text of words and of the hostfile's names.
+exec python -m zoo launch --with deepspeed --hostfile "$hostfile" "$@"

@@ -141,7 +141,7 @@ def one_rank(
     rank: int, world: int, port: int, path: Path, words: Sequence[str], folder: Path
 ) -> None:
     """One process of a run; what it is refused with goes to a file of rank 0."""
-    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world, "LOCAL_WORLD_SIZE": world}
+    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world}
     os.environ |= {key: str(value) for key, value in place.items()}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     from zoo.errors import ConfigError

@@ -51,7 +51,6 @@ class Ranks:
                 "RANK": rank,
                 "LOCAL_RANK": rank,
                 "WORLD_SIZE": world,
-                "LOCAL_WORLD_SIZE": world,
             }
             environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
             process = context.Process(target=_rank, args=(theirs, environment, function, args))

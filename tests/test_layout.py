@@ -11,15 +11,15 @@ from zoo.layout import Layout, Part, Place, working_directory
 
 
 def test_a_process_that_no_launcher_started_is_alone() -> None:
-    assert Place.from_environment({}) == Place(0, 1, 0, 1)
+    assert Place.from_environment({}) == Place(0, 1, 0)
 
 
 def test_a_launcher_says_which_process_of_how_many_this_is() -> None:
-    said = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
-    assert Place.from_environment(said) == Place(3, 4, 1, 2)
+    said = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1"}
+    assert Place.from_environment(said) == Place(3, 4, 1)
 
 
-@pytest.mark.parametrize("name", ["RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"])
+@pytest.mark.parametrize("name", ["RANK", "WORLD_SIZE", "LOCAL_RANK"])
 @pytest.mark.parametrize("value", ["", "-1", "one", "1.0", "\u00b2", "\u0663", " 1", "9" * 5000])
 def test_what_is_no_whole_number_is_named(name: str, value: str) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -33,6 +33,53 @@ def test_a_rank_is_one_of_the_processes(rank: str, world: str | None) -> None:
     said = {"RANK": rank} | ({"WORLD_SIZE": world} if world else {})
     with pytest.raises(ConfigError, match=r"RANK: found .* processes; allowed: a rank below"):
         Place.from_environment(said)
+
+
+@pytest.mark.parametrize(
+    ("said", "command"),
+    [
+        ({"SLURM_PROCID": "1", "SLURM_NTASKS": "2"}, "zoo launch RECIPE --with slurm"),
+        ({"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "2"}, "zoo launch RECIPE --per-"),
+        ({"PMI_RANK": "0", "PMI_SIZE": "2"}, "zoo launch RECIPE --per-node"),
+        ({"MV2_COMM_WORLD_SIZE": "2"}, "zoo launch RECIPE --per-node"),
+        ({"FLUX_JOB_SIZE": "2", "FLUX_TASK_RANK": "1"}, "zoo launch RECIPE --per-node"),
+    ],
+)
+def test_copies_that_nobody_made_ranks_are_told_the_command_that_does(
+    said: dict[str, str], command: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Place.from_environment(said)
+    [fault] = caught.value.faults
+    assert (fault.file, fault.found) == ("environment", "2 processes, and RANK is not set")
+    assert fault.key in said and fault.allowed.startswith(command)
+    assert Place.from_environment(said | {"RANK": "0", "WORLD_SIZE": "1"}) == Place()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"SLURM_NTASKS": "8"},  # a shell of salloc, whose tasks are yet to be started
+        {"SLURM_PROCID": "0", "SLURM_NTASKS": "1"},
+        {"OMPI_COMM_WORLD_RANK": "0", "OMPI_COMM_WORLD_SIZE": "1"},
+        {"PMI_RANK": "0", "PMI_SIZE": "many"},
+    ],
+)
+def test_one_process_of_a_scheduler_is_alone(said: dict[str, str]) -> None:
+    assert Place.from_environment(said) == Place()
+
+
+def test_a_number_of_processes_without_a_rank_is_refused() -> None:
+    with pytest.raises(ConfigError, match="RANK: found nothing of 2 processes; allowed: a rank"):
+        Place.from_environment({"WORLD_SIZE": "2"})
+
+
+def test_ranks_without_a_local_one_take_the_one_of_who_started_them() -> None:
+    said = {"RANK": "5", "WORLD_SIZE": "8"}
+    assert Place.from_environment(said | {"SLURM_LOCALID": "1"}) == Place(5, 8, 1)
+    both = said | {"SLURM_LOCALID": "1", "LOCAL_RANK": "3"}
+    assert Place.from_environment(both) == Place(5, 8, 3)
+    assert Place.from_environment(said) == Place(5, 8, 0)
 
 
 def test_a_working_directory_that_was_deleted_is_a_fault(

@@ -10,34 +10,80 @@ from zoo.errors import ConfigError, Fault
 
 
 @dataclass(frozen=True)
+class Starter:
+    """The variables by which a program that starts copies of another tells each its place."""
+
+    size: str
+    rank: str
+    local_rank: str
+    instead: str
+    """The command that starts the copies as one run."""
+
+
+_SLURM = "zoo launch RECIPE --with slurm --nodes N --per-node M (or sbatch launchers/slurm.sh)"
+_MPI = "zoo launch RECIPE --per-node M (on several machines --hostfile HOSTS)"
+STARTERS = (
+    Starter("SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID", _SLURM),
+    Starter("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", _MPI),
+    Starter("MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_LOCAL_RANK", _MPI),
+    Starter("PMI_SIZE", "PMI_RANK", "MPI_LOCALRANKID", _MPI),
+    Starter("FLUX_JOB_SIZE", "FLUX_TASK_RANK", "FLUX_TASK_LOCAL_ID", _MPI),
+    Starter("JSM_NAMESPACE_SIZE", "JSM_NAMESPACE_RANK", "JSM_NAMESPACE_LOCAL_RANK", _MPI),
+)
+"""srun, mpirun (Open MPI, MVAPICH, MPICH and Intel by PMI), flux run, jsrun."""
+
+
+@dataclass(frozen=True)
 class Place:
     """This process among all: ranks count from 0; one process when no launcher says otherwise."""
 
     rank: int = 0
     world: int = 1
     local_rank: int = 0
-    local_world: int = 1
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Place":
-        """Reads RANK, WORLD_SIZE, LOCAL_RANK and LOCAL_WORLD_SIZE as every launcher sets them."""
-        names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
-        values = [environment.get(name) for name in names]
+        """Reads RANK, WORLD_SIZE and LOCAL_RANK as every launcher sets them.
+
+        Raises ConfigError for what is no place, and where RANK is not set although srun or mpirun
+        started several processes: each would train alone and write the same folder.
+        """
+        names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
         faults = [
-            Fault("environment", name, value, "a whole number")
-            for name, value in zip(names, values, strict=True)
-            if value is not None and whole_number(value) is None
+            Fault("environment", name, environment[name], "a whole number")
+            for name in names
+            if name in environment and whole_number(environment[name]) is None
         ]
+        if "RANK" not in environment:
+            faults += _lone_copies(environment)
         if faults:
             raise ConfigError(faults)
-        rank, world, local_rank, local_world = (
-            whole_number(value) if value is not None else None for value in values
-        )
+        rank, world, local_rank = (whole_number(environment.get(name, "")) for name in names)
         world = 1 if world is None else world
-        if (rank or 0) >= world:
-            found, allowed = f"{rank or 0} of {world} processes", "a rank below WORLD_SIZE"
-            raise ConfigError([Fault("environment", "RANK", found, allowed)])
-        return cls(rank or 0, world, local_rank or 0, local_world or world)
+        if (rank is None and world > 1) or (rank or 0) >= world:
+            found = f"{'nothing' if rank is None else rank} of {world} processes"
+            raise ConfigError([Fault("environment", "RANK", found, "a rank below WORLD_SIZE")])
+        if local_rank is None and world > 1:
+            local_rank = _local_rank_of_starter(environment)
+        return cls(rank or 0, world, local_rank or 0)
+
+
+def _lone_copies(environment: Mapping[str, str]) -> list[Fault]:
+    """A fault if several processes were started, and nobody made ranks of them."""
+    for starter in STARTERS:
+        count = whole_number(environment.get(starter.size, "")) or 1
+        # Slurm's shells (salloc) know the number of tasks, too; its tasks alone have a rank.
+        if count > 1 and (starter.rank in environment or starter.rank != "SLURM_PROCID"):
+            found = f"{count} processes, and RANK is not set"
+            allowed = f"{starter.instead}; RANK=0 WORLD_SIZE=1 for one process alone"
+            return [Fault("environment", starter.size, found, allowed)]
+    return []
+
+
+def _local_rank_of_starter(environment: Mapping[str, str]) -> int | None:
+    """This process's place on its machine where LOCAL_RANK is not set, if its starter says it."""
+    found = (whole_number(environment.get(starter.local_rank, "")) for starter in STARTERS)
+    return next((rank for rank in found if rank is not None), None)
 
 
 AXES = ("pipe", "data", "tensor")

@@ -2,15 +2,18 @@
 
 import shlex
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from zoo.launching.commands import command, launchers, on_cpu, quoted
+from zoo.launching.commands import PORT, command, launchers, quoted
+from zoo.launching.processes import Asked, on_cpu
+from zoo.launching.settle import settled
 
 CPU = {"DS_ACCELERATOR": "cpu"}
 GPU = {"DS_ACCELERATOR": "cuda"}
+LOGIN: dict[str, str] = {}  # a machine without GPUs that says nothing of others
 SHIPPED = str(launchers() / "accelerate")
 
 
@@ -21,7 +24,8 @@ def hostfile(tmp_path: Path) -> str:
     return str(file)
 
 
-def words(argv: Sequence[str]) -> str:
+def words(asked: Asked, environment: Mapping[str, str]) -> str:
+    argv = command("r.json", asked.how, settled(asked, environment))
     return " ".join(argv).replace(SHIPPED, "ACCELERATE").replace(str(launchers()), "LAUNCHERS")
 
 
@@ -53,7 +57,8 @@ def words(argv: Sequence[str]) -> str:
             "deepspeed",
             2,
             CPU,
-            "deepspeed --num_accelerators 2 --no_local_rank --module zoo train r.json",
+            "deepspeed --hostfile /dev/null --num_accelerators 2 --master_port 29777"
+            " --no_local_rank --module zoo train r.json",
         ),
         (
             "torchrun",
@@ -79,8 +84,8 @@ def words(argv: Sequence[str]) -> str:
 def test_one_machine_needs_counts_only(
     how: str, per_node: int, environment: dict[str, str], expected: str
 ) -> None:
-    argv = command("r.json", how, per_node=per_node, environment=environment)
-    assert words(argv) == expected
+    port = 29777 if how == "deepspeed" else None
+    assert words(Asked(how, per_node=per_node, port=port), environment) == expected
 
 
 @pytest.mark.parametrize(
@@ -94,8 +99,8 @@ def test_one_machine_needs_counts_only(
         ),
         (
             "deepspeed",
-            "deepspeed --hostfile HOSTS --num_nodes 2 --num_accelerators 4 --no_local_rank "
-            "--module zoo train r.json",
+            "deepspeed --hostfile HOSTS --num_nodes 2 --num_accelerators 4 --master_port 29500 "
+            "--no_local_rank --module zoo train r.json",
         ),
         (
             "torchrun",
@@ -104,39 +109,94 @@ def test_one_machine_needs_counts_only(
         ),
     ],
 )
-def test_several_machines_meet_at_the_first_of_the_hostfile(
+def test_a_hostfile_gives_machines_slots_and_the_head(
     how: str, expected: str, hostfile: str
 ) -> None:
-    argv = command("r.json", how, 2, 4, hostfile, environment=CPU)
-    assert words(argv).replace(hostfile, "HOSTS") == expected
+    assert words(Asked(how, hostfile=hostfile), CPU).replace(hostfile, "HOSTS") == expected
+    said = Asked(how, nodes=2, per_node=4, hostfile=hostfile)
+    assert words(said, CPU).replace(hostfile, "HOSTS") == expected
+
+
+def test_one_host_of_a_hostfile_is_this_machine_or_another(tmp_path: Path) -> None:
+    file = tmp_path / "hosts"
+    for name, start in (
+        (socket.gethostname(), "deepspeed --hostfile /dev/null --num_accelerators 3 "),
+        (
+            "elsewhere",
+            f"deepspeed --hostfile {file} --num_nodes 1 --num_accelerators 3 --force_mul",
+        ),
+    ):
+        file.write_text(f"{name} slots=3\n")
+        assert words(Asked("deepspeed", hostfile=str(file)), CPU).startswith(start)
 
 
 def test_node_rank_of_the_environment_overrules_the_host_name(hostfile: str) -> None:
-    argv = command("r.json", "torchrun", 2, 4, hostfile, environment=CPU | {"NODE_RANK": "0"})
-    assert argv[argv.index("--node_rank") + 1] == "0"
+    said = words(Asked("torchrun", hostfile=hostfile), CPU | {"NODE_RANK": "0"})
+    assert "--node_rank 0 " in said
 
 
 @pytest.mark.parametrize(
     ("how", "word"),
-    [("accelerate", "--main_process_port"), ("deepspeed", "--master_port")],
+    [
+        ("accelerate", "--main_process_port 29777"),
+        ("deepspeed", "--master_port 29777"),
+        ("torchrun", "--master_addr 127.0.0.1 --master_port 29777"),
+        ("slurm", "--export=ALL,MASTER_PORT=29777"),
+    ],
 )
 def test_a_port_is_handed_to_the_launcher(how: str, word: str) -> None:
-    argv = command("r.json", how, per_node=2, environment=CPU, port=29777)
-    assert argv[argv.index(word) + 1] == "29777"
+    assert word in words(Asked(how, per_node=2, port=29777), CPU)
+
+
+def test_deepspeed_meets_at_a_free_port_of_one_machine() -> None:
+    said = words(Asked("deepspeed", per_node=2), CPU).split()
+    with socket.create_server(("", int(said[said.index("--master_port") + 1]))) as free:
+        assert free.getsockname()[1] != PORT
+
+
+def test_deepspeed_keeps_to_the_gpus_that_are_visible() -> None:
+    said = words(Asked("deepspeed", per_node=2), GPU | {"CUDA_VISIBLE_DEVICES": "3,5,7"})
+    assert "--include localhost:3,5 " in said and "--num_accelerators" not in said
+
+
+@pytest.mark.parametrize(
+    ("asked", "environment", "expected"),
+    [
+        (Asked("slurm", 2, 8), LOGIN, "--gpus-per-node=8 "),
+        (Asked("slurm", 2, 8), CPU, ""),
+        (Asked("slurm", 2, 8, gpus_per_node=0), LOGIN, ""),
+        (Asked("slurm", 2, 2, gpus_per_node=4), CPU, "--gpus-per-node=4 "),
+        (Asked("slurm", 2, 8), LOGIN | {"CUDA_VISIBLE_DEVICES": ""}, "--gpus-per-node=8 "),
+    ],
+)
+def test_a_login_node_without_gpus_asks_slurm_for_one_a_process(
+    asked: Asked, environment: dict[str, str], expected: str
+) -> None:
+    start = f"sbatch --nodes=2 --ntasks-per-node={asked.per_node} {expected}--job-name=r LAUNCHERS"
+    assert words(asked, environment).startswith(start)
+
+
+def test_words_for_sbatch_come_before_the_script_and_may_ask_for_gpus_themselves() -> None:
+    own = ("--time=1:00:00", "--gpus-per-task=1")
+    assert words(Asked("slurm", 1, 2, sbatch=own), LOGIN) == (
+        "sbatch --nodes=1 --ntasks-per-node=2 --job-name=r --time=1:00:00 --gpus-per-task=1"
+        " LAUNCHERS/slurm.sh r.json"
+    )
 
 
 @pytest.mark.parametrize("how", ["accelerate", "deepspeed", "torchrun", "slurm"])
 def test_the_words_of_the_run_come_last_and_unchanged(how: str) -> None:
     change = 'run.folder="my runs/$(rm -rf x); a"'
-    argv = command(
-        "r.json", how, per_node=2, tiny=True, changes=[change, "run.steps=5"],
-        options=["--fresh"], environment=CPU,
-    )  # fmt: skip
+    processes = settled(Asked(how, per_node=2), CPU)
+    argv = command("r.json", how, processes, True, [change, "run.steps=5"], ["--fresh"])
     assert argv[-5:] == ["r.json", "--tiny", "--fresh", change, "run.steps=5"]
     assert shlex.split(quoted(argv)) == argv
 
 
 def test_without_a_word_the_device_files_decide() -> None:
     assert on_cpu(CPU)
-    assert not on_cpu(GPU)
-    assert on_cpu({}) == (not any(Path("/dev").glob("nvidia[0-9]*")))
+    assert not on_cpu(GPU | {"CUDA_VISIBLE_DEVICES": "0"})
+    for hidden in ("", "-1"):
+        assert on_cpu({"CUDA_VISIBLE_DEVICES": hidden})
+    there = any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/kfd").exists()
+    assert on_cpu({}) == (not there)

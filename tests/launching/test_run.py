@@ -53,6 +53,14 @@ def test_the_status_of_an_earlier_run_says_nothing(tmp_path: Path, content: str)
     assert launch(python("raise SystemExit(1)"), status) == 1
 
 
+def test_a_run_on_a_machine_whose_clock_is_late_is_known_by_its_new_start(tmp_path: Path) -> None:
+    status = tmp_path / "status.json"
+    status.write_text('{"started": 2.0, "exit_code": 0}')
+    content = "{'started': 1.0, 'exit_code': 3}"
+    code = WRITE.replace("{}", content, 1).replace("{}", "1")
+    assert launch(python(code, status), status) == 3
+
+
 def test_a_launcher_that_a_signal_killed_counts_as_128_and_the_signal(tmp_path: Path) -> None:
     code = "import os; os.kill(os.getpid(), 9)"
     assert launch(python(code), tmp_path / "none") == 137

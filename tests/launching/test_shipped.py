@@ -74,7 +74,7 @@ def fake_programs(folder: Path, **programs: str) -> dict[str, str]:
     ("script", "program", "expected"),
     [
         ("local", "torchrun", "--standalone --nproc_per_node 2 -m zoo train r.json a.b=c d"),
-        ("hosts", "deepspeed", "--hostfile 2 --no_local_rank --module zoo train r.json a.b=c d"),
+        ("hosts", "python", "-m zoo launch --with deepspeed --hostfile 2 r.json a.b=c d"),
     ],
 )
 def test_scripts_hand_their_words_on(
@@ -89,7 +89,8 @@ def test_scripts_hand_their_words_on(
 def slurm(folder: Path, python: str) -> dict[str, str]:
     """Slurm's environment, with an srun that runs one task and hands signals on."""
     srun = "shift; trap 'kill -TERM $task' TERM; \"$@\" & task=$!; wait $task; wait $task"
-    programs = fake_programs(folder, srun=srun, scontrol='printf "n1\\nn2\\n"', python=python)
+    scontrol = f'[ $1 = requeue ] && echo $2 > {folder}/requeued || printf "n1\\nn2\\n"'
+    programs = fake_programs(folder, srun=srun, scontrol=scontrol, python=python)
     return programs | {
         "SLURM_JOB_NODELIST": "n[1-2]",
         "SLURM_JOB_ID": "7",
@@ -101,18 +102,28 @@ def slurm(folder: Path, python: str) -> dict[str, str]:
 
 
 def test_slurm_names_the_ranks_and_the_head(tmp_path: Path) -> None:
-    python = 'echo "$@ $RANK $LOCAL_RANK $WORLD_SIZE $LOCAL_WORLD_SIZE $MASTER_ADDR $MASTER_PORT"'
+    python = 'echo "$@ $RANK $LOCAL_RANK $WORLD_SIZE $MASTER_ADDR $MASTER_PORT"'
     words = [str(launchers() / "slurm.sh"), "r.json", "--tiny"]
     done = subprocess.run(
         words, env=slurm(tmp_path, python), capture_output=True, text=True, check=True
     )
-    assert done.stdout.strip() == "-m zoo train r.json --tiny 3 1 4 2 n1 20007"
+    assert done.stdout.strip() == "-m zoo train r.json --tiny 3 1 4 n1 20007"
 
 
-def test_slurm_lets_a_stopped_run_save_and_keeps_its_code(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("sent", "code", "requeued"),
+    [
+        (signal.SIGTERM, 143, False),  # somebody wants it to end
+        (signal.SIGUSR1, 143, True),  # its time is nearly up
+        (signal.SIGUSR1, 3, False),  # it failed, and would again
+    ],
+)
+def test_slurm_lets_a_stopped_run_save_keeps_its_code_and_requeues_what_ran_out_of_time(
+    tmp_path: Path, sent: signal.Signals, code: int, requeued: bool
+) -> None:
     saved, started = tmp_path / "saved", tmp_path / "started"
     python = (
-        f'trap "sleep 0.5; touch {saved}; exit 143" TERM; touch {started}; '
+        f'trap "sleep 0.2; touch {saved}; exit {code}" TERM; touch {started}; '
         "for i in $(seq 100); do sleep 0.1; done"
     )
     words = [str(launchers() / "slurm.sh"), "r.json"]
@@ -120,6 +131,7 @@ def test_slurm_lets_a_stopped_run_save_and_keeps_its_code(tmp_path: Path) -> Non
     until = time.monotonic() + 20
     while not started.exists() and time.monotonic() < until:
         time.sleep(0.05)
-    job.send_signal(signal.SIGTERM)
-    assert job.wait(timeout=20) == 143
+    job.send_signal(sent)
+    assert job.wait(timeout=20) == code
     assert saved.exists()
+    assert (tmp_path / "requeued").exists() == requeued

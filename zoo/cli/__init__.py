@@ -43,6 +43,7 @@ VERBS: dict[str, Callable[..., None]] = {
 }
 for _name, _verb in VERBS.items():
     app.command(_name)(_verb)
+app.command("train-encoded", hidden=True)(launch.train_encoded)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from zoo.cli.words import ChangesArgument, JsonOption, RecipeArgument, TinyOptio
 from zoo.errors import ConfigError
 from zoo.recipe import expanded, load_recipe
 from zoo.recipe.compat import matrix
-from zoo.recipe.derived.batching import layout_of
+from zoo.recipe.derived.batching import batching, layout_of
 from zoo.recipe.derived.deepspeed import deepspeed_config
 from zoo.recipe.schema import file_schema
 from zoo.telling.compat import matrix_page
@@ -70,10 +70,11 @@ def check(
     """Say every fault of a recipe at once; exit code 2 if there is one."""
     loaded = load_recipe(recipe, changes or (), tiny)
     if deep:
-        from zoo.recipe.derived.batching import layout_of
         from zoo.training.checks import ring_two
 
-        ring_two(loaded, layout_of(loaded, world_size).world)
+        ring_two(loaded, world_size or layout_of(loaded).world)
+    else:
+        batching(loaded, layout_of(loaded, world_size))
     for note in unchecked(loaded):
         print(f"note: {note}", file=sys.stderr)
     print(f"{loaded.name}: no faults")

@@ -12,17 +12,43 @@ from zoo.cli.words import (
     TinyOption,
     choose_accelerator,
 )
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, collected
 from zoo.launching.commands import LAUNCHERS, command, quoted
 from zoo.launching.faults import launch_faults
+from zoo.launching.processes import Asked, Processes
 from zoo.launching.run import launch as start
 from zoo.launching.run import launch_environment
-from zoo.recipe import load_recipe
+from zoo.launching.settle import settled
+from zoo.launching.shell import arrived
+from zoo.recipe import Recipe, load_recipe
+from zoo.recipe.derived.batching import batching, layout_of
 from zoo.recipe.derived.run_folder import run_folder
 from zoo.telling.page import print_page
 
 LauncherOption = Annotated[
     str, typer.Option("--with", metavar="LAUNCHER", help=f"One of {', '.join(LAUNCHERS)}.")
+]
+
+NodesOption = Annotated[
+    int | None, typer.Option("--nodes", help="How many machines; else those of the hostfile.")
+]
+PerNodeOption = Annotated[
+    int | None, typer.Option("--per-node", help="Processes on each; else the hostfile's slots.")
+]
+PortOption = Annotated[
+    int | None,
+    typer.Option("--port", help="Where processes meet; else a free one, on one machine."),
+]
+GpusOption = Annotated[
+    int | None, typer.Option("--gpus-per-node", help="What Slurm gives; else one a process.")
+]
+SbatchOption = Annotated[
+    list[str] | None,
+    typer.Option("--sbatch", metavar="WORD", help="An option for sbatch; as often as needed."),
+]
+DeepOption = Annotated[
+    bool | None,
+    typer.Option("--deep/--no-deep", help="Open data and model first; else if others will start."),
 ]
 
 
@@ -52,26 +78,51 @@ def launch(
     recipe: RecipeArgument,
     changes: ChangesArgument = None,
     how: LauncherOption = "torchrun",
-    nodes: Annotated[int, typer.Option(help="How many machines.")] = 1,
-    per_node: Annotated[int, typer.Option("--per-node", help="Processes on each.")] = 1,
-    hostfile: Annotated[str | None, typer.Option(help="DeepSpeed's hostfile.")] = None,
+    nodes: NodesOption = None,
+    per_node: PerNodeOption = None,
+    hostfile: Annotated[str | None, typer.Option(help="DeepSpeed's: lines `host slots=8`.")] = None,
+    port: PortOption = None,
+    gpus_per_node: GpusOption = None,
+    sbatch: SbatchOption = None,
     tiny: TinyOption = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start the run over.")] = False,
+    deep: DeepOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command only.")] = False,
 ) -> None:
     """Print or run the exact command that starts a recipe under a launcher."""
+    asked = Asked(how, nodes, per_node, hostfile, port, gpus_per_node, tuple(sbatch or ()))
     loaded = load_recipe(recipe, changes or (), tiny)
-    faults = launch_faults(how, nodes, per_node, hostfile, os.environ)
-    if faults:
-        raise ConfigError(faults)
-    environment = launch_environment(os.environ, per_node)
-    options = ["--fresh"] if fresh else []
-    argv = command(
-        recipe, how, nodes, per_node, hostfile, tiny, changes or (),
-        options=options, environment=environment,
-    )  # fmt: skip
+    processes = checked(asked, loaded)
+    environment = launch_environment(os.environ, processes.per_node)
+    argv = command(recipe, how, processes, tiny, changes or (), ["--fresh"] if fresh else [])
     if dry_run:
         print(quoted(argv))
         return
-    status = run_folder(loaded) / "status.json"
-    raise typer.Exit(start(argv, status, environment))
+    if deep or (deep is None and not processes.here):  # here the processes say it as soon
+        from zoo.training.checks import ring_two
+
+        ring_two(loaded, processes.world, "cpu" if processes.cpu else "cuda")
+    raise typer.Exit(start(argv, run_folder(loaded) / "status.json", environment))
+
+
+def checked(asked: Asked, recipe: Recipe) -> Processes:
+    """The processes that were asked for; a ConfigError with all that is wrong with them, and with
+    how the recipe would lie on so many.
+    """
+    faults = launch_faults(asked, os.environ)
+    processes = settled(asked, os.environ)
+    if processes.world > 0:
+        with collected(faults):
+            batching(recipe, layout_of(recipe, processes.world))
+    if faults:
+        raise ConfigError(faults)
+    return processes
+
+
+def train_encoded(
+    context: typer.Context,
+    words: Annotated[str, typer.Argument(metavar="WORDS", help="As `zoo launch` sends them.")],
+) -> None:
+    """Train with words that came through a shell."""
+    verbs = context.find_root().command
+    raise typer.Exit(verbs.main(["train", *arrived(words)], "zoo", standalone_mode=False) or 0)

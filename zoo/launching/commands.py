@@ -1,63 +1,31 @@
 """The exact command that starts a recipe under each launcher: counts and rendezvous only."""
 
+import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.launching.hosts import node_rank, read_hosts
+from zoo.launching.processes import Processes, free_port
+from zoo.launching.shell import sent
 from zoo.recipe.compose.catalog import shipped
 
 PORT = 29500  # of the rendezvous of several machines, unless the command line names another
 
 
-@dataclass(frozen=True)
-class Processes:
-    """How many processes on how many machines, and where they meet."""
-
-    nodes: int
-    per_node: int
-    hostfile: str | None
-    cpu: bool
-    head: str
-    rank: int
-    port: int | None
-
-    @property
-    def world(self) -> int:
-        """All processes of all machines."""
-        return self.nodes * self.per_node
-
-
 def command(
     recipe_file: str,
     how: str,
-    nodes: int = 1,
-    per_node: int = 1,
-    hostfile: str | None = None,
+    processes: Processes,
     tiny: bool = False,
     changes: Sequence[str] = (),
-    *,
     options: Sequence[str] = (),
-    environment: Mapping[str, str],
-    port: int | None = None,
 ) -> list[str]:
     """The words that train a recipe with `how`, a name in LAUNCHERS.
 
-    `options` are further words of `zoo train` (`--fresh`). `environment` decides CPU or GPU and
-    this machine's rank. Expects arguments without `launch_faults`; a recipe's values stay words of
-    their own, never shell text.
+    `options` are further words of `zoo train` (`--fresh`). Expects what `launch_faults` found
+    nothing wrong with; a recipe's values stay words of their own, on every machine.
     """
-    hosts = read_hosts(hostfile)[0] if hostfile else []
-    processes = Processes(
-        nodes=nodes,
-        per_node=per_node,
-        hostfile=hostfile,
-        cpu=on_cpu(environment),
-        head=hosts[0].name if hosts else "127.0.0.1",
-        rank=(node_rank(hosts, environment) or 0) if nodes > 1 else 0,
-        port=port,
-    )
     words = [recipe_file, *(["--tiny"] if tiny else []), *options, *changes]
     return LAUNCHERS[how].build(processes, words)
 
@@ -75,20 +43,27 @@ def accelerate(processes: Processes, words: Sequence[str]) -> list[str]:
 
 
 def deepspeed(processes: Processes, words: Sequence[str]) -> list[str]:
-    """DeepSpeed's launcher: this machine alone, or those of a hostfile through pdsh."""
-    argv = ["deepspeed"]
-    if processes.nodes > 1 and processes.hostfile:
-        argv += ["--hostfile", processes.hostfile, "--num_nodes", str(processes.nodes)]
-    argv += ["--num_accelerators", str(processes.per_node)]
-    if processes.port is not None:
-        argv += ["--master_port", str(processes.port)]
-    return [*argv, "--no_local_rank", "--module", "zoo", "train", *words]
+    """DeepSpeed's launcher: this machine alone, or those of a hostfile through pdsh.
+
+    pdsh gives one text to the other machines' shells, so the words go as `sent` makes them.
+    """
+    if processes.here:  # any hostfile: else DeepSpeed reads /job/hostfile
+        argv = ["deepspeed", "--hostfile", os.devnull, *_own_gpus(processes)]
+    else:
+        argv = ["deepspeed", "--hostfile", str(processes.hostfile)]
+        argv += ["--num_nodes", str(processes.nodes)]
+        argv += ["--num_accelerators", str(processes.per_node)]
+    if processes.nodes == 1 and not processes.here:
+        argv.append("--force_multi")  # else one machine is always this one
+    port = processes.port or (free_port() if processes.here else PORT)
+    argv += ["--master_port", str(port), "--no_local_rank", "--module", "zoo"]
+    return [*argv, *(["train", *words] if processes.here else sent(words))]
 
 
 def torchrun(processes: Processes, words: Sequence[str]) -> list[str]:
     """torchrun: stand-alone on one machine, otherwise the same head for all and a rank for each."""
     argv = ["torchrun"]
-    if processes.nodes > 1:
+    if processes.nodes > 1 or processes.port is not None:
         argv += ["--nnodes", str(processes.nodes), "--node_rank", str(processes.rank)]
         argv += ["--master_addr", processes.head, "--master_port", str(processes.port or PORT)]
     else:
@@ -99,9 +74,12 @@ def torchrun(processes: Processes, words: Sequence[str]) -> list[str]:
 def slurm(processes: Processes, words: Sequence[str]) -> list[str]:
     """`sbatch` of the shipped script, one task a process."""
     argv = ["sbatch", f"--nodes={processes.nodes}", f"--ntasks-per-node={processes.per_node}"]
-    if not processes.cpu:
-        argv.append(f"--gpus-per-node={processes.per_node}")
-    return [*argv, f"--job-name={Path(words[0]).stem}", str(launchers() / "slurm.sh"), *words]
+    if processes.gpus_per_node:
+        argv.append(f"--gpus-per-node={processes.gpus_per_node}")
+    if processes.port is not None:
+        argv.append(f"--export=ALL,MASTER_PORT={processes.port}")
+    argv += [f"--job-name={Path(words[0]).stem}", *processes.sbatch]
+    return [*argv, str(launchers() / "slurm.sh"), *words]
 
 
 @dataclass(frozen=True)
@@ -110,14 +88,16 @@ class Launcher:
 
     build: Callable[[Processes, Sequence[str]], list[str]]
     names_hosts: bool = False
-    """Its own system hands out the machines: there is no hostfile."""
+    """Its own system hands out machines and GPUs: there is no hostfile."""
     starts_all: bool = False
-    """Started on one machine it starts the others, and tells them their ranks."""
+    """Started on one machine it starts the others by a shell, and tells them their ranks."""
+    numbers_gpus: bool = False
+    """It knows GPUs by their numbers only."""
 
 
 LAUNCHERS: dict[str, Launcher] = {
     "accelerate": Launcher(accelerate),
-    "deepspeed": Launcher(deepspeed, starts_all=True),
+    "deepspeed": Launcher(deepspeed, starts_all=True, numbers_gpus=True),
     "torchrun": Launcher(torchrun),
     "slurm": Launcher(slurm, names_hosts=True),
 }
@@ -133,10 +113,11 @@ def launchers() -> Path:
     return shipped("launchers", "slurm.sh")
 
 
-def on_cpu(environment: Mapping[str, str]) -> bool:
-    """Whether training runs on CPUs: as DS_ACCELERATOR says, else if no NVIDIA device is there."""
-    said = environment.get("DS_ACCELERATOR")
-    return said == "cpu" if said else not any(Path("/dev").glob("nvidia[0-9]*"))
+def _own_gpus(processes: Processes) -> list[str]:
+    """DeepSpeed's count overrules CUDA_VISIBLE_DEVICES: where that names GPUs, they are named."""
+    if processes.visible is None:
+        return ["--num_accelerators", str(processes.per_node)]
+    return ["--include", "localhost:" + ",".join(processes.visible[: processes.per_node])]
 
 
 def _accelerate_file(processes: Processes) -> Path:

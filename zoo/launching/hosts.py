@@ -9,7 +9,8 @@ from pathlib import Path
 from zoo.errors import Fault
 from zoo.layout import whole_number
 
-_LINE = re.compile(r"(\S+)\s+slots=([0-9]{1,9})\s*(#.*)?")
+_LINE = re.compile(r"(\S+)\s+slots=([0-9]{1,9})\s*(#.*)?", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9._:][A-Za-z0-9._:-]*")
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,12 @@ class Host:
 
 
 def read_hosts(hostfile: str) -> tuple[list[Host], list[Fault]]:
-    """The machines of a hostfile (lines `name slots=8`, `#` comments), and its faults."""
+    """The machines of a hostfile (lines `name slots=8`, `#` comments), and its faults.
+
+    A name is one that no program takes for an option, a pattern or shell text.
+    """
     try:
-        lines = Path(hostfile).read_text(encoding="utf-8").splitlines()
+        lines = Path(hostfile).read_text(encoding="utf-8").split("\n")
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or NUL in the name
         return [], [Fault(hostfile, "--hostfile", _reason(error), "a file of lines `host slots=8`")]
     hosts: list[Host] = []
@@ -35,6 +39,9 @@ def read_hosts(hostfile: str) -> tuple[list[Host], list[Fault]]:
         match = _LINE.fullmatch(text)
         if match is None or match[2].strip("0") == "":
             faults.append(Fault(hostfile, f"line {number}", text, "`host slots=8`"))
+        elif not _NAME.fullmatch(match[1]):
+            allowed = "a name of letters, digits and ._:- that does not begin with -"
+            faults.append(Fault(hostfile, f"line {number}", match[1], allowed))
         elif match[1] in {host.name for host in hosts}:
             faults.append(Fault(hostfile, f"line {number}", text, "each host once"))
         else:
@@ -50,7 +57,7 @@ def node_rank(hosts: Sequence[Host], environment: Mapping[str, str]) -> int | No
     if said is not None:
         return said
     own = socket.gethostname()
-    names = {own, own.split(".")[0], *_addresses(own)}
+    names = {"localhost", "127.0.0.1", own, own.split(".")[0], *_addresses(own)}
     return next((rank for rank, host in enumerate(hosts) if host.name in names), None)
 
 

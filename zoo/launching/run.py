@@ -33,7 +33,7 @@ def launch(
         raise ConfigError(
             [Fault("command line", "--with", argv[0], "a launcher that is installed")]
         )
-    began = time.time()
+    before = _status(status_file)
     with _handed_on() as groups:
         # A session of its own: Ctrl-C then comes from us alone, not from the terminal as well.
         child = subprocess.Popen(
@@ -42,7 +42,7 @@ def launch(
         groups.append(child.pid)
         code = child.wait()
         _wait_for_group(child.pid)
-    return _meant(code, _fresh_code(status_file, began))
+    return _meant(code, _fresh_code(before, _status(status_file)))
 
 
 def launch_environment(
@@ -104,14 +104,22 @@ def _group_and_state(path: Path) -> tuple[int, str]:
     return int(group), state
 
 
-def _fresh_code(status_file: Path, began: float) -> int | None:
-    """The exit code in a status.json that our run wrote; None if there is none or an older one."""
+def _status(file: Path) -> dict[str, Any]:
+    """What a run's status.json says; empty where there is none that can be read."""
     try:
-        status = json.loads(status_file.read_text(encoding="utf-8"))
-        started, code = status["started"], status["exit_code"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    ours = isinstance(started, int | float) and started >= began
+        status = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return status if isinstance(status, dict) else {}
+
+
+def _fresh_code(before: Mapping[str, Any], after: Mapping[str, Any]) -> int | None:
+    """The exit code that our run wrote; None if there is none, or an earlier run's.
+
+    A run is told by when it started, by whatever clock: other machines have clocks of their own.
+    """
+    ours = "started" in after and after["started"] != before.get("started")
+    code = after.get("exit_code")
     return code if ours and isinstance(code, int) else None
 
 
