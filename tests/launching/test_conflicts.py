@@ -82,6 +82,29 @@ def test_without_deepspeed_only_the_precision_counts() -> None:
     assert fault.found == "fp8"
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "off"),
+    [
+        ("ACCELERATE_USE_FSDP", "true", "false"),
+        ("ACCELERATE_USE_MEGATRON_LM", "true", ""),
+        ("ACCELERATE_USE_PARALLELISM_CONFIG", "true", "False"),
+        ("ACCELERATE_DYNAMO_BACKEND", "INDUCTOR", "NO"),
+        ("ACCELERATE_USE_CPU", "True", "False"),
+    ],
+)
+def test_another_engine_that_accelerate_asks_for_is_refused(
+    variable: str, value: str, off: str
+) -> None:
+    (fault,) = conflicts({variable: value})
+    assert (fault.file, fault.found) == ("accelerate launch", value)
+    assert variable in fault.key
+    assert conflicts({variable: off}) == []
+
+
+def test_accelerates_cpu_is_no_conflict_where_the_run_is_on_one() -> None:
+    assert conflicts({"ACCELERATE_USE_CPU": "True", "DS_ACCELERATOR": "cpu"}) == []
+
+
 def test_offloading_that_the_recipe_does_not_ask_for_is_refused() -> None:
     brought = {"ACCELERATE_DEEPSPEED_OFFLOAD_OPTIMIZER_DEVICE": "cpu"}
     (fault,) = conflicts(DEEPSPEED | brought, changes=())
@@ -111,6 +134,11 @@ FULL = {
         ({"zero_optimization": {"stage": 3}}, "zero_optimization.stage", "3"),
         ({"bf16": {"enabled": False}}, "bf16.enabled", "false"),
         ({"fp16": {"enabled": True}}, "fp16.enabled", "true"),
+        ({"optimizer": {"type": "adamw", "params": {"lr": "auto"}}}, "", ""),
+        ({"optimizer": {"type": "Lion", "params": {"lr": "auto"}}}, "optimizer.type", "Lion"),
+        ({"optimizer": {"params": {"lr": 7.0}}}, "optimizer.params.lr", "7.0"),
+        ({"scheduler": {"type": "OneCycle"}}, "scheduler.type", "OneCycle"),
+        ({"scheduler": {"params": {"steps": 9}}}, "scheduler.params.steps", "9"),
     ],
 )
 def test_a_deepspeed_file_is_read_for_the_same_values(
@@ -123,7 +151,16 @@ def test_a_deepspeed_file_is_read_for_the_same_values(
     assert [(fault.file, fault.key, fault.found) for fault in faults] == expected
 
 
-def test_a_deepspeed_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
-    file = str(tmp_path / "none.json")
-    (fault,) = conflicts(DEEPSPEED | {"ACCELERATE_DEEPSPEED_CONFIG_FILE": file})
-    assert fault.file == file
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [(None, "No such file"), ("{", "Expecting property name"), ("[1]", "[1]")],
+)
+def test_a_deepspeed_file_that_cannot_be_read_says_why(
+    tmp_path: Path, text: str | None, found: str
+) -> None:
+    file = tmp_path / "ds.json"
+    if text is not None:
+        file.write_text(text)
+    (fault,) = conflicts(DEEPSPEED | {"ACCELERATE_DEEPSPEED_CONFIG_FILE": str(file)})
+    assert fault.file == str(file)
+    assert fault.found.startswith(found)
