@@ -41,6 +41,8 @@ class Task(ABC):
 
     config: PreTrainedConfig
     """The finished configuration."""
+    tokenizer: Any = None
+    """The tokenizer of transformers, where the kind has one."""
     lost: Mapping[str, Lost] = MappingProxyType({})
     """The counters of examples that lose targets: every batch of the task holds "lost", the number
     of its examples by each of these names. They stand in the rows of metrics, added up."""

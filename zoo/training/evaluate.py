@@ -9,6 +9,7 @@ from zoo.errors import ConfigError, Fault
 from zoo.layout import Place
 from zoo.recipe import Recipe, load_recipe
 from zoo.recipe.vocabulary.kinds import KINDS
+from zoo.tasks.text.kept import kept_tokenizer
 from zoo.training.checks import ring_two
 from zoo.training.export import export
 from zoo.training.folder import RECIPE, RunFolder
@@ -19,7 +20,7 @@ from zoo.training.world import StopSignals, device_of, world
 
 
 def load_from(folder: Path, changes: Sequence[str]) -> Recipe:
-    """The recipe that a run or an exported folder carries, with the exported tokenizer and labels.
+    """The recipe that a run or an exported folder carries, with its tokenizer and labels.
 
     Raises ConfigError where there is no recipe.json.
     """
@@ -28,10 +29,9 @@ def load_from(folder: Path, changes: Sequence[str]) -> Recipe:
         raise ConfigError([Fault("command line", str(folder), f"no {RECIPE}", allowed)])
     exported = next((p for p in (folder, folder / "model") if (p / "config.json").is_file()), None)
     plain = load_recipe(folder / RECIPE)
-    words: list[str] = []
+    kept = kept_tokenizer(folder)
+    words = [] if kept is None else [f"model.tokenizer={kept.absolute()}"]
     if exported is not None:
-        if (exported / "tokenizer_config.json").is_file():
-            words.append(f"model.tokenizer={exported.absolute()}")
         words += labels_of(exported) if KINDS[plain.task.kind].classes else []
     return load_recipe(folder / RECIPE, [*words, *changes])
 

@@ -20,6 +20,7 @@ from zoo.recipe.derived.batching import batching
 from zoo.recipe.derived.exchange import without_effect
 from zoo.recipe.load import faults_at_length
 from zoo.tasks.task import Task
+from zoo.tasks.text.kept import keep_tokenizer, made_from_texts, with_kept_tokenizer
 from zoo.telling.notes import unchecked
 from zoo.training import checkpoint
 from zoo.training.checks import Checked, ring_two
@@ -30,7 +31,7 @@ from zoo.training.loop import Fit, Sets
 from zoo.training.progress import Progress
 from zoo.training.reader import Reader
 from zoo.training.scoring import Stopped
-from zoo.training.world import Here, device_of, say, world
+from zoo.training.world import Here, device_of, refuse_different, say, world
 
 REFUSED, NOT_FINITE = 2, 3
 
@@ -67,7 +68,8 @@ def run(recipe: Recipe, fresh: bool = False) -> int:
     place = Place.from_environment()
     folder = RunFolder.of(recipe)
     try:
-        checked = ring_two(recipe, place.world, device_of(place).type)
+        kept = recipe if fresh else with_kept_tokenizer(recipe, folder.root)
+        checked = ring_two(kept, place.world, device_of(place).type)
         notes = [] if fresh else folder.compare(recipe)
         prepared = prepare(recipe, checked)
     except (ConfigError, ResumeError):
@@ -75,12 +77,15 @@ def run(recipe: Recipe, fresh: bool = False) -> int:
             folder.write_status("refused", REFUSED, started)
         raise
     with world(place) as here:
+        refuse_different(here, recipe, checked.task.digests())
         for note in [*without_effect(recipe), *unchecked(recipe), *checked.notes, *notes]:
             say(here, note)
         if here.first:
             aside = folder.set_aside() if fresh else None
             say(here, f"the old run is now {aside}" if aside else f"run folder {folder.root}")
             folder.write_recipe(recipe)
+            if made_from_texts(kept) and checked.task.tokenizer is not None:
+                keep_tokenizer(checked.task.tokenizer, folder.root)
             folder.write_status("running", None, started)
         here.gather(None)
         code, step = train(recipe, checked, prepared, folder, here)

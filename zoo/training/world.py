@@ -2,9 +2,10 @@
 
 import os
 import signal
+import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,7 +17,9 @@ import torch
 import torch.distributed as dist
 import transformers
 
+from zoo.errors import ConfigError, Fault
 from zoo.layout import Place
+from zoo.recipe import Recipe, origin
 
 SAME_REQUEST = 5.0  # seconds: launchers send several signals for one wish to stop
 
@@ -116,6 +119,30 @@ def world(place: Place) -> Iterator[Here]:
             signal.signal(number, handler)
         if dist.is_initialized():
             dist.destroy_process_group()
+
+
+RULERS = {"tokenizer": "model.tokenizer", "labels": "data.labels"}
+"""The recipe key that rules what has a digest."""
+
+
+def refuse_different(here: Here, recipe: Recipe, digests: Mapping[str, str]) -> None:
+    """Raises a ConfigError on all ranks where one has another tokenizer or other labels than rank
+    0, as when each host trains a tokenizer of its own; every rank must call it.
+    """
+    (first, wanted), *others = here.gather((socket.gethostname(), dict(digests)))
+    faults = []
+    for name, key in RULERS.items():
+        strange = [
+            f"rank {rank} on {host}"
+            for rank, (host, found) in enumerate(others, 1)
+            if found.get(name) != wanted.get(name)
+        ]
+        if strange:
+            found = f"another {name} on {', '.join(strange[:5])} than on rank 0 on {first}"
+            allowed = "the same on all ranks: files and a data.cache that all hosts share"
+            faults.append(Fault(origin(recipe, key), key, found, allowed))
+    if faults:
+        raise ConfigError(faults)
 
 
 def say(here: Here, text: str) -> None:

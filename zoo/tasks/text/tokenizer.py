@@ -25,6 +25,16 @@ _VERSION = 1  # of what is made from texts; a change makes it anew
 Texts = Callable[[], Iterator[str]]
 
 
+class Again:
+    """Texts that may be iterated more than once."""
+
+    def __init__(self, texts: Texts) -> None:
+        self.texts = texts
+
+    def __iter__(self) -> Iterator[str]:
+        return self.texts()
+
+
 def build_tokenizer(
     recipe: Recipe, texts: Texts, fingerprint: str, specials: Specials
 ) -> PreTrainedTokenizerBase:
@@ -100,7 +110,7 @@ def _make(recipe: Recipe, texts: Texts, specials: Specials, folder: Path) -> Non
         made = character_tokenizer(texts(), specials)
     else:
         size, lowercase = chosen.vocab_size, chosen.lowercase
-        made = trained_tokenizer(chosen.train, texts(), size, lowercase, specials)
+        made = trained_tokenizer(chosen.train, Again(texts), size, lowercase, specials)
     made.save_pretrained(folder)
 
 

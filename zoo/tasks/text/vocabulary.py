@@ -1,6 +1,8 @@
 """Tokenizers that the product makes itself: bytes, characters, and those trained on texts."""
 
+import json
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 from tokenizers import (
@@ -42,7 +44,10 @@ def character_tokenizer(texts: Iterable[str], specials: Specials) -> PreTrainedT
 
     Characters never seen become the unknown token; for CTC, which has none, they are left out.
     """
-    vocabulary = {letter: i for i, letter in enumerate(sorted(set().union(*texts)))}
+    letters: set[str] = set()
+    for text in texts:
+        letters.update(text)
+    vocabulary = {letter: i for i, letter in enumerate(sorted(letters))}
     unknown = None if specials == CTC else specials.get("unk_token", UNKNOWN)
     if unknown:
         vocabulary[unknown] = len(vocabulary)
@@ -58,7 +63,9 @@ def trained_tokenizer(
     """A "bpe", "wordpiece" or "unigram" vocabulary of at most `size` ids, special tokens included.
 
     BPE works on bytes, so that nothing is unknown; for CTC it works on characters, with a mark for
-    the start of a word, as SentencePiece does: 256 bytes would be too many outputs.
+    the start of a word, as SentencePiece does: 256 bytes would be too many outputs. `texts` may be
+    iterated twice. The same texts give the same vocabulary, but for "unigram", whose trainer goes
+    through its words in random order.
     """
     for_ctc = specials == CTC
     bytewise = kind == "bpe" and not for_ctc
@@ -66,9 +73,11 @@ def trained_tokenizer(
     if not bytewise:
         first.setdefault("unk_token", UNKNOWN)
     tokenizer = _untrained(kind, bytewise, lowercase, first.get("unk_token"))
-    trainer = _trainer(kind, size - for_ctc, list(first.values()), bytewise, first.get("unk_token"))
+    marked = sorted(_going_on(tokenizer, texts)) if kind == "wordpiece" else []
+    known = [*first.values(), *marked]
+    trainer = _trainer(kind, size - for_ctc, known, bytewise, first.get("unk_token"))
     tokenizer.train_from_iterator(texts, trainer)
-    return wrapped(tokenizer, {**first, **specials})
+    return wrapped(_without_added(tokenizer, marked), {**first, **specials})
 
 
 def wrapped(tokenizer: Tokenizer, specials: Specials) -> PreTrainedTokenizerFast:
@@ -115,6 +124,31 @@ def _untrained(kind: str, bytewise: bool, lowercase: bool, unknown: str | None) 
         tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
         tokenizer.decoder = decoders.Metaspace()
     return tokenizer
+
+
+def _going_on(tokenizer: Tokenizer, texts: Iterable[str]) -> set[str]:
+    """The letters of the texts that go on with a word, as word pieces spell them.
+
+    The trainer numbers them in the order of a hash map, new in each process, and its ties are
+    broken by number; those that it is given keep their order (huggingface/tokenizers#1794).
+    """
+    pairs: set[tuple[str, str]] = set()
+    for text in texts:
+        plain = tokenizer.normalizer.normalize_str(text)
+        pairs.update(pairwise(plain))
+    split = tokenizer.pre_tokenizer.pre_tokenize_str
+    inside = {one for pair in pairs for one in pair if [w for w, _ in split(2 * one)] == [2 * one]}
+    return {f"##{second}" for first, second in pairs if {first, second} <= inside}
+
+
+def _without_added(tokenizer: Tokenizer, spellings: list[str]) -> Tokenizer:
+    """The tokenizer with these as ordinary tokens; a trainer adds what it is given as special."""
+    if not spellings:
+        return tokenizer
+    content = json.loads(tokenizer.to_str())
+    ordinary = set(spellings)
+    content["added_tokens"] = [t for t in content["added_tokens"] if t["content"] not in ordinary]
+    return Tokenizer.from_str(json.dumps(content))
 
 
 def _trainer(
