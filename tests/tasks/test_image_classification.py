@@ -62,10 +62,19 @@ def test_cutmix_shares_are_the_pasted_area():
     pixels = torch.arange(5.0).view(5, 1, 1, 1).expand(5, 3, 12, 20).clone()
     for seed in range(20):
         rng = np.random.default_rng(seed)
-        result, partner, share = mixed(pixels, ImageAugment(cutmix=1.0), rng)
+        result, _, share = mixed(pixels, ImageAugment(cutmix=1.0), rng)
         own = (result == pixels).double().mean((1, 2, 3))
-        moved = partner != torch.arange(5)
-        torch.testing.assert_close(own[moved], torch.full_like(own[moved], share))
+        torch.testing.assert_close(own, torch.full_like(own, share))
+
+
+@pytest.mark.parametrize("size", [2, 3, 16])
+@pytest.mark.parametrize("how", ["mixup", "cutmix"])
+def test_no_image_is_its_own_partner_and_each_is_one_once(how, size):
+    pixels = torch.randn(size, 1, 4, 4)
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        _, partner, _ = mixed(pixels, ImageAugment(**{how: 1.0}), rng)
+        assert torch.equal(pixels[partner], pixels.roll(1, 0))  # torchvision's partner
 
 
 def test_mixup_is_the_weighted_sum():

@@ -11,9 +11,10 @@ from zoo.tasks.roles import fault
 _FILES = ("preprocessor_config.json", "processor_config.json")
 
 
-def brought(recipe: Recipe, loader: Any) -> Any | None:
+def brought(recipe: Recipe, loader: Any, **words: Any) -> Any | None:
     """What `loader.from_pretrained` finds under `model.name`; None without name or such a file.
 
+    `words` go to the loader.
     Raises ConfigError when a hub name's cannot be loaded and `model.processor` does not say it
     instead: other values would be used in silence.
     """
@@ -25,7 +26,10 @@ def brought(recipe: Recipe, loader: Any) -> Any | None:
         return None
     try:
         return loader.from_pretrained(
-            name, revision=recipe.model.revision, trust_remote_code=recipe.model.trust_remote_code
+            name,
+            revision=recipe.model.revision,
+            trust_remote_code=recipe.model.trust_remote_code,
+            **words,
         )
     except (OSError, ValueError) as error:
         if recipe.model.processor:

@@ -16,7 +16,7 @@ from zoo.recipe import Recipe
 from zoo.recipe.spec.task import CTCSpec
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import ratio
-from zoo.tasks.speech.augment import augmented_clip, between_usual_silences, masked, resampled
+from zoo.tasks.speech.augment import augmented_clip, masked, resampled
 from zoo.tasks.speech.features import (
     SPECTROGRAM,
     WAVEFORM,
@@ -110,11 +110,8 @@ class CTC(Task):
         rate = int(self.extractor.sampling_rate)
         audio = resampled(row["audio"], row["sampling_rate"], rate)
         augment = self.spec.augment
-        audio = (
-            augmented_clip(audio, rate, augment, rng)
-            if training
-            else between_usual_silences(audio, rate, augment)
-        )
+        if training:
+            audio = augmented_clip(audio, rate, augment, rng)
         if len(audio) < self.shortest:
             raise CorruptExample(f"a clip of {len(audio)} samples; {self.shortest} are needed")
         features = features_of(self.extractor, audio)

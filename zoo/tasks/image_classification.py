@@ -18,7 +18,7 @@ from zoo.tasks.roles import fault, label_digest, label_faults, label_names, role
 from zoo.tasks.scores import ratio
 from zoo.tasks.task import NO_RECORDS, Outputs, Records, Task
 from zoo.tasks.vision.augment import augmented_image, mixed, resized_crop
-from zoo.tasks.vision.processor import build_pixels, centre_cropped
+from zoo.tasks.vision.processor import build_pixels
 
 _ANY_SIZE = {"convnext", "convnextv2", "efficientnet", "mobilenet_v1", "mobilenet_v2", "poolformer"}
 
@@ -36,11 +36,12 @@ class ImageClassification(Task):
             self.config = model_config(recipe, written)
             faults += _size_faults(recipe, self.spec, self.config)
             channels = getattr(self.config, "num_channels", 3)
-            self.pixels, more = build_pixels(recipe, self.config.model_type, channels)
+            pixels, more = build_pixels(recipe, self.config.model_type, channels)
             faults += more
         if faults:
             raise ConfigError(faults)
-        self.fill = tuple(round(min(1.0, max(0.0, value)) * 255) for value in self.pixels.mean)
+        assert pixels is not None  # else there was a fault
+        self.pixels, self.fill = pixels, pixels.fill
         self.mixing = self.spec.augment.mixup > 0 or self.spec.augment.cutmix > 0
 
     def rows(self, rows: Rows) -> Rows:
@@ -58,7 +59,7 @@ class ImageClassification(Task):
             image = resized_crop(image, self.spec.image_size, augment.crop, rng)
         else:
             size = self.spec.image_size if training else self.spec.eval_image_size
-            image = centre_cropped(image, size, self.spec.crop_ratio, self.pixels.resample)
+            image = self.pixels.frame(image, size)
         if training:
             image = augmented_image(image, augment, self.fill, rng)
         values = np.asarray(image)
@@ -117,8 +118,7 @@ class ImageClassification(Task):
 
     def save(self, folder: Path) -> None:
         """An image processor that gives the pixel values of evaluation."""
-        processor = self.pixels.processor(self.spec.eval_image_size, self.spec.crop_ratio)
-        processor.save_pretrained(folder)
+        self.pixels.processor(self.spec.eval_image_size).save_pretrained(folder)
 
 
 def _size_faults(recipe: Recipe, spec: ImageClassificationSpec, config: Any) -> list[Fault]:

@@ -94,3 +94,13 @@ def test_every_key_of_run_is_in_the_column() -> None:
     definitions: dict[str, Any] = recipe_schema()["$defs"]
     keys = {f"run.{key}" for key in definitions["RunSpec"]["properties"]}
     assert keys == {key for key in COLUMN if key.startswith("run.")}
+
+
+@pytest.mark.parametrize(("model", "refused"), [({}, []), ({"name": "a/b"}, ["task.crop_ratio"])])
+def test_a_default_that_older_versions_wrote_out_is_no_change_where_it_still_holds(
+    model: dict[str, str], refused: list[str]
+) -> None:
+    old = {"task": {"crop_ratio": 0.875}, "model": model, "optimizer": {}}
+    found = changes(old, {"task": {}, "model": model, "optimizer": {}})
+    assert [one.key for one in found.refused] == refused
+    assert changes({**old, "task": {"crop_ratio": 0.9}}, {**old, "task": {}}).refused

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.recipe.provenance import Key
+from zoo.recipe.spec.task import CROP_RATIO
 from zoo.recipe.vocabulary.parameters import counts
 from zoo.recipe.vocabulary.schedulers import SCHEDULERS
 
@@ -44,6 +45,9 @@ COLUMN = {
     "run.report_to": "~",
 }
 
+# What an absent key stands for where `model.name` brings nothing else; older versions wrote it out.
+ABSENT = {"task.crop_ratio": CROP_RATIO}
+
 
 @dataclass(frozen=True)
 class Change:
@@ -66,7 +70,12 @@ class Changes:
 def changes(old: dict[str, Any], new: dict[str, Any]) -> Changes:
     """Compare two expanded recipes (see `expanded`) key by key; pure."""
     old = _with_split_seed(old)
-    found = [(Change(".".join(path), a, b), _rule(path, a, b)) for path, a, b in _differ(old, new)]
+    named = "name" in new["model"]
+    found = [
+        (Change(".".join(path), a, b), _rule(path, a, b))
+        for path, a, b in _differ(old, new)
+        if not _same(".".join(path), a, b, named)
+    ]
     reported = [change for change, rule in found if rule == "!"]
     if any(change.key in ("run.steps", "run.epochs") for change in reported):
         reported += _stretched(old, new)
@@ -90,6 +99,11 @@ def _differ(old: Any, new: Any, path: Key = ()) -> Iterator[tuple[Key, Any, Any]
             yield from _differ(old.get(name), new.get(name), (*path, name))
     elif old != new:
         yield path, old, new
+
+
+def _same(key: str, old: Any, new: Any, named: bool) -> bool:
+    """Whether one of the two is absent and stands for the other."""
+    return not named and key in ABSENT and None in (old, new) and ABSENT[key] in (old, new)
 
 
 def _rule(path: Key, old: Any, new: Any) -> str:

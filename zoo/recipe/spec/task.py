@@ -27,6 +27,8 @@ class TaskSpec(Spec):
 
 
 Smoothing = Annotated[float, Field(ge=0, lt=1)]
+CROP_RATIO = 0.875
+"""How much of an evaluation image is kept where neither recipe nor checkpoint says (ImageNet)."""
 
 
 class CausalLMSpec(TaskSpec):
@@ -102,9 +104,9 @@ class ImageAugment(Spec):
     affine: Affine | Off = False
     """Random rotation, shift and scale."""
     mixup: Amount = 0.0
-    """Alpha of mixup; the partner is in the same micro-batch."""
+    """Alpha of mixup; the partner is the example before it in the same micro-batch."""
     cutmix: Amount = 0.0
-    """Alpha of cutmix; the partner is in the same micro-batch."""
+    """Alpha of cutmix; the partner is the example before it in the same micro-batch."""
 
 
 class ImageClassificationSpec(TaskSpec):
@@ -116,8 +118,9 @@ class ImageClassificationSpec(TaskSpec):
     """Training size in pixels; written to the model's config and the processor."""
     eval_image_size: Positive = Field(default_factory=lambda data: data.get("image_size", 1))
     """Size in evaluation and export; `image_size` if absent."""
-    crop_ratio: Annotated[float, Field(gt=0, le=1)] = 0.875
-    """In evaluation the image is resized to `eval_image_size / crop_ratio` and cropped."""
+    crop_ratio: Annotated[float, Field(gt=0, le=1)] | None = None
+    """In evaluation the image is resized to `eval_image_size / crop_ratio` and cropped; absent: as
+    the image processor of `model.name` does, else 0.875."""
     label_smoothing: Smoothing = 0.0
     """Share of the target spread over all classes (training only)."""
     augment: ImageAugment = ImageAugment()
@@ -147,7 +150,7 @@ class SpeechAugment(Spec):
     noise: Range | Off = False
     """White noise: signal-to-noise ratio in dB."""
     silence: Amount = 0.0
-    """Up to this many seconds of silence at both ends; in evaluation half of that."""
+    """Up to this many seconds of silence at both ends."""
 
 
 class CTCSpec(TaskSpec):

@@ -20,7 +20,11 @@ ROLES: dict[str, Role] = {
     "messages": Role("A chat: a list of role and content.", "messages"),
     "prompt": Role("What the model is given.", "text", measured=True),
     "completion": Role("What the model is to write.", "text", measured=True),
-    "image": Role("An image: bytes, or a path.", "image"),
-    "audio": Role("A clip: bytes, or a path.", "audio"),
+    "image": Role(
+        "An image: bytes, or a path. It is turned upright (EXIF), 16 bits of gray are scaled to 8, "
+        "floating point is 0 to 1, and what is transparent lies on white.",
+        "image",
+    ),
+    "audio": Role("A clip: bytes, or a path. A truncated file is a corrupt example.", "audio"),
     "transcript": Role("What is said in a clip.", "text"),
 }

@@ -1,6 +1,7 @@
 """What changes in a clip in training: speed, silence, noise, and masks over its spectrogram."""
 
 import numpy as np
+import soxr
 from torch import Tensor
 
 from zoo.recipe.spec.task import SpecAugment, SpeechAugment
@@ -11,17 +12,12 @@ def augmented_clip(
 ) -> np.ndarray:
     """The clip, float32 (samples,), at another speed, between silences, under white noise."""
     if augment.speed != (1.0, 1.0):
-        audio = _faster(audio, rng.uniform(*augment.speed))
+        audio = faster(audio, rate, rng.uniform(*augment.speed))
     if augment.silence:
         audio = _between(audio, rate, rng.uniform(0, augment.silence, 2))
     if augment.noise:
         audio = _noisy(audio, rng.uniform(*augment.noise), rng)
     return audio.astype(np.float32, copy=False)
-
-
-def between_usual_silences(audio: np.ndarray, rate: int, augment: SpeechAugment) -> np.ndarray:
-    """The clip as evaluation hears it: between silences of the length usual in training."""
-    return _between(audio, rate, np.full(2, augment.silence / 2)) if augment.silence else audio
 
 
 def masked(features: Tensor, augment: SpecAugment, rng: np.random.Generator) -> Tensor:
@@ -40,25 +36,22 @@ def masked(features: Tensor, augment: SpecAugment, rng: np.random.Generator) -> 
     return features
 
 
-def resampled(audio: np.ndarray, rate: int, wanted: int) -> np.ndarray:
-    """The clip at another sampling rate, float32, through a polyphase low-pass filter."""
+def resampled(audio: np.ndarray, rate: float, wanted: float) -> np.ndarray:
+    """The clip at another sampling rate, float32, without what that rate cannot hold (soxr, HQ)."""
     if rate == wanted:
         return audio
-    from scipy.signal import resample_poly  # slow to import, and most data needs none of it
+    found: np.ndarray = soxr.resample(audio.astype(np.float32, copy=False), rate, wanted)
+    return found
 
-    divisor = int(np.gcd(rate, wanted))
-    return resample_poly(audio, wanted // divisor, rate // divisor).astype(np.float32)
+
+def faster(audio: np.ndarray, rate: int, factor: float) -> np.ndarray:
+    """The clip at `factor` times its speed, and so its pitch: resampled, as by SoX's `speed`."""
+    return resampled(audio, rate * factor, rate)
 
 
 def _between(audio: np.ndarray, rate: int, seconds: np.ndarray) -> np.ndarray:
     before, after = (seconds * rate).astype(int)
     return np.pad(audio, (int(before), int(after)))
-
-
-def _faster(audio: np.ndarray, factor: float) -> np.ndarray:
-    """Plays faster and so higher, by linear interpolation."""
-    places = np.arange(max(1, round(len(audio) / factor))) * factor
-    return np.interp(places, np.arange(len(audio)), audio)
 
 
 def _noisy(audio: np.ndarray, ratio: float, rng: np.random.Generator) -> np.ndarray:

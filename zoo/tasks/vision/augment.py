@@ -43,12 +43,12 @@ def augmented_image(
 def mixed(
     pixels: Tensor, augment: ImageAugment, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor, float]:
-    """Every image mixed with a partner: (pixels, index of the partner, share of the image itself).
+    """Every image mixed with the one before: (pixels, index of the partner, share of the image).
 
     pixels (batch, channels, height, width). Mixup (Zhang et al. 2018) adds, cutmix (Yun et al.
     2019) pastes a box; with both switched on each micro-batch draws one of them.
     """
-    partner = torch.from_numpy(rng.permutation(len(pixels)))
+    partner = torch.arange(len(pixels)).roll(1)  # never itself, as torchvision; rows are shuffled
     cut = augment.cutmix > 0 and (augment.mixup == 0 or rng.random() < 0.5)
     alpha = augment.cutmix if cut else augment.mixup
     share = float(rng.beta(alpha, alpha))

@@ -1,8 +1,9 @@
 """How an image becomes pixel values in evaluation, here and in the exported folder alike."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,8 +18,10 @@ from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPi
 
 from zoo.errors import Fault
 from zoo.recipe import Recipe
+from zoo.recipe.spec.task import CROP_RATIO, ImageClassificationSpec
 from zoo.tasks.brought import brought
 from zoo.tasks.roles import fault
+from zoo.tasks.vision.own_transform import NoSquare, changed, own_transform
 
 _DEFAULTS = {
     "image_mean": [0.5, 0.5, 0.5],
@@ -30,9 +33,30 @@ _DEFAULTS = {
 }
 
 
+class Pixels(Protocol):
+    """From an image of `mode` to a square of bytes, and from many of those to values."""
+
+    @property
+    def mode(self) -> str:
+        """The Pillow mode with as many channels as the model reads."""
+
+    @property
+    def fill(self) -> tuple[int, ...]:
+        """The colour, a byte a channel, whose values lie nearest to 0."""
+
+    def frame(self, image: Image.Image, size: int) -> Image.Image:
+        """The image as evaluation sees it, `size` x `size`."""
+
+    def tensor(self, images: Sequence[np.ndarray]) -> Tensor:
+        """uint8 (height, width, channels) as one float32 (batch, channels, height, width)."""
+
+    def processor(self, size: int) -> Any:
+        """A transformers processor that does all this."""
+
+
 @dataclass(frozen=True)
-class Pixels:
-    """What of an image processor is not a size: how values are scaled, how pixels are made up."""
+class CentreCrop:
+    """Resized until `size / crop_ratio` is the shorter edge, then cut out of the middle."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -40,14 +64,30 @@ class Pixels:
     resample: int
     rescale: bool
     normalize: bool
+    crop_ratio: float
 
     @property
     def mode(self) -> str:
-        """The Pillow mode with as many channels as there are means."""
+        """See Pixels."""
         return "L" if len(self.mean) == 1 else "RGB"
 
+    @property
+    def fill(self) -> tuple[int, ...]:
+        """See Pixels."""
+        return tuple(round(min(1.0, max(0.0, value)) * 255) for value in self.mean)
+
+    def frame(self, image: Image.Image, size: int) -> Image.Image:
+        """See Pixels: as transformers cuts it."""
+        edge = shortest_edge(size, self.crop_ratio)
+        width, height = image.size
+        short = min(width, height)
+        width, height = (int(edge * width / short), int(edge * height / short))
+        left, top = (width - size) // 2, (height - size) // 2
+        resized = image.resize((width, height), Image.Resampling(self.resample))
+        return resized.crop((left, top, left + size, top + size))
+
     def tensor(self, images: Sequence[np.ndarray]) -> Tensor:
-        """uint8 (height, width, channels) as one float32 (batch, channels, height, width)."""
+        """See Pixels."""
         values = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
         if self.rescale:
             values = values * self.factor
@@ -58,13 +98,13 @@ class Pixels:
             )
         return values.contiguous()
 
-    def processor(self, size: int, crop_ratio: float) -> BitImageProcessorPil:
-        """A transformers processor that does all this: resize, centre crop, scale.
+    def processor(self, size: int) -> BitImageProcessorPil:
+        """See Pixels.
 
         BiT's is the one class that says all three in keys of its own; it needs no torchvision.
         """
         return BitImageProcessorPil(
-            size={"shortest_edge": shortest_edge(size, crop_ratio)},
+            size={"shortest_edge": shortest_edge(size, self.crop_ratio)},
             crop_size={"height": size, "width": size},
             resample=self.resample,
             do_rescale=self.rescale,
@@ -77,26 +117,39 @@ class Pixels:
 
 
 def shortest_edge(size: int, crop_ratio: float) -> int:
-    """To what the shorter edge is resized before `size` pixels of its middle are cut out."""
-    return round(size / crop_ratio)
+    """To what the shorter edge is resized before `size` pixels of its middle are cut out (timm)."""
+    return math.floor(size / crop_ratio)
 
 
-def centre_cropped(image: Image.Image, size: int, crop_ratio: float, resample: int) -> Image.Image:
-    """The middle `size` x `size` pixels of the resized image, as transformers cuts them."""
-    edge = shortest_edge(size, crop_ratio)
-    width, height = image.size
-    short = min(width, height)
-    width, height = (int(edge * width / short), int(edge * height / short))
-    left, top = (width - size) // 2, (height - size) // 2
-    resized = image.resize((width, height), Image.Resampling(resample))
-    return resized.crop((left, top, left + size, top + size))
+def build_pixels(
+    recipe: Recipe, model_type: str, channels: int
+) -> tuple[Pixels | None, list[Fault]]:
+    """The evaluation transform, and what is wrong with it.
+
+    `model.name`'s own where it brings one and `task.crop_ratio` is absent; else a centre crop with
+    the scaling of the name, or of the family. `model.processor` changes the scaling of either.
+    """
+    own = brought(recipe, AutoImageProcessor, backend="pil")
+    values = {**_DEFAULTS, **_family(model_type), **_known(own)}
+    values.update({key: recipe.model.processor.get(key, value) for key, value in values.items()})
+    faults = _fit_channels(recipe, values, channels) + _key_faults(recipe)
+    spec = recipe.task
+    assert isinstance(spec, ImageClassificationSpec)
+    if own is None or spec.crop_ratio is not None or faults:
+        return _centre_crop(values, spec.crop_ratio or CROP_RATIO), faults
+    said = {key: values[key] for key in _DEFAULTS if key in recipe.model.processor}
+    sizes = dict.fromkeys((spec.image_size, spec.eval_image_size))
+    try:
+        given = changed(own, {**_of_channels(own, values, channels), **said})
+        return own_transform(given, sizes, channels), faults
+    except NoSquare as error:
+        found = f"nothing, and the {type(own).__name__} of {recipe.model.name} {error}"
+        allowed = "a number: how much of an evaluation image is kept"
+        return None, [*faults, fault(recipe, "task.crop_ratio", found, allowed)]
 
 
-def build_pixels(recipe: Recipe, model_type: str, channels: int) -> tuple[Pixels, list[Fault]]:
-    """The scaling of `model.processor`, else of `model.name`, else of the family; its faults."""
-    own = _known(brought(recipe, AutoImageProcessor))
-    family = {**_DEFAULTS, **_family(model_type), **own}
-    values = {key: recipe.model.processor.get(key, value) for key, value in family.items()}
+def _fit_channels(recipe: Recipe, values: dict[str, Any], channels: int) -> list[Fault]:
+    """Makes mean and standard deviation as many numbers as channels; faults where that fails."""
     faults = []
     for key in ("image_mean", "image_std"):
         found = values[key] if isinstance(values[key], list | tuple) else [values[key]] * channels
@@ -106,21 +159,32 @@ def build_pixels(recipe: Recipe, model_type: str, channels: int) -> tuple[Pixels
             allowed = f"{channels} numbers, one a channel"
             faults.append(fault(recipe, f"model.processor.{key}", repr(found), allowed))
         values[key] = tuple(float(value) for value in found)
+    return faults
+
+
+def _of_channels(own: Any, values: dict[str, Any], channels: int) -> dict[str, Any]:
+    """What changes in a processor that was made for another number of channels."""
+    if len(np.atleast_1d(own.image_mean or 0)) in (1, channels):
+        return {}
+    means = {key: values[key] for key in ("image_mean", "image_std")}
+    return {**means, "do_convert_rgb": channels == 3}
+
+
+def _key_faults(recipe: Recipe) -> list[Fault]:
     unknown = set(recipe.model.processor) - set(_DEFAULTS) - {"image_processor_type"}
-    for key in sorted(unknown):
-        allowed = f"{', '.join(_DEFAULTS)} (sizes are the task's)"
-        faults.append(fault(recipe, f"model.processor.{key}", "this key", allowed))
-    return _pixels(values), faults
+    allowed = f"{', '.join(_DEFAULTS)} (sizes are the task's)"
+    return [fault(recipe, f"model.processor.{key}", "this key", allowed) for key in sorted(unknown)]
 
 
-def _pixels(values: dict[str, Any]) -> Pixels:
-    return Pixels(
+def _centre_crop(values: dict[str, Any], crop_ratio: float) -> CentreCrop:
+    return CentreCrop(
         mean=values["image_mean"],
         std=values["image_std"],
         factor=float(values["rescale_factor"]),
         resample=int(values["resample"]),
         rescale=bool(values["do_rescale"]),
         normalize=bool(values["do_normalize"]),
+        crop_ratio=crop_ratio,
     )
 
 
@@ -132,5 +196,6 @@ def _family(model_type: str) -> dict[str, Any]:
 
 
 def _known(processor: Any) -> dict[str, Any]:
-    values = {key: getattr(processor, key, None) for key in _DEFAULTS}
-    return {key: value for key, value in values.items() if value is not None}
+    values = {key: getattr(processor, key) for key in _DEFAULTS if hasattr(processor, key)}
+    switches = {key: bool(value) for key, value in values.items() if key.startswith("do_")}
+    return {key: value for key, value in values.items() if value is not None} | switches

@@ -1,0 +1,131 @@
+"""The evaluation transform of a checkpoint: its own image processor, whichever class it is."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+_GEOMETRY = {"do_resize", "do_center_crop", "do_pad"}
+_SIZES = ("size", "crop_size", "pad_size")
+_PROBES = ((48, 36), (36, 48), (260, 350))  # (height, width)
+
+
+class NoSquare(Exception):
+    """What a processor does cannot be framing a square and then scaling its values."""
+
+
+@dataclass(frozen=True)
+class OwnTransform:
+    """A transformers image processor in two parts: geometry, and what is done to the values.
+
+    Training augments between the two. `sized` holds the processor for every size of the task.
+    """
+
+    sized: Mapping[int, Any]
+    channels: int
+
+    @property
+    def mode(self) -> str:
+        """The Pillow mode that the processor is given."""
+        return "L" if self.channels == 1 else "RGB"
+
+    @property
+    def fill(self) -> tuple[int, ...]:
+        """The colour whose values lie nearest to 0."""
+        shape = (1, 1, self.channels)
+        black, white = self.tensor([np.full(shape, v, np.uint8) for v in (0, 255)]).flatten(1)
+        nearest = (-black / (white - black)).clamp(0, 1) * 255
+        return tuple(int(value) for value in nearest.round())
+
+    def frame(self, image: Image.Image, size: int) -> Image.Image:
+        """Resized, cropped and padded as the processor does, `size` x `size`."""
+        processor = self.sized[size]
+        values = processor(image, **_without_values(processor))["pixel_values"][0]
+        return Image.fromarray(values[0] if self.channels == 1 else np.moveaxis(values, 0, -1))
+
+    def tensor(self, images: Sequence[np.ndarray]) -> Tensor:
+        """uint8 (height, width, channels) as one float32 (batch, channels, height, width)."""
+        processor = next(iter(self.sized.values()))
+        off = dict.fromkeys(_GEOMETRY & _words(processor), False)
+        found = processor(list(images), **off, input_data_format="channels_last")["pixel_values"]
+        return torch.from_numpy(np.stack(found).astype(np.float32))
+
+    def processor(self, size: int) -> Any:
+        """The processor of a size, as it is exported."""
+        return self.sized[size]
+
+
+def own_transform(given: Any, sizes: Iterable[int], channels: int) -> OwnTransform:
+    """The processor's transform at each of `sizes`, resizing and cropping in the same proportion.
+
+    Raises NoSquare where it gives other shapes, or values that do not come from a square alone.
+    """
+    try:
+        own = _edge(given, channels)
+        transform = OwnTransform({size: _resized(given, size, own) for size in sizes}, channels)
+        for size, processor in transform.sized.items():
+            _check(transform, size, processor)
+    except NoSquare:
+        raise
+    except Exception as error:  # other people's code, and any of its options
+        raise NoSquare(f"fails ({error})") from error
+    return transform
+
+
+def _check(transform: OwnTransform, size: int, processor: Any) -> None:
+    """Both parts together must give what the processor gives at once."""
+    for image in _images(transform.channels):
+        whole = torch.from_numpy(np.array(processor(image)["pixel_values"][0]))
+        if tuple(whole.shape) != (transform.channels, size, size):
+            raise NoSquare(f"makes {list(whole.shape)} at size {size}")
+        framed = np.asarray(transform.frame(image, size)).reshape(size, size, -1)
+        if not torch.allclose(transform.tensor([framed])[0], whole.float(), atol=1e-4):
+            raise NoSquare("does more than framing and scaling")
+
+
+def _edge(given: Any, channels: int) -> int:
+    """The side of the square that the processor makes of every image."""
+    shapes = {tuple(given(image)["pixel_values"][0].shape) for image in _images(channels)}
+    if len(shapes) != 1 or len(one := shapes.pop()) != 3 or one[1] != one[2]:
+        raise NoSquare("makes images of several shapes, or no squares")
+    return int(one[1])
+
+
+def changed(processor: Any, changes: Mapping[str, Any]) -> Any:
+    """The processor with other values of its keys; itself where there are none."""
+    return type(processor).from_dict({**processor.to_dict(), **changes}) if changes else processor
+
+
+def _resized(given: Any, size: int, own: int) -> Any:
+    """The processor whose sizes are `size / own` times as large."""
+    sizes = {key: getattr(given, key, None) for key in _SIZES if size != own}
+    return changed(
+        given,
+        {
+            key: {name: edge * size // own for name, edge in dict(edges).items() if edge}
+            for key, edges in sizes.items()
+            if edges
+        },
+    )
+
+
+def _without_values(processor: Any) -> dict[str, bool]:
+    """The words that switch off all that a processor does to values."""
+    others = {word for word in _words(processor) if word.startswith("do_")} - _GEOMETRY
+    return dict.fromkeys(others | ({"include_top"} & _words(processor)), False)
+
+
+def _words(processor: Any) -> set[str]:
+    """The switches and options that a call takes."""
+    return set(processor.valid_kwargs.__annotations__)
+
+
+def _images(channels: int) -> list[Image.Image]:
+    """Noise in several shapes."""
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 256, (*shape, 3), dtype=np.uint8) for shape in _PROBES]
+    return [Image.fromarray(one).convert("L" if channels == 1 else "RGB") for one in noise]
