@@ -100,7 +100,12 @@ def test_every_key_of_run_is_in_the_column() -> None:
 def test_a_default_that_older_versions_wrote_out_is_no_change_where_it_still_holds(
     model: dict[str, str], refused: list[str]
 ) -> None:
-    old = {"task": {"crop_ratio": 0.875}, "model": model, "optimizer": {}}
-    found = changes(old, {"task": {}, "model": model, "optimizer": {}})
+    old = {
+        "task": {"crop_ratio": 0.875},
+        "model": model,
+        "data": {"split_seed": 0},
+        "optimizer": {},
+    }
+    found = changes(old, {**old, "task": {}})
     assert [one.key for one in found.refused] == refused
     assert changes({**old, "task": {"crop_ratio": 0.9}}, {**old, "task": {}}).refused
