@@ -136,7 +136,7 @@ TABLE: dict[str, list[tuple[str, Check, str]]] = {
         (f"{INIT}._convert_to_deepspeed_param", sets,
             "ds_id ds_shape ds_numel ds_tensor all_gather partition"),
         (ENGINE, has, "zero_optimization zero_optimization_stage gradient_clipping get_data_types "
-            "get_global_grad_norm clip_fp32_gradients _take_model_step step destroy"),
+            "get_global_grad_norm clip_fp32_gradients _take_model_step step zero_grad destroy"),
         (f"{ENGINE}.__init__", sets, "optimizer basic_optimizer lr_scheduler global_steps "
             "skipped_steps enable_backward_allreduce"),
         (f"{ENGINE}._set_distributed_vars", sets, "device"),
@@ -146,6 +146,7 @@ TABLE: dict[str, list[tuple[str, Check, str]]] = {
         (f"{ENGINE}._backward_epilogue", reads, "enable_backward_allreduce"),
         (f"{ENGINE}._take_model_step", begins, "self,lr_kwargs"),
         (f"{ENGINE}._take_model_step", calls, "clip_fp32_gradients step"),
+        (f"{ENGINE}._take_model_step", says, "overflow"),
         (f"{ENGINE}._take_model_step", sets, "skipped_steps global_steps"),
         (f"{ENGINE}.get_global_grad_norm", reads, "_global_grad_norm"),
         ("deepspeed.pipe", has, "LayerSpec PipelineModule"),

@@ -101,9 +101,9 @@ class Contract:
             self.stop_at(mine, micro_batches)
         return found
 
-    def average(self) -> None:
-        """What data ranks exchange before the update."""
-        self.exchange.average(self.step + 1)
+    def average(self) -> bool:
+        """What data ranks exchange before the update; False on all of them where they cannot."""
+        return self.exchange.average(self.step + 1)
 
     def stepped(self) -> None:
         """What they exchange after it."""

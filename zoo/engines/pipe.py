@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from zoo.data.rows import Batch
 from zoo.engines.contract import Contract
 from zoo.engines.engine import Evaluated, Fragment, Record, Step, Totals
-from zoo.engines.upstream import call_before_update, set_loss
+from zoo.engines.upstream import set_loss, update_only_if
 from zoo.engines.wrapped import Wrapped
 from zoo.models.stage import Stage
 from zoo.tasks.task import Outputs
@@ -33,7 +33,7 @@ class PipelineEngine:
         self.micro_batches: Sequence[Batch] = ()
         self.totals: Totals = {}
         self.records: list[Record] = []
-        call_before_update(wrapped.inner, self.before_update)
+        update_only_if(wrapped.inner, self.before_update)
         set_loss(wrapped.inner, self.loss)
         self.stage.register_forward_pre_hook(self.before_forward)
 
@@ -59,12 +59,11 @@ class PipelineEngine:
         norm, skipped = self.wrapped.after_update()
         return contract.finished(self.total, norm, lr, skipped, counting, micro_batches)
 
-    def before_update(self) -> None:
-        """Runs where DeepSpeed would update: the loss is checked and the norm taken before."""
+    def before_update(self) -> bool:
+        """Runs where DeepSpeed would update: whether it may, once the loss is checked."""
         adding = self.contract.loss_of_all(self.sums)
         self.total = self.contract.checked(adding, float(self.sums), self.micro_batches)
-        self.contract.average()
-        self.wrapped.before_update()
+        return self.wrapped.before_update(self.contract.average())
 
     def eval_batch(self, batch: Batch, signal: int = 0) -> Evaluated:
         """See Engine."""

@@ -6,6 +6,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from zoo.compression.mean import world
+
 
 class Sums:
     """Sums over all ranks and their largest signal, on their way in one message.
@@ -30,3 +32,12 @@ class Sums:
             self.work.wait()
         everything = self.message.tolist()
         return everything[: self.count], int(max(everything[self.count :]))
+
+
+def all_say(yes: bool, device: torch.device) -> bool:
+    """Whether all ranks say yes; all of them call it and wait for each other."""
+    if world(None)[1] == 1:
+        return yes
+    no = torch.tensor(float(not yes), device=device)
+    dist.all_reduce(no)
+    return not no.item()

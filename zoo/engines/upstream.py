@@ -116,16 +116,15 @@ def given_optimizer(engine: Any) -> Optimizer:
     return optimizer
 
 
-def steps(engine: Any) -> int:
-    """How many steps were taken or skipped so far (runtime/engine.py)."""
-    found: int = engine.global_steps
-    return found
-
-
 def skipped_steps(engine: Any) -> int:
-    """How many of them were skipped: by fp16, or for want of targets (runtime/engine.py)."""
+    """How many steps were not finite, or without a target, and so not taken (runtime/engine.py)."""
     found: int = engine.skipped_steps
     return found
+
+
+def count_skipped(engine: Any) -> None:
+    """Counts a step that no rank takes: neither weights nor schedule move."""
+    set_counts(engine, engine.global_steps + 1, engine.skipped_steps + 1)
 
 
 def set_counts(engine: Any, steps: int, skipped: int) -> None:
@@ -138,16 +137,21 @@ def loss_scale(engine: Any) -> float:
     return float(engine.optimizer.loss_scale)
 
 
-def call_before_update(engine: Any, hook: Callable[[], None]) -> None:
-    """Runs `hook` where a pipeline's schedule would update, before it does.
+def update_only_if(engine: Any, due: Callable[[], bool]) -> None:
+    """Asks `due` where a step or a pipeline's schedule would update; all ranks are told the same.
 
-    `_take_model_step`, runtime/engine.py, called in runtime/pipe/engine.py.
+    An update that is not due is skipped as DeepSpeed skips one that overflows: gradients are
+    dropped, the schedule stays, the step counts as skipped. For ZeRO 0, where they are the
+    parameters'. `_take_model_step`, runtime/engine.py, called there and in runtime/pipe/engine.py.
     """
     take = engine._take_model_step
 
     def taken(lr_kwargs: Any = None) -> None:
-        hook()
-        take(lr_kwargs)
+        if due():
+            take(lr_kwargs)
+            return
+        engine.zero_grad()
+        count_skipped(engine)
 
     engine._take_model_step = taken
 

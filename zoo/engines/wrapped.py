@@ -1,10 +1,12 @@
 """What is DeepSpeed's in a step: its engine with the wrapped optimizer, and the state of both."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch import Tensor
 
 from zoo.engines import state, upstream
 from zoo.engines.engine import Fragment
@@ -38,11 +40,21 @@ class Wrapped:
         """The first group's rate, which the next update uses."""
         return float(upstream.given_optimizer(self.inner).param_groups[0]["lr"])
 
-    def before_update(self) -> None:
-        """Clips where DeepSpeed leaves it to us; all ranks call it once gradients are averaged."""
-        clips = self.plain and self.exchange.own_norm is None
-        self.norm = self.clip() if clips else None
+    def before_update(self, averaged: bool) -> bool:
+        """Whether the update is to be taken; clips before it where DeepSpeed leaves both to us.
+
+        All ranks call it after the exchange and find the same: what is not finite on one of them
+        has reached the sums of all. `averaged` is what the exchange says of itself.
+        """
         self.skipped_before = upstream.skipped_steps(self.inner)
+        if not averaged:
+            self.norm = math.inf
+            return False
+        if not self.plain or self.exchange.own_norm is not None:
+            self.norm = None  # who wraps the optimizer, or it itself, tests and skips
+            return True
+        self.norm = self.exchange.norm_of_all(self.clip())
+        return math.isfinite(self.norm)
 
     def after_update(self) -> tuple[float, bool]:
         """The norm of the step just taken, from whoever took it, and whether it was skipped."""
@@ -53,22 +65,20 @@ class Wrapped:
 
     def skip(self) -> None:
         """Counts a step that no rank takes: neither weights nor schedule move."""
-        steps, skipped = upstream.steps(self.inner), upstream.skipped_steps(self.inner)
-        upstream.set_counts(self.inner, steps + 1, skipped + 1)
+        upstream.count_skipped(self.inner)
 
     def clip(self) -> float:
         """ZeRO 0 in fp32: the norm of the averaged gradients, and clipping by it.
 
-        Tied and replicated weights count once, slices on every tensor rank.
+        Tied and replicated weights count once, slices on every tensor rank; a copy that does not
+        count is not finite on its own in a fault of the machine only, and then nothing is.
         """
         trained = [p for p in self.inner.module.parameters() if p.grad is not None]
         together = self.groups.along("pipe", "tensor")
-        if together is None:
-            norm = torch.nn.utils.get_total_norm([p.grad for p in trained if p.grad is not None])
-        else:
-            counted = [one.tensor.grad for one in self.held.parameters if one.counted]
-            own = torch.nn.utils.get_total_norm([grad for grad in counted if grad is not None])
-            square = own.double().square().to(self.device)
+        norm = total_norm(trained)
+        if together is not None:
+            counted = total_norm([one.tensor for one in self.held.parameters if one.counted])
+            square = torch.where(norm.isfinite(), counted, norm).double().square().to(self.device)
             dist.all_reduce(square, group=together)
             norm = square.sqrt().float()
         if self.clipping and not self.exchange.clips:
@@ -125,3 +135,8 @@ class Wrapped:
     def close(self) -> None:
         """Gives back what DeepSpeed holds."""
         self.inner.destroy()
+
+
+def total_norm(parameters: Iterable[Tensor]) -> Tensor:
+    """The norm (scalar) of the gradients that there are, float32."""
+    return torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])

@@ -8,6 +8,7 @@ import torch
 from zoo.data.rows import Batch
 from zoo.engines.contract import Contract
 from zoo.engines.engine import Evaluated, Fragment, Step
+from zoo.engines.upstream import update_only_if
 from zoo.engines.wrapped import Wrapped
 
 
@@ -17,6 +18,7 @@ class ZeroEngine:
     def __init__(self, contract: Contract, wrapped: Wrapped) -> None:
         self.contract, self.wrapped = contract, wrapped
         self.layout_name, self.whole_bytes = wrapped.name, contract.exchange.whole_bytes
+        update_only_if(wrapped.inner, self.before_update)
 
     @property
     def step(self) -> int:
@@ -51,11 +53,13 @@ class ZeroEngine:
 
     def update(self) -> tuple[float, bool]:
         """Takes the step once all gradients are there; its norm and whether it was skipped."""
-        self.contract.average()
-        self.wrapped.before_update()
         self.wrapped.inner.step()
         self.contract.stepped()
         return self.wrapped.after_update()
+
+    def before_update(self) -> bool:
+        """Runs where DeepSpeed would update: whether it may."""
+        return self.wrapped.before_update(self.contract.average())
 
     def eval_batch(self, batch: Batch, signal: int = 0) -> Evaluated:
         """See Engine."""

@@ -122,7 +122,7 @@ def built(recipe: Recipe, model: PreTrainedModel, ranks: int) -> tuple[Exchange,
         trained = [one for one in held.parameters if one.tensor.requires_grad]
         tensors: list[Tensor] = [one.tensor for one in trained]
         whole, unused = (Dense(Fused(tensors), None, tensors[0].device) for _ in range(2))
-        exchange = Compressed(whole, unused, trained, ranks, 0)
+        exchange = Compressed(whole, unused, trained, ranks, 0, agreed=bool)
     return exchange, optimizer
 
 

@@ -1,5 +1,6 @@
 """How a vector is written in few bytes: one protocol, and the codecs by name."""
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -26,6 +27,11 @@ class Codec(Protocol):
     @property
     def block(self) -> int:
         """Elements that share a scale."""
+        ...
+
+    @property
+    def reach(self) -> float:
+        """The largest magnitude that it can write; infinity where scales follow the values."""
         ...
 
     def bytes(self, numel: int, dtype: torch.dtype = torch.float32) -> int:
@@ -57,6 +63,7 @@ class CastCodec:
     def __init__(self, name: str, dtype: torch.dtype | None = None) -> None:
         self.name = name
         self.dtype = dtype
+        self.reach = math.inf if dtype is None else torch.finfo(dtype).max
 
     def bytes(self, numel: int, dtype: torch.dtype = torch.float32) -> int:
         """The length of a message."""

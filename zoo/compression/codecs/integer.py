@@ -1,5 +1,6 @@
 """Small whole numbers with one scale a block: eight or four bits an element."""
 
+import math
 from typing import Literal
 
 import torch
@@ -26,6 +27,8 @@ class IntegerCodec:
     Message: the codes, then the scales in the dtype of the values. With four bits the first half
     of each block is in the low nibbles and the second half in the high ones.
     """
+
+    reach = math.inf
 
     def __init__(self, bits: Literal[8, 4], block: int | None = None) -> None:
         self.name = f"int{bits}"

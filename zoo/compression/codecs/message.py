@@ -1,5 +1,6 @@
 """What block codecs share: tiles of cache size, scales at the end of a message, finite values."""
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -20,6 +21,14 @@ def tiles(values: Tensor, block: int) -> Iterator[tuple[slice, slice]]:
     for start in range(0, numel, step):
         stop = min(start + step, numel)
         yield slice(start, stop), slice(start // block, stop // block)
+
+
+def bearable(tensor: Tensor, reach: float = math.inf) -> bool:
+    """Whether the values have a finite norm and none is larger than `reach`."""
+    norm = float(torch.linalg.vector_norm(tensor))
+    if not math.isfinite(norm):
+        return False
+    return norm <= reach or float(tensor.abs().max()) <= reach
 
 
 def refuse_non_finite(tensor: Tensor) -> None:

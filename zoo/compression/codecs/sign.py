@@ -39,6 +39,7 @@ class SignCodec:
     """
 
     name = "sign"
+    reach = math.inf
 
     def __init__(self, block: int = 1024, scale: Literal["rms", "l1"] = "rms") -> None:
         if block % 8:

@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from zoo.compression.codecs.message import refuse_non_finite
+from zoo.compression.codecs.message import bearable, refuse_non_finite
 from zoo.compression.fused import Fused
 from zoo.compression.mean import Group, dense_mean
 
@@ -18,7 +18,8 @@ class Compressor(Protocol):
     """The mean of the ranks' fused gradients, sent in few bytes; its state may be loaded in place.
 
     Call it once a step, on the mean over micro-batches, unscaled, weight decay (where it is part of
-    the gradient) added; not at all on a step that is skipped.
+    the gradient) added; not at all on a step that is skipped. Ask `bears` on every rank before, and
+    call it only if all say yes: a rank that raises leaves the others waiting.
     """
 
     @property
@@ -26,10 +27,14 @@ class Compressor(Protocol):
         """Bytes that this rank has handed to collectives."""
         ...
 
+    def bears(self, gradients: Tensor) -> bool:
+        """Whether this rank's gradient (numel,) can be sent; touches no state and no other rank."""
+        ...
+
     def __call__(self, gradients: Tensor) -> Tensor:
         """The mean of `gradients` (numel,) over the ranks, the same bits on each; all call it.
 
-        FloatingPointError on the rank whose gradient is not finite, before any state is touched.
+        FloatingPointError on a rank that does not bear its gradient.
         """
         ...
 
@@ -55,6 +60,10 @@ class Dense:
     ) -> None:  # fmt: skip
         self.group = group
         self.sent = 0
+
+    def bears(self, gradients: Tensor) -> bool:
+        """As Compressor says."""
+        return bearable(gradients)
 
     @torch.no_grad()
     def __call__(self, gradients: Tensor) -> Tensor:

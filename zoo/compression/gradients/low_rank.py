@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from zoo.compression.codecs.message import refuse_non_finite
+from zoo.compression.codecs.message import bearable, refuse_non_finite
 from zoo.compression.fused import Fused
 from zoo.compression.mean import Group, dense_mean, world
 
@@ -61,6 +61,10 @@ class PowerSGD:
         self.draws = torch.zeros(1, dtype=torch.int64)
         self.sent = 0
         self._draw()
+
+    def bears(self, gradients: Tensor) -> bool:
+        """As Compressor says."""
+        return bearable(gradients)
 
     @torch.no_grad()
     def __call__(self, gradients: Tensor) -> Tensor:

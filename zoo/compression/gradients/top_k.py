@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from zoo.compression.codecs.message import refuse_non_finite
+from zoo.compression.codecs.message import bearable, refuse_non_finite
 from zoo.compression.fused import Fused
 from zoo.compression.mean import Group, all_gather, world
 
@@ -71,6 +71,10 @@ class TopK:
         self.velocity = torch.zeros_like(self.momentum)
         self.step = torch.zeros(1, dtype=torch.int64)
         self.sent = 0
+
+    def bears(self, gradients: Tensor) -> bool:
+        """As Compressor says."""
+        return bearable(gradients)
 
     @torch.no_grad()
     def __call__(self, gradients: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from zoo.compression.codecs.codec import make_codec
+from zoo.compression.codecs.message import bearable
 from zoo.compression.fused import Fused
 from zoo.compression.mean import Group, TwoPhaseMean
 
@@ -30,6 +31,10 @@ class TwoPhase:
     def sent(self) -> int:
         """Bytes that this rank has handed to collectives."""
         return self.mean.sent
+
+    def bears(self, gradients: Tensor) -> bool:
+        """As Compressor says; short floats also have a largest number."""
+        return bearable(gradients, self.mean.codec.reach)
 
     def __call__(self, gradients: Tensor) -> Tensor:
         """As Compressor says."""

@@ -80,6 +80,11 @@ class Communicating(MomentOptimizer):
         """Bytes sent by this rank so far, the few of the norms left out."""
         return self.mean.sent + self.dense.sent
 
+    @property
+    def overflow(self) -> bool:
+        """`skipped`, by the name by which DeepSpeed counts such a step and holds the schedule."""
+        return self.skipped
+
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """One update from p.grad; closures are not taken."""

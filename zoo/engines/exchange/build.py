@@ -1,6 +1,7 @@
 """Chooses what data ranks exchange: DeepSpeed's reduction, or what the recipe says instead."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from zoo.engines.exchange.reductions import Alone, Compressed, OwnMeans
 from zoo.engines.groups import Groups
 from zoo.engines.holdings import Holdings
 from zoo.engines.state import ready
+from zoo.engines.sums import all_say
 from zoo.engines.update.optimizer import filled, parameter_groups, state_names
 from zoo.recipe import Recipe
 from zoo.recipe.derived.exchange import compressor_of, replaces_momentum, steps_before
@@ -45,15 +47,16 @@ def build_exchange(
 
     whole = Dense(fused, data, device)
     options = options_of(recipe, entry)
+    agreed = partial(all_say, device=device)
     if entry.steps_alone:
         outer = made(first=start, **options)
-        return Alone(outer, whole, trained, ranks, states_of(optimizer))
+        return Alone(outer, whole, trained, ranks, agreed, states_of(optimizer))
     if replaces_momentum(recipe):
         options |= momentum_of(recipe, options["ratio"], start)
         decay = decay_of(recipe, sections)
-        return Compressed(made(**options), whole, trained, ranks, 0, decay, clips=True)
+        return Compressed(made(**options), whole, trained, ranks, 0, agreed, decay, clips=True)
     source = made(**{**options, **entry.without_momentum})
-    return Compressed(source, whole, trained, ranks, start)
+    return Compressed(source, whole, trained, ranks, start, agreed)
 
 
 def options_of(recipe: Recipe, entry: Entry) -> dict[str, Any]:

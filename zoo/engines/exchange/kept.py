@@ -38,8 +38,17 @@ class Exchange:
         """Numbers that a row of metrics tells."""
         return {}
 
-    def average(self, step: int) -> None:
-        """Runs before the update of `step` (from 1): p.grad becomes what the optimizer takes."""
+    def average(self, step: int) -> bool:
+        """Runs before the update of `step` (from 1): p.grad becomes what the optimizer takes.
+
+        False on all ranks, and nothing is touched, where one of them has a gradient that cannot be
+        sent: the step is not to be taken.
+        """
+        return True
+
+    def norm_of_all(self, norm: float) -> float:
+        """The norm of a step from this rank's own: the root mean square where ranks step alone."""
+        return norm
 
     def stepped(self, step: int) -> None:
         """Runs after the update of `step`."""

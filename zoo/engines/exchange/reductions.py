@@ -8,11 +8,15 @@ from torch import Tensor
 
 from zoo.compression.gradients.compressor import Compressor
 from zoo.compression.gradients.local import OuterStep
+from zoo.compression.mean import dense_mean
 from zoo.compression.optimizers.communicating import Communicating
 from zoo.compression.optimizers.sharded import ShardedOneBitAdam
 from zoo.engines.engine import Fragment
 from zoo.engines.exchange.kept import RENAMED, Kept, Read
 from zoo.engines.holdings import Holding
+
+Agreed = Callable[[bool], bool]
+"""Whether all ranks say yes; all of them call it."""
 
 
 class OwnMeans(Kept):
@@ -74,17 +78,19 @@ class Compressed(Kept):
     """Gradients are averaged through a compressor from step `start` + 1 on, whole before.
 
     `decay` is added to the gradient, parameter by parameter, where the compressor's momentum takes
-    the place of the optimizer's.
+    the place of the optimizer's. Ranks compress only if `agreed` finds that all of them can: what
+    is not finite would stay in the residuals.
     """
 
     source: Compressor
 
     def __init__(
         self, source: Compressor, whole: Compressor, held: Sequence[Holding], ranks: int,
-        start: int, decay: Sequence[float] = (), clips: bool = False,
+        start: int, agreed: Agreed, decay: Sequence[float] = (), clips: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(source, held, ranks)
         self.whole, self.start, self.decay, self.clips = whole, start, decay, clips
+        self.agreed = agreed
         device = held[0].tensor.device
         total = sum(one.tensor.numel() for one in held)
         self.buffer = torch.zeros(total, dtype=torch.float32, device=device)
@@ -95,7 +101,7 @@ class Compressed(Kept):
         return self.source.sent + self.whole.sent
 
     @torch.no_grad()
-    def average(self, step: int) -> None:
+    def average(self, step: int) -> bool:
         """See Exchange."""
         places = list(self.places())
         for one, start, numel in places:
@@ -103,12 +109,16 @@ class Compressed(Kept):
             part.zero_() if gradient is None else part.copy_(gradient.view(-1))
         for (one, start, numel), decay in zip(places, self.decay, strict=False):
             self.buffer[start : start + numel].add_(one.tensor.view(-1), alpha=decay)
-        mean = (self.source if step > self.start else self.whole)(self.buffer)
+        compressor = self.source if step > self.start else self.whole
+        if not self.agreed(compressor.bears(self.buffer)):
+            return False
+        mean = compressor(self.buffer)
         for one, start, numel in places:
             found = mean[start : start + numel].view_as(one.tensor)
             if one.tensor.grad is None:
                 one.tensor.grad = torch.empty_like(one.tensor)
             one.tensor.grad.copy_(found)
+        return True
 
 
 class Alone(Kept):
@@ -118,21 +128,29 @@ class Alone(Kept):
 
     def __init__(
         self, source: OuterStep, whole: Compressor, held: Sequence[Holding], ranks: int,
-        states: Callable[[Tensor], dict[str, Tensor]],
+        agreed: Agreed, states: Callable[[Tensor], dict[str, Tensor]],
     ) -> None:  # fmt: skip
         super().__init__(source, held, ranks)
-        self.together = Compressed(whole, whole, held, ranks, 0)
-        self.states, self.apart = states, False
+        self.together = Compressed(whole, whole, held, ranks, 0, agreed)
+        self.states, self.apart, self.steps_alone = states, False, False
 
     @property
     def sent(self) -> int:
         """See Exchange."""
         return self.source.sent + self.together.whole.sent
 
-    def average(self, step: int) -> None:
+    def average(self, step: int) -> bool:
         """See Exchange."""
-        if step <= self.source.first:
-            self.together.average(step)
+        self.steps_alone = step > self.source.first
+        return self.steps_alone or self.together.average(step)
+
+    def norm_of_all(self, norm: float) -> float:
+        """See Exchange: not finite where one rank's is not, so that all skip the step."""
+        if not self.steps_alone:
+            return norm
+        square = self.source.theta.new_tensor(norm).double().square()
+        dense_mean(square, self.source.group)
+        return float(square.sqrt())
 
     def stepped(self, step: int) -> None:
         """See Exchange."""
