@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.ranks import Ranks, run_ranks
 from zoo.recipe import load_recipe
+from zoo.training.disk.resuming import Start
 from zoo.training.run import run
 
 CATALOG = Path(__file__).parents[1] / "configs" / "recipes"
@@ -27,7 +28,7 @@ def twin(kind: str) -> Path:
 
 def run_twin(path: Path, changes: Sequence[str], fresh: bool = False) -> int:
     """`zoo train --tiny` in this process."""
-    return run(load_recipe(path, changes, tiny=True), fresh)
+    return run(load_recipe(path, changes, tiny=True), Start(fresh))
 
 
 def train(

@@ -18,7 +18,7 @@ def test_every_file_and_folder_of_the_map_exists() -> None:
     named = [word.split(":")[0] for word in CODE if re.match(r"[\w./-]+(/|\.py|\.json)(:|$)", word)]
     inside = {"text/", "vision/", "speech/", "update/", "exchange/", "codecs/", "gradients/"}
     inside |= {"optimizers/", "sources/", "builtin/", "families/", "rules/"}
-    inside |= {"spec/", "vocabulary/", "compose/", "derived/", "checks/"}
+    inside |= {"disk/", "spec/", "vocabulary/", "compose/", "derived/", "checks/"}
     inside |= {"catalog.py", "runs.py", "launch.py", "run.py", "loop.py"}
     inside |= {"recipe.py", "provenance.py", "load.py", "schema.py", "compat.py"}
     for name in named:

@@ -28,6 +28,10 @@ class ConfigError(Exception):
         self.faults = tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
 
+    def __reduce__(self) -> tuple[type["ConfigError"], tuple[tuple[Fault, ...]]]:
+        """What pickle makes it of again: ranks tell each other their faults."""
+        return type(self), (self.faults,)
+
 
 @contextmanager
 def collected(faults: list[Fault]) -> Iterator[None]:
@@ -51,3 +55,7 @@ def _folded(name: str) -> str:
 
 class ResumeError(Exception):
     """A run's folder that cannot be resumed as asked; exit code 2."""
+
+
+class DiskError(Exception):
+    """What a disk refused while a run was under way (full, read-only, gone); exit code 1."""

@@ -19,7 +19,7 @@ from tests.benchmarks.learning import SHARED
 from tests.ranks import run_ranks
 from tests.runs import CATALOG, rows
 from zoo.recipe import load_recipe
-from zoo.training.checkpoint import folders
+from zoo.training.disk.kept import folders
 from zoo.training.reader import Reader
 from zoo.training.run import run
 

@@ -16,8 +16,8 @@ from tests.runs import CATALOG, LAYOUTS, SHORT, furthest, losses, train, without
 from zoo.errors import ConfigError
 from zoo.recipe import load_recipe
 from zoo.recipe.derived.exchange import averages_itself
-from zoo.training.checkpoint import folders
 from zoo.training.checks import ring_two
+from zoo.training.disk.kept import folders
 from zoo.training.reader import Reader
 
 BAR = 1e-4

@@ -24,7 +24,7 @@ from tests.runs import (
 )
 from tests.training.conftest import Chosen
 from zoo.recipe import load_recipe
-from zoo.training.checkpoint import folders
+from zoo.training.disk.kept import folders
 from zoo.training.loop import Fit, Stopped
 from zoo.training.reader import Reader
 from zoo.training.run import run

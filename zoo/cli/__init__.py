@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zoo.cli import catalog, launch, runs
-from zoo.errors import ConfigError, ResumeError
+from zoo.errors import ConfigError, DiskError, ResumeError
 
 app = typer.Typer(
     name="zoo",
@@ -50,12 +50,12 @@ def main() -> None:
     """Run the command line; faults go to stderr one a line, without a traceback."""
     try:
         app()
-    except (ConfigError, ResumeError) as error:
+    except (ConfigError, DiskError, ResumeError) as error:
         if os.environ.get("RANK", "0") == "0" or _of_this_process(error):
             print(error, file=sys.stderr)  # the others found the same, and keep silent
-        sys.exit(2)
+        sys.exit(1 if isinstance(error, DiskError) else 2)
 
 
-def _of_this_process(error: ConfigError | ResumeError) -> bool:
+def _of_this_process(error: Exception) -> bool:
     """Whether it is about what this process alone was told, so that nobody else would say it."""
     return any(fault.file == "environment" for fault in getattr(error, "faults", ()))

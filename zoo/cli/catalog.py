@@ -72,7 +72,7 @@ def check(
     if deep:
         from zoo.training.checks import ring_two
 
-        ring_two(loaded, world_size or layout_of(loaded).world)
+        ring_two(loaded, world_size or layout_of(loaded).world, None)
     else:
         batching(loaded, layout_of(loaded, world_size))
     for note in unchecked(loaded):

@@ -15,6 +15,7 @@ from zoo.cli.words import (
     TinyOption,
     choose_accelerator,
 )
+from zoo.errors import ConfigError, Fault
 
 
 class Split(StrEnum):
@@ -31,19 +32,36 @@ def train(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start over; the old folder is renamed, never lost.")
     ] = False,
+    from_step: Annotated[
+        int | None,
+        typer.Option("--from-step", min=1, help="Go back to this checkpoint; newer ones are kept."),
+    ] = None,
+    accept_data: Annotated[
+        bool, typer.Option("--accept-data", help="Go on though data or tokenizer have changed.")
+    ] = False,
 ) -> None:
     """Train, or go on where the run's folder stopped; evaluate, save and export.
 
-    Under a launcher every process calls this. Exit codes: 0 done, 2 refused, 3 a loss that is not
-    finite, 128 + signal after a graceful stop.
+    RECIPE may be a run's folder, which goes on where it lies. Under a launcher every process calls
+    this. Exit codes: 0 done, 2 refused, 3 a loss that is not finite, 128 + signal after a graceful
+    stop.
     """
+    from zoo.layout import Place
     from zoo.recipe import load_recipe
+    from zoo.recipe.derived.run_folder import run_folder
+    from zoo.training.disk.lease import refuse_if_held
 
+    if fresh and from_step is not None:
+        allowed = "one of the two: start over, or go back"
+        raise ConfigError([Fault("command line", "--from-step", "beside --fresh", allowed)])
     loaded = load_recipe(recipe, changes or (), tiny)
+    if Place.from_environment().rank == 0:
+        refuse_if_held(run_folder(loaded))  # before seconds of imports, hours of preparation
     choose_accelerator()
+    from zoo.training.disk.resuming import Start
     from zoo.training.run import run
 
-    raise typer.Exit(run(loaded, fresh))
+    raise typer.Exit(run(loaded, Start(fresh, from_step, accept_data)))
 
 
 def prepare(
@@ -58,7 +76,7 @@ def prepare(
     from zoo.training.checks import ring_two
     from zoo.training.run import prepare as prepared
 
-    ready = prepared(loaded, ring_two(loaded, layout_of(loaded).world))
+    ready = prepared(loaded, ring_two(loaded, layout_of(loaded).world, None))
     sets = {"train": ready.train} | ready.valid
     print(", ".join(f"{name}: {len(rows)} examples" for name, rows in sets.items()))
     print(f"{ready.order.steps_per_epoch} steps an epoch, {ready.steps} steps in all")
@@ -74,11 +92,12 @@ def evaluate_folder(
     choose_accelerator()
     from zoo.layout import Place
     from zoo.training.evaluate import evaluate
+    from zoo.training.log import finite
 
     scores = evaluate(folder, split.value, changes or ())
     if Place.from_environment().rank == 0:
         lines = [f"{key} {value:.6g}" for key, value in scores.items()]
-        print(json.dumps(scores) if as_json else "\n".join(lines))
+        print(json.dumps(finite(scores)) if as_json else "\n".join(lines))
 
 
 def export_run(

@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from zoo.data.cache import cache_root
 from zoo.data.faults import Faults
-from zoo.data.rows import LabelIds, Rows, concatenated, cut, drawn
+from zoo.data.rows import LabelIds, Rows, Subset, concatenated, cut, drawn
 from zoo.data.sources.built_in import BuiltInReader
 from zoo.data.sources.files import FilesReader
 from zoo.data.sources.hub import HubReader
@@ -27,20 +29,23 @@ class Source:
     labels: tuple[str, ...] | None
 
 
-def open_source(recipe: Recipe) -> Source:
+def open_source(recipe: Recipe, with_train: bool = True) -> Source:
     """Opens what `recipe.data` names; nothing is decoded yet.
 
-    A single validation or test set is called "valid" or "test", several by their own names. Raises
-    a ConfigError that holds every fault found.
+    A single validation or test set is called "valid" or "test", several by their own names. Without
+    `with_train` the train split is not opened, where no other is cut from it: it has no rows then,
+    and class names must come from `data.labels`. Raises a ConfigError that holds every fault found.
     """
     faults = Faults(recipe)
     reader = _reader(recipe, faults)
     data = recipe.data
-    train = _joined(reader, _entries(data.train), faults)
     held = data.valid if isinstance(data.valid, float) else 0.0
+    needed = with_train or held or not (data.valid or data.test)
+    train = _joined(reader, _entries(data.train), faults) if needed else None
     valid = [] if isinstance(data.valid, float) else _sets(reader, "valid", data.valid, faults)
     test = _sets(reader, "test", data.test, faults)
     faults.end()
+    train = train if needed else _without_rows([*valid, *test][0][2])
     assert train is not None  # else there was a fault
     train, valid = _share(train, valid, held, faults)
     train = replace(train, rows=drawn(train.rows, data.max_train_examples, recipe.run.seed))
@@ -100,6 +105,11 @@ def _opened(reader: SplitReader, key: str, entry: str, faults: Faults) -> Opened
         faults.add(key, f"{entry} without an example", "at least one example")
         return None
     return part
+
+
+def _without_rows(other: Opened) -> Opened:
+    """A set of the same roles as another one that has no rows."""
+    return Opened(Subset(other.rows, np.arange(0)), frozenset(), other.label_names)
 
 
 def _sets(

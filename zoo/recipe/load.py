@@ -34,6 +34,7 @@ def load_recipe(path: str | Path, changes: Sequence[str] = (), tiny: bool = Fals
         raise ConfigError(faults)
     recipe._provenance = Provenance(
         composed.name,
+        composed.made,
         composition.origins,
         tuple(composition.drops),
         composition.fragments,

@@ -18,10 +18,24 @@ class Drop:
 
 
 @dataclass(frozen=True)
+class Made:
+    """Of which recipe, and how changed, a recipe is: what is published of that is not of this."""
+
+    recipe: str = "recipe"
+    """The file's stem, or of a run's own recipe the folder's name."""
+    twin: bool = False
+    words: tuple[str, ...] = ()
+    """The changes of the command line, left to right."""
+    of_run: bool = False
+    """Whether the file is a run's own, which tells for itself what it was made from."""
+
+
+@dataclass(frozen=True)
 class Provenance:
     """Where each value of a recipe came from; two provenances always count as equal."""
 
     name: str = field(default="recipe", compare=False)
+    made: Made = field(default=Made(), compare=False)
     origins: dict[Key, str] = field(default_factory=dict, compare=False)
     drops: tuple[Drop, ...] = field(default=(), compare=False)
     fragments: dict[str, str] = field(default_factory=dict, compare=False)

@@ -3,24 +3,32 @@
 import json
 from typing import Any
 
-from zoo.recipe import Recipe, expanded
+from zoo.recipe import Recipe
+from zoo.recipe.provenance import Made
 
 
-def card(recipe: Recipe, scores: dict[str, Any]) -> str:
-    """Markdown: what was trained, how it scores, the whole recipe, how to make it again."""
+def card(
+    recipe: Recipe, content: dict[str, Any], made: Made, parameters: int, scores: dict[str, Any]
+) -> str:
+    """Markdown: what was trained, how it scores, the whole recipe, how to make it again.
+
+    `content` is the expanded recipe as the folder holds it, `made` what it was made from,
+    `parameters` the exported model's, `scores` the evaluation row of the checkpoint.
+    """
     values = {key: value for key, value in scores.items() if key != "step"}
-    table = "\n".join(f"| {key} | {value:.6g} |" for key, value in values.items())
+    table = "\n".join(f"| {key} | {number(value)} |" for key, value in values.items())
     where = f"after {scores['step']} steps" if scores else "(not evaluated)"
-    body = json.dumps(expanded(recipe), indent=2)
     return f"""---
 library_name: transformers
 tags:
 - {recipe.task.kind}
 ---
 
-# {recipe.name}
+# {made.recipe}{"-tiny" if made.twin else ""}
 
-{recipe.description or "Trained from a recipe of the zoo."}
+{about(recipe, made)}
+
+{parameters:,} parameters.
 
 ## Scores {where}
 
@@ -34,6 +42,35 @@ Save the recipe below (or take `recipe.json` of this folder) and run `zoo train 
 this folder with `zoo eval FOLDER`.
 
 ```json
-{body}
+{json.dumps(content, indent=2)}
 ```
 """
+
+
+def about(recipe: Recipe, made: Made) -> str:
+    """What the recipe says of itself; of a twin or a changed run that this is another model."""
+    own = recipe.description or "Trained from a recipe of the zoo."
+    lines = []
+    if made.twin:
+        lines.append(
+            f"The tiny twin of the recipe {made.recipe}: a small model on data that the package"
+            " makes itself. What is published of that recipe is not of this model."
+        )
+    if made.words:
+        lines += [
+            "Changed on the command line:",
+            "\n".join(f"- `{w}`" for w in map(quiet, made.words)),
+        ]
+    if not lines:
+        return own
+    return "\n\n".join([*lines, "The unchanged recipe says of itself:", f"> {own}"])
+
+
+def quiet(word: str) -> str:
+    """A word that ends no line and no code of Markdown."""
+    return " ".join(word.replace("`", "'").split())
+
+
+def number(value: Any) -> str:
+    """A score; what is not finite stands as null in metrics."""
+    return "not finite" if value is None else f"{value:.6g}"

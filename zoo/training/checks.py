@@ -19,6 +19,7 @@ from zoo.models.stage import layer_weights
 from zoo.models.tensor import tensor_faults
 from zoo.models.upstream import cpu_computes_fp16, tied_names
 from zoo.recipe import Recipe, origin
+from zoo.recipe.derived.anywhere import anywhere
 from zoo.recipe.derived.deepspeed import deepspeed_config
 from zoo.recipe.derived.exchange import compression_kind
 from zoo.tasks.build import build_task
@@ -39,19 +40,28 @@ class Checked:
 
 
 def ring_two(
-    recipe: Recipe, processes: int, device: str = "cpu", environment: Mapping[str, str] = os.environ
+    recipe: Recipe,
+    processes: int,
+    device: str | None = "cpu",
+    environment: Mapping[str, str] = os.environ,
+    with_train: bool = True,
 ) -> Checked:
-    """Opens data, task and model without a process group; raises a ConfigError with every fault."""
+    """Opens data, task and model without a process group; raises a ConfigError with every fault.
+
+    `device` None: the model is trained elsewhere, and here only prepared, looked at or exported.
+    Without `with_train` no train rows are opened; the set has none.
+    """
     faults: list[Fault] = []
+    recipe = anywhere(recipe) if device is None else recipe
     layout = Layout.of(data=processes)
     with collected(faults):
         stages, tensor = recipe.parallel.pipeline.stages, recipe.parallel.tensor
         layout = Layout.fit(processes, pipe=stages, tensor=tensor)
         faults += launcher_conflicts(recipe, deepspeed_config(recipe, layout), environment)
-    faults += device_faults(recipe, device)
+    faults += device_faults(recipe, device) if device else []
     task: Task | None = None
     with collected(faults):
-        source = open_source(recipe)
+        source = open_source(recipe, with_train)
         task = build_task(recipe, source)
     if task is None:
         raise ConfigError(faults)

@@ -7,12 +7,15 @@ from pathlib import Path
 from zoo.engines.build import build_engine
 from zoo.errors import ConfigError, Fault
 from zoo.layout import Place
+from zoo.models.upstream import cpu_computes_fp16
 from zoo.recipe import Recipe, load_recipe
+from zoo.recipe.compose.catalog import RECIPE
+from zoo.recipe.derived.anywhere import anywhere
 from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.tasks.text.kept import kept_tokenizer
 from zoo.training.checks import ring_two
 from zoo.training.export import export
-from zoo.training.folder import RECIPE, RunFolder
+from zoo.training.folder import RunFolder
 from zoo.training.run import sample_batch, valid_sets
 from zoo.training.scoring import score_set
 from zoo.training.starting import fitting, open_weights
@@ -20,7 +23,7 @@ from zoo.training.world import StopSignals, device_of, world
 
 
 def load_from(folder: Path, changes: Sequence[str]) -> Recipe:
-    """The recipe that a run or an exported folder carries, with its tokenizer and labels.
+    """The recipe that a run or an exported folder carries, with its own tokenizer and labels.
 
     Raises ConfigError where there is no recipe.json.
     """
@@ -31,20 +34,41 @@ def load_from(folder: Path, changes: Sequence[str]) -> Recipe:
     plain = load_recipe(folder / RECIPE)
     kept = kept_tokenizer(folder)
     words = [] if kept is None else [f"model.tokenizer={kept.absolute()}"]
-    if exported is not None:
-        words += labels_of(exported) if KINDS[plain.task.kind].classes else []
+    labels = RunFolder(folder).origin().get("labels") or labels_of(exported)
+    if labels and KINDS[plain.task.kind].classes:
+        words.append(f"data.labels={json.dumps(labels)}")
     return load_recipe(folder / RECIPE, [*words, *changes])
 
 
-def labels_of(exported: Path) -> list[str]:
-    """The class names of an exported model as a change of the recipe."""
+def labels_of(exported: Path | None) -> list[str]:
+    """The class names of an exported model in id order; nothing where nothing was exported."""
+    if exported is None:
+        return []
     names = json.loads((exported / "config.json").read_text(encoding="utf-8")).get("id2label", {})
-    return [f"data.labels={json.dumps([names[key] for key in sorted(names, key=int)])}"]
+    return [names[key] for key in sorted(names, key=int)]
+
+
+def learns_nothing(recipe: Recipe) -> bool:
+    """Whether neither a tokenizer nor class names are made from the train rows any more, so that
+    they need not be there.
+    """
+    tokenizer = recipe.model.tokenizer
+    named = tokenizer is None or (isinstance(tokenizer, str) and tokenizer != "characters")
+    return named and (bool(recipe.data.labels) or not KINDS[recipe.task.kind].classes)
 
 
 def whole(processes: int) -> list[str]:
     """Changes that let one process score or export what many stages or tensor ranks trained."""
     return ["parallel.pipeline.stages=1", "parallel.tensor=1"] if processes == 1 else []
+
+
+def computable(recipe: Recipe) -> Recipe:
+    """The recipe as a CPU can score it: fp16 in fp32 where it does not compute in that."""
+    plain = anywhere(recipe)
+    if plain.run.precision != "fp16" or cpu_computes_fp16():
+        return plain
+    run = plain.run.model_copy(update={"precision": "fp32"})
+    return plain.model_copy(update={"run": run})
 
 
 def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str, float]:
@@ -54,7 +78,9 @@ def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str,
     """
     place = Place.from_environment()
     recipe = load_from(folder, [*whole(place.world), *changes])
-    checked = ring_two(recipe, place.world, device_of(place).type)
+    device = device_of(place).type
+    recipe = computable(recipe) if device == "cpu" else recipe
+    checked = ring_two(recipe, place.world, device, with_train=not learns_nothing(recipe))
     sets = checked.source.valid if split == "valid" else checked.source.test
     if not sets:
         raise ConfigError(
@@ -86,5 +112,5 @@ def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str,
 def export_folder(folder: Path, out: Path | None) -> Path:
     """`zoo export`: writes a run's checkpoint as a Hugging Face folder; one process."""
     recipe = load_from(folder, whole(1))
-    checked = ring_two(recipe, 1)
+    checked = ring_two(recipe, 1, None, with_train=not learns_nothing(recipe))
     return export(RunFolder(folder.absolute()), recipe, checked.task, checked.source, out)

@@ -15,15 +15,18 @@ from zoo.data.rows import Batch, Rows
 from zoo.data.source import Source
 from zoo.engines.engine import DTYPES, moved
 from zoo.engines.transforms import meta_model
-from zoo.errors import ResumeError
+from zoo.errors import ConfigError, Fault, ResumeError
 from zoo.models.fill import fill
 from zoo.models.upstream import attention_of, tied_names
 from zoo.recipe import Recipe, expanded
+from zoo.recipe.compose.catalog import RECIPE
+from zoo.recipe.derived.anywhere import anywhere
 from zoo.tasks.build import head_class
 from zoo.tasks.task import Task
 from zoo.telling.card import card
-from zoo.training.checkpoint import fault_of, folders
-from zoo.training.folder import METRICS, RECIPE, RunFolder
+from zoo.training.disk.kept import BEST, pointed, step_of, whole
+from zoo.training.disk.writing import move_aside, share, sync, sync_all, told_in_a_line
+from zoo.training.folder import METRICS, RunFolder
 from zoo.training.reader import Reader
 
 SOURCE = "checkpoint.txt"
@@ -36,37 +39,65 @@ def export(
 
     The folder holds safetensors, config, tokenizer or processor, recipe.json and a model card; it
     is written beside, reloaded, compared on one batch (equal logits, else ResumeError) and renamed.
-    An older folder at its place is kept as `.1`, `.2`. One process; no process group.
+    An older export at its place is kept as `.1`, `.2`; anything else there is a ConfigError. One
+    process, on the CPU whatever the recipe asks for; no process group. Raises DiskError.
     """
-    found = chosen(folder, recipe.run.export)
     out = out or folder.root / "model"
+    refuse_foreign(out)
+    found = chosen(folder, recipe.run.export)
     if (out / SOURCE).exists() and (out / SOURCE).read_text().strip() == found.name:
         return out
-    model = load(recipe, task, Reader(found))
+    plain = anywhere(recipe)
+    model = load(plain, task, Reader(found))
     part = out.with_name(f".{out.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    model.save_pretrained(part)
-    task.save(part)
-    (part / RECIPE).write_text(json.dumps(expanded(recipe), indent=1), encoding="utf-8")
-    (part / SOURCE).write_text(found.name + "\n", encoding="utf-8")
-    (part / "README.md").write_text(card(recipe, scores_at(folder, found)), encoding="utf-8")
+    with told_in_a_line(part):
+        shutil.rmtree(part, ignore_errors=True)
+        model.save_pretrained(part)
+        task.save(part)
+        describe(recipe, model, folder, found, part)
     rows = task.rows(next(iter(source.valid.values()), source.train))
-    compare(recipe, task, rows, model, part)
-    if out.exists():
-        RunFolder(out).set_aside()
-    part.rename(out)
+    compare(plain, task, rows, model, part)
+    with told_in_a_line(part):
+        share(*(path for path in part.rglob("*") if path.is_file()))
+        sync_all(part)
+        if out.exists() and any(out.iterdir()):
+            move_aside(out, ".")
+        part.rename(out)
+        sync(out.parent)
     return out
+
+
+def refuse_foreign(out: Path) -> None:
+    """Raises ConfigError where something else than an export lies, which must not be moved."""
+    empty = not out.exists() or (out.is_dir() and not any(out.iterdir()))
+    if not empty and not (out / SOURCE).is_file():
+        allowed = "a folder that an export wrote, an empty one, or one that does not exist"
+        raise ConfigError(
+            [Fault("command line", "OUT", f"{out}, which holds other things", allowed)]
+        )
+
+
+def describe(
+    recipe: Recipe, model: PreTrainedModel, folder: RunFolder, found: Path, part: Path
+) -> None:
+    """Writes recipe.json, the card and the checkpoint's name: what this model is, nobody else's."""
+    count = sum(parameter.numel() for parameter in model.parameters())
+    content = expanded(recipe)
+    content["run"].pop("folder", None)
+    if "parameters" in content["model"]:
+        content["model"]["parameters"] = count
+    text = card(recipe, content, folder.made(), count, scores_at(folder, found))
+    (part / RECIPE).write_text(json.dumps(content, indent=1), encoding="utf-8")
+    (part / "README.md").write_text(text, encoding="utf-8")
+    (part / SOURCE).write_text(found.name + "\n", encoding="utf-8")
 
 
 def chosen(folder: RunFolder, which: str) -> Path:
     """The newest whole checkpoint, or the one that `best` names; ResumeError if there is none."""
-    whole = [path for path in folders(folder.root) if fault_of(path) is None]
-    if which == "best" and (folder.root / "best").exists():
-        name = (folder.root / "best").read_text().strip()
-        whole = [path for path in whole if path.name == name] or whole
-    if not whole:
+    found = whole(folder.root, pointed(folder.root, BEST) if which == "best" else None)
+    if found is None:
         raise ResumeError(f"{folder.root} holds no whole checkpoint to export")
-    return whole[0]
+    return found
 
 
 def load(recipe: Recipe, task: Task, reader: Reader) -> PreTrainedModel:
@@ -91,15 +122,18 @@ def rounded(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
 
 def scores_at(folder: RunFolder, found: Path) -> dict[str, Any]:
     """The evaluation row of a checkpoint's step, empty if there is none."""
-    step = int(found.name.removeprefix("step-"))
-    path = folder.root / METRICS
+    step, path = step_of(found), folder.root / METRICS
     rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     scored = [row for row in rows if row["step"] == step and any("/" in key for key in row)]
     return scored[-1] if scored else {}
 
 
 def compare(recipe: Recipe, task: Task, rows: Rows, model: PreTrainedModel, part: Path) -> None:
-    """Reloads the folder with plain transformers and compares one batch's logits, bit for bit."""
+    """Reloads the folder with plain transformers and compares one batch's logits, bit for bit.
+
+    In fp32, whatever the weights are rounded to: not every CPU computes in fp16. `model` is changed
+    to that.
+    """
     run, corrupt = recipe.run, CorruptLimit.of(recipe, rows)
     size = min(4, run.eval_micro_batch, len(rows))
     batches = eval_batches(rows, task.example, task.collate, size, 0, 1, run.seed, 0, corrupt)
@@ -111,7 +145,7 @@ def compare(recipe: Recipe, task: Task, rows: Rows, model: PreTrainedModel, part
         )
         .eval()
     )
-    ours, theirs = tensors_of(model, batch), tensors_of(again, batch)
+    ours, theirs = (tensors_of(one.float(), batch) for one in (model, again))
     if ours.keys() != theirs.keys() or not all(torch.equal(ours[k], theirs[k]) for k in ours):
         raise ResumeError(f"{part}: the reloaded model gives other logits; nothing was replaced")
 

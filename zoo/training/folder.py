@@ -1,42 +1,61 @@
 """A run's folder: recipe.json, status.json, metrics, checkpoints, the exported model."""
 
 import json
-import os
-import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import ResumeError
-from zoo.recipe import Recipe, expanded, load_recipe
+from zoo.errors import ConfigError, Fault, ResumeError
+from zoo.recipe import Recipe, expanded, load_recipe, origin
+from zoo.recipe.compose.catalog import RECIPE, is_run
 from zoo.recipe.derived.resume import changes
 from zoo.recipe.derived.run_folder import run_folder
-from zoo.training.checkpoint import write_json
+from zoo.recipe.provenance import Made
+from zoo.training.disk.kept import CHECKPOINTS, name_of
+from zoo.training.disk.lease import Lease
+from zoo.training.disk.writing import told_in_a_line, write_json, write_text
 
-RECIPE, STATUS, METRICS = "recipe.json", "status.json", "metrics.jsonl"
-SUPERSEDED = "metrics-superseded.jsonl"
+METRICS, SUPERSEDED = "metrics.jsonl", "metrics-superseded.jsonl"
+ORIGIN = "origin.json"
+FOREIGN = frozenset({"lost+found"})
+"""What lies in a folder that is as good as empty."""
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The paths of one run; only rank 0 writes."""
+    """The paths of one run; only rank 0 writes. `lease` is that of its process group."""
 
     root: Path
+    lease: Lease | None = None
 
     @classmethod
     def of(cls, recipe: Recipe) -> "RunFolder":
-        """`run.folder`, or `runs/<recipe>` in the working directory."""
-        return cls(run_folder(recipe))
+        """`run.folder`, or `runs/<recipe>` in the working directory.
 
-    def set_aside(self) -> Path | None:
-        """Renames an existing folder to `.1`, `.2`, ... and returns its new name (`--fresh`)."""
-        if not self.root.exists():
-            return None
-        number = 1
-        while (aside := self.root.with_name(f"{self.root.name}.{number}")).exists():
-            number += 1
-        self.root.rename(aside)
-        return aside
+        Raises ConfigError where something else lies there, which a run must not write into.
+        """
+        root = run_folder(recipe)
+        if not root.is_dir() and (root.exists() or root.is_symlink()):
+            found, allowed = f"{root}, which is no folder", "a folder, or a name that is free"
+        elif (
+            root.is_dir() and not is_run(root) and {path.name for path in root.iterdir()} - FOREIGN
+        ):
+            found = f"{root}, which holds other things than a run"
+            allowed = "a run's folder, an empty one, or one that does not exist"
+        else:
+            return cls(root)
+        raise ConfigError([Fault(origin(recipe, "run.folder"), "run.folder", found, allowed)])
+
+    def checkpoint(self, step: int) -> Path:
+        """Where the checkpoint of a step lies."""
+        return self.root / CHECKPOINTS / name_of(step)
+
+    def refuse_if_lost(self) -> None:
+        """Raises ResumeError where another run has taken the folder over, and nothing is written
+        any more.
+        """
+        if self.lease is not None and not self.lease.held:
+            raise ResumeError(f"{self.root} was taken over by another run; this one is not saved")
 
     def compare(self, recipe: Recipe) -> list[str]:
         """What a recipe changes in the folder's run: the reported keys, a line each.
@@ -60,37 +79,61 @@ class RunFolder:
         return [f"{one.key}: {one.old!r} becomes {one.new!r}" for one in found.reported]
 
     def write_recipe(self, recipe: Recipe) -> None:
-        """Writes the fully expanded recipe and reads it back to prove that it is the same."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        write_json(self.root / RECIPE, expanded(recipe))
-        assert expanded(load_recipe(self.root / RECIPE)) == expanded(recipe)
+        """Writes the fully expanded recipe, with this folder, and reads it back to prove it."""
+        run = recipe.run.model_copy(update={"folder": str(self.root)})
+        written = expanded(recipe.model_copy(update={"run": run}))
+        with told_in_a_line(self.root):
+            write_json(self.root / RECIPE, written)
+        assert expanded(load_recipe(self.root / RECIPE)) == written
 
-    def write_status(self, state: str, exit_code: int | None, started: float, **more: Any) -> None:
-        """What launchers and people ask: running, done, stopped or failed, and the exit code."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        values = {"state": state, "exit_code": exit_code, "started": started, "pid": os.getpid()}
-        write_json(self.root / STATUS, values | {"at": time.time()} | more)
+    def write_origin(self, recipe: Recipe, labels: tuple[str, ...] | None) -> None:
+        """Writes the recipe, and beside it what it was made from and the class names in id order.
 
-    def cut_metrics(self, step: int) -> None:
-        """Moves the rows beyond `step` (and a torn last line) to metrics-superseded.jsonl."""
+        A run that goes on from its own recipe adds its changes to those of before.
+        """
+        made = recipe.provenance.made
+        before = self.made() if made.of_run else replace(made, words=())
+        by_key = {word.partition("=")[0]: word for word in (*before.words, *made.words)}
+        by_key.pop("run.folder", None)
+        self.write_recipe(recipe)
+        values = asdict(replace(before, words=tuple(by_key.values()), of_run=False))
+        with told_in_a_line(self.root):
+            write_json(self.root / ORIGIN, values | {"labels": labels})
+
+    def made(self) -> Made:
+        """What the run was made from; of an older version's only the name is known."""
+        known = self.origin()
+        words = tuple(known.get("words", ()))
+        return Made(known.get("recipe", self.root.name), known.get("twin", False), words)
+
+    def origin(self) -> dict[str, Any]:
+        """What origin.json says; empty where there is none."""
+        path = self.root / ORIGIN
+        found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        return found
+
+    def cut_metrics(self, step: int, evaluated: int) -> None:
+        """Moves what a run does again to metrics-superseded.jsonl: rows beyond `step`, scores
+        beyond `evaluated`, and a torn last line.
+        """
         path = self.root / METRICS
         if not path.exists():
             return
         kept: list[str] = []
         gone: list[str] = []
         for line in path.read_text(encoding="utf-8").splitlines():
-            (kept if step_of(line) <= step else gone).append(line + "\n")
+            at, scores = row_of(line)
+            (kept if at <= (evaluated if scores else step) else gone).append(line + "\n")
         if gone:
             with (self.root / SUPERSEDED).open("a", encoding="utf-8") as file:
                 file.writelines(gone)
-            beside = path.with_name(f".{METRICS}.part")
-            beside.write_text("".join(kept), encoding="utf-8")
-            beside.replace(path)
+            write_text(path, "".join(kept))
 
 
-def step_of(line: str) -> float:
-    """The step of a row of metrics; infinite for a line that was torn."""
+def row_of(line: str) -> tuple[float, bool]:
+    """The step of a row of metrics, infinite for a line that was torn, and whether it is scores."""
     try:
-        return float(json.loads(line)["step"])
+        row = json.loads(line)
+        return float(row["step"]), any(key.startswith("valid/") for key in row)
     except (ValueError, KeyError, TypeError):
-        return float("inf")
+        return float("inf"), False

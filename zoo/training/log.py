@@ -1,13 +1,17 @@
 """What a run tells: rows of metrics.jsonl, TensorBoard, and a line for people."""
 
 import json
+import math
+import os
 import resource
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, TextIO
 
 import torch
 
+from zoo.training.disk.writing import told_in_a_line
 from zoo.training.folder import METRICS, RunFolder
 from zoo.training.world import Here
 
@@ -18,7 +22,7 @@ class Log:
     def __init__(
         self, folder: RunFolder, report_to: tuple[str, ...], step: int, first: bool
     ) -> None:
-        self.first, self.board = first, None
+        self.folder, self.first, self.board = folder, first, None
         self.file: TextIO | None = None
         self.terminal = first and sys.stderr.isatty()
         self.scores: dict[str, float] = {}
@@ -28,11 +32,18 @@ class Log:
                 self.board = open_board(folder, step)
 
     def row(self, values: dict[str, Any]) -> None:
-        """One row of metrics.jsonl, on the disk at once, and its numbers to TensorBoard."""
-        if self.file is None:
+        """One row of metrics.jsonl, on the disk when this returns, and its numbers to TensorBoard.
+
+        Numbers that are not finite become null. Raises DiskError; a folder that another run has
+        taken over is left alone.
+        """
+        lease = self.folder.lease
+        if self.file is None or (lease is not None and not lease.held):
             return
-        self.file.write(json.dumps(values) + "\n")
-        self.file.flush()
+        with told_in_a_line(self.folder.root / METRICS):
+            self.file.write(json.dumps(finite(values), allow_nan=False) + "\n")
+            self.file.flush()
+            os.fsync(self.file.fileno())
         if self.board is not None:
             for key, value in values.items():
                 if key != "step" and isinstance(value, int | float):
@@ -53,6 +64,15 @@ class Log:
             self.file.close()
         if self.board is not None:
             self.board.close()
+
+
+def finite(value: Any) -> Any:
+    """What JSON can say of a value: None where a number is not finite, at any depth."""
+    if isinstance(value, Mapping):
+        return {key: finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def open_board(folder: RunFolder, step: int) -> Any:

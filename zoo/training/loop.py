@@ -8,7 +8,8 @@ from pathlib import Path
 
 from zoo.data.rows import Batch
 from zoo.engines.engine import Engine, Step
-from zoo.recipe import Recipe
+from zoo.errors import ConfigError, Fault, near
+from zoo.recipe import Recipe, origin
 from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.tasks.task import Task
 from zoo.training import checkpoint
@@ -120,13 +121,23 @@ class Fit:
         self.log.line(
             f"step {self.progress.step}: " + ", ".join(f"{k} {v:.4f}" for k, v in row.items())
         )
-        metric = best_metric(self.recipe, row)
+        metric = self.best_metric(row)
         self.log.scores = {metric.rpartition("/")[2]: row[metric]}
         if self.better(metric, row[metric]):
             self.progress.best, self.progress.best_step = row[metric], self.progress.step
-            folder = self.save()
-            if self.here.first:
-                checkpoint.point(self.folder.root / "best", folder.name)
+            checkpoint.point_at_best(self.folder, self.save(), self.here)
+
+    def best_metric(self, row: Mapping[str, float]) -> str:
+        """The row's key that tells the best checkpoint: `run.best_metric` or the first headline.
+
+        Saves and raises ConfigError where the recipe names a score that there is not.
+        """
+        headline, chosen = KINDS[self.recipe.task.kind].headline, self.recipe.run.best_metric
+        if chosen is not None and chosen not in row:
+            self.save()
+            where, key = origin(self.recipe, "run.best_metric"), "run.best_metric"
+            raise ConfigError([Fault(where, key, chosen, ", ".join(row), near(chosen, row))])
+        return chosen or next(key for key in row if key.endswith(f"/{headline}"))
 
     def score(self, batches: Iterable[Batch]) -> dict[str, float]:
         """The scores of one set; saves and raises Stopped if a stop signal comes in between."""
@@ -146,13 +157,11 @@ class Fit:
 
     def save(self) -> Path:
         """A checkpoint of this step, once; older ones beyond `run.keep` go."""
-        progress, root = self.progress, self.folder.root
+        progress, keep = self.progress, self.recipe.run.keep
         if self.saved == progress.step:
-            return root / "checkpoints" / f"step-{progress.step:08d}"
-        folder = checkpoint.save(root, self.engine, progress, self.here)
+            return self.folder.checkpoint(progress.step)
+        folder = checkpoint.save(self.folder, self.engine, progress, keep, self.here)
         self.saved = progress.step
-        if self.here.first:
-            checkpoint.prune(root, self.recipe.run.keep)
         return folder
 
 
@@ -170,10 +179,3 @@ def traffic(sent: float, whole: int) -> dict[str, float]:
     if not whole:
         return {}
     return {"sent_bytes": round(sent), "compression": round(whole / sent, 2) if sent else 0.0}
-
-
-def best_metric(recipe: Recipe, row: Mapping[str, float]) -> str:
-    """The row's key that says which checkpoint is best: `run.best_metric` or the first headline."""
-    headline = KINDS[recipe.task.kind].headline
-    chosen = recipe.run.best_metric
-    return chosen or next(key for key in row if key.endswith(f"/{headline}"))

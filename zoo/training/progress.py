@@ -10,7 +10,8 @@ class Progress:
 
     `samples` are examples seen, `seconds` those of training (resumes added up), `evaluated` the
     last step that was scored, `best` the best headline so far and `best_step` where it was; `lost`
-    the examples that lost targets, by the task's counters.
+    the examples that lost targets, by the task's counters; `learned` the digests of what the run
+    learns from (zoo.training.disk.learned).
     """
 
     step: int = 0
@@ -21,6 +22,7 @@ class Progress:
     best: float | None = None
     best_step: int | None = None
     lost: dict[str, int] = field(default_factory=dict)
+    learned: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary for progress.json."""

@@ -17,6 +17,7 @@ from zoo.errors import ResumeError
 from zoo.layout import Part, Slices
 
 PROGRESS = "progress.json"
+FORMAT = 1  # of what checkpoints hold; a higher one is a later version's
 Shape = tuple[int, ...]
 
 
@@ -56,8 +57,10 @@ class Reader:
                     self.shapes[key] = shape
 
     def counters(self) -> dict[str, Any]:
-        """What progress.json says."""
+        """What progress.json says; ResumeError where a later version wrote it."""
         values: dict[str, Any] = json.loads((self.folder / PROGRESS).read_text(encoding="utf-8"))
+        if (found := values.get("format", FORMAT)) > FORMAT:
+            raise ResumeError(f"{self.folder} has format {found}; this version reads {FORMAT}")
         return values
 
     def read(self, fragment: Fragment) -> None:

@@ -2,10 +2,10 @@
 
 import gc
 import math
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loader import eval_batches, train_batches
@@ -13,7 +13,7 @@ from zoo.data.order import Order
 from zoo.data.rows import Batch, Rows
 from zoo.engines.build import build_engine
 from zoo.engines.engine import Engine, NonFiniteLoss
-from zoo.errors import ConfigError, ResumeError
+from zoo.errors import ConfigError
 from zoo.layout import Layout, Place
 from zoo.recipe import Recipe
 from zoo.recipe.derived.batching import batching
@@ -22,18 +22,22 @@ from zoo.recipe.load import faults_at_length
 from zoo.tasks.task import Task
 from zoo.tasks.text.kept import keep_tokenizer, made_from_texts, with_kept_tokenizer
 from zoo.telling.notes import unchecked
-from zoo.training import checkpoint
 from zoo.training.checks import Checked, ring_two
+from zoo.training.disk.learned import Learned, equal_everywhere, learned
+from zoo.training.disk.resuming import AS_IT_LIES, Start, resume
+from zoo.training.disk.sharing import shared
+from zoo.training.disk.status import Status, held
+from zoo.training.disk.together import on_first
+from zoo.training.disk.writing import told_in_a_line
 from zoo.training.export import export
 from zoo.training.folder import RunFolder
 from zoo.training.log import Log
 from zoo.training.loop import Fit, Sets
 from zoo.training.progress import Progress
-from zoo.training.reader import Reader
 from zoo.training.scoring import Stopped
 from zoo.training.world import Here, device_of, refuse_different, say, world
 
-REFUSED, NOT_FINITE = 2, 3
+NOT_FINITE = 3
 
 
 @dataclass(frozen=True)
@@ -59,50 +63,67 @@ def prepare(recipe: Recipe, checked: Checked) -> Prepared:
     return Prepared(train, valid, order, steps)
 
 
-def run(recipe: Recipe, fresh: bool = False) -> int:
+def run(recipe: Recipe, start: Start = AS_IT_LIES) -> int:
     """Trains, evaluates, saves, resumes and exports one recipe; returns the exit code.
 
-    Every process of a launch calls it. Raises ConfigError and ResumeError before any process group.
+    Every process of a launch calls it. Raises ConfigError and ResumeError before any process group
+    where that can be, and whatever ends it stands in the folder's status.json.
     """
-    started = time.time()
     place = Place.from_environment()
     folder = RunFolder.of(recipe)
-    try:
-        kept = recipe if fresh else with_kept_tokenizer(recipe, folder.root)
+    with held(recipe, folder.root, place.rank == 0) as status:
+        kept = recipe if start.fresh else with_kept_tokenizer(recipe, folder.root)
         checked = ring_two(kept, place.world, device_of(place).type)
-        notes = [] if fresh else folder.compare(recipe)
+        notes = [] if start.fresh else folder.compare(recipe)
         prepared = prepare(recipe, checked)
-    except (ConfigError, ResumeError):
-        if place.rank == 0:
-            folder.write_status("refused", REFUSED, started)
-        raise
-    with world(place) as here:
-        refuse_different(here, recipe, checked.task.digests())
-        for note in [*without_effect(recipe), *unchecked(recipe), *checked.notes, *notes]:
-            say(here, note)
-        if here.first:
-            aside = folder.set_aside() if fresh else None
+        data = learned(checked.source.train, checked.task)
+        with world(place) as here:
+            refuse_different(here, recipe, equal_everywhere(data))
+            for note in [*without_effect(recipe), *unchecked(recipe), *checked.notes, *notes]:
+                say(here, note)
+            aside = on_first(here, lambda: status.start_over() if start.fresh else None)
             say(here, f"the old run is now {aside}" if aside else f"run folder {folder.root}")
-            folder.write_recipe(recipe)
-            if made_from_texts(kept) and checked.task.tokenizer is not None:
-                keep_tokenizer(checked.task.tokenizer, folder.root)
-            folder.write_status("running", None, started)
-        here.gather(None)
-        code, step = train(recipe, checked, prepared, folder, here)
-    if here.first:
-        if code == 0:
+            status.lease = shared(recipe, folder.root, status.lease, here)
+            folder = replace(folder, lease=status.lease)
+            on_first(here, lambda: begin(kept, recipe, checked, folder))
+            status.say("running")
+            ended = train(recipe, checked, prepared, folder, start, data, status, here)
+        if here.first and ended.code == 0:
             finish(recipe, folder, checked)
-        state = {0: "done", NOT_FINITE: "failed"}.get(code, "stopped")
-        folder.write_status(state, code, started, step=step)
-    return code
+        state = {0: "done", NOT_FINITE: "failed"}.get(ended.code, "stopped")
+        status.say(state, ended.code, **ended.more())
+    return ended.code
+
+
+def begin(kept: Recipe, recipe: Recipe, checked: Checked, folder: RunFolder) -> None:
+    """Writes what a run is made from, before its first step; rank 0 does."""
+    folder.write_origin(recipe, checked.source.labels)
+    if made_from_texts(kept) and checked.task.tokenizer is not None:
+        with told_in_a_line(folder.root):
+            keep_tokenizer(checked.task.tokenizer, folder.root)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the loop ended: the exit code, the last finished step, and why, if before its time."""
+
+    code: int
+    step: int
+    why: str = ""
+
+    def more(self) -> dict[str, Any]:
+        """What the status says beside the code."""
+        return {"step": self.step} | ({"error": self.why} if self.code == NOT_FINITE else {})
 
 
 def train(
-    recipe: Recipe, checked: Checked, prepared: Prepared, folder: RunFolder, here: Here
-) -> tuple[int, int]:
-    """The part inside the process group; returns the exit code and the last finished step."""
+    recipe: Recipe, checked: Checked, prepared: Prepared, folder: RunFolder, start: Start,
+    data: Learned, status: Status, here: Here,
+) -> Ended:  # fmt: skip
+    """The part inside the process group; `data` are the digests of what is learned from."""
     engine = engine_of(recipe, checked, prepared, here)
-    progress = resume(engine, folder, here)
+    progress = resume(engine, folder, start, data, here)
+    status.follow(lambda: progress.step)
     if progress.step >= prepared.steps:
         say(here, f"the run has all its {prepared.steps} steps")
     log = Log(folder, recipe.run.report_to, progress.step, here.first)
@@ -118,10 +139,11 @@ def train(
         steps_per_epoch=prepared.order.steps_per_epoch,
         here=here,
         log=log,
+        saved=progress.step,
     )
-    code = fitted(fit)
+    ended = fitted(fit)
     engine.close()
-    return code, progress.step
+    return ended
 
 
 def engine_of(recipe: Recipe, checked: Checked, prepared: Prepared, here: Here) -> Engine:
@@ -139,25 +161,26 @@ def engine_of(recipe: Recipe, checked: Checked, prepared: Prepared, here: Here) 
     )
 
 
-def fitted(fit: Fit) -> int:
-    """Runs the loop to its end, whichever it is; the exit code.
+def fitted(fit: Fit) -> Ended:
+    """Runs the loop to its end, whichever it is.
 
     What the start made stays: the collector need not walk it again, on each rank at another time.
     """
     gc.collect()
     gc.freeze()
+    code, why = 0, ""
     try:
         fit.run()
     except Stopped as stop:
-        fit.log.line(f"{stop}, saved at step {fit.progress.step}")
-        return 128 + stop.signal
+        code, why = 128 + stop.signal, f"{stop}, saved at step {fit.progress.step}"
     except NonFiniteLoss as error:
-        fit.log.line(str(error))
-        return NOT_FINITE
+        code, why = NOT_FINITE, str(error)
     finally:
         gc.unfreeze()
+        if why:
+            fit.log.line(why)
         fit.log.close()
-    return 0
+    return Ended(code, fit.progress.step, why)
 
 
 def sample_batch(recipe: Recipe, task: Task, rows: Rows) -> Batch:
@@ -165,27 +188,6 @@ def sample_batch(recipe: Recipe, task: Task, rows: Rows) -> Batch:
     size, limit = min(recipe.run.micro_batch, len(rows)), CorruptLimit.of(recipe, rows)
     batches = eval_batches(rows, task.example, task.collate, size, 0, 1, recipe.run.seed, 0, limit)
     return next(iter(batches))
-
-
-def resume(engine: Engine, folder: RunFolder, here: Here) -> Progress:
-    """Takes up the newest checkpoint that is whole, or starts at step 0; every rank calls it."""
-    found, messages = checkpoint.newest_whole(folder.root, here)
-    for message in messages:
-        say(here, message)
-    progress = Progress()
-    if found is not None:
-        reader = Reader(found)
-        counters = reader.counters()
-        progress = Progress.from_json(counters["progress"])
-        engine.restore(progress.step, counters["engine"], reader.read)
-        say(here, f"resumed from {found.name}, written by {counters['layout']}")
-    if here.first:
-        folder.cut_metrics(progress.step)
-        best = f"step-{progress.best_step or 0:08d}"
-        if (folder.root / "checkpoints" / best).is_dir():
-            checkpoint.point(folder.root / "best", best)
-    here.gather(None)
-    return progress
 
 
 def training_batches(

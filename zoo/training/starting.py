@@ -8,10 +8,11 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from zoo.errors import ConfigError, Fault
+from zoo.layout import Place
 from zoo.models.fill import NoWeights, Weights
 from zoo.models.weights import FileWeights, weight_files
 from zoo.recipe import Recipe, origin
-from zoo.training.checkpoint import fault_of, folders
+from zoo.training.disk.kept import fault_of, folders, size_fault, whole
 from zoo.training.reader import Reader
 
 
@@ -33,11 +34,22 @@ class Fitting:
 
 
 def run_weights(root: Path) -> Reader:
-    """The weights of a run's newest whole checkpoint; FileNotFoundError if it has none."""
-    for folder in folders(root):
-        if fault_of(folder) is None:
-            return Reader(folder)
-    raise FileNotFoundError(f"{root} holds no whole checkpoint")
+    """The weights of a run's newest whole checkpoint; FileNotFoundError if it has none.
+
+    Several ranks, which are not met yet, judge by the files' sizes, each reads a share of the bytes
+    to prove it, and none takes an older one than the others.
+    """
+    place = Place.from_environment()
+    if place.world == 1:
+        found = whole(root)
+    else:
+        found = next((folder for folder in folders(root) if size_fault(folder) is None), None)
+        fault = fault_of(found, place.rank, place.world) if found else None
+        if fault:
+            raise FileNotFoundError(fault)
+    if found is None:
+        raise FileNotFoundError(f"{root} holds no whole checkpoint")
+    return Reader(found)
 
 
 def open_weights(model: PreTrainedModel, place: str, revision: str | None) -> Weights:

@@ -121,13 +121,13 @@ def world(place: Place) -> Iterator[Here]:
             dist.destroy_process_group()
 
 
-RULERS = {"tokenizer": "model.tokenizer", "labels": "data.labels"}
+RULERS = {"train split": "data.train", "tokenizer": "model.tokenizer", "labels": "data.labels"}
 """The recipe key that rules what has a digest."""
 
 
 def refuse_different(here: Here, recipe: Recipe, digests: Mapping[str, str]) -> None:
-    """Raises a ConfigError on all ranks where one has another tokenizer or other labels than rank
-    0, as when each host trains a tokenizer of its own; every rank must call it.
+    """Raises a ConfigError on all ranks where one has another train split, tokenizer or labels than
+    rank 0, as when each host trains a tokenizer of its own; every rank must call it.
     """
     (first, wanted), *others = here.gather((socket.gethostname(), dict(digests)))
     faults = []

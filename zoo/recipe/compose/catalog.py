@@ -59,7 +59,7 @@ def find_recipe(word: str) -> Path:
     path = Path(word)
     with suppress(RuntimeError):  # nobody is called so, and `~nobody` is a name like any other
         path = path.expanduser()
-    for file in (path, path / "recipe.json"):
+    for file in (path, path / RECIPE):
         if _is_file(file):
             return file.absolute()
     known = {file.stem: file for file in recipes()}
@@ -67,6 +67,19 @@ def find_recipe(word: str) -> Path:
         return known[word]
     allowed = "a recipe's file, or the name of a recipe that `zoo list` shows"
     raise ConfigError([Fault(word, "RECIPE", "no such file", allowed, near(path.stem, known))])
+
+
+RECIPE = "recipe.json"
+"""In a run's folder and an exported one: the recipe that made it."""
+LEASES = ".lease"
+"""In a run's folder: who holds it."""
+_OTHERS = ("status.json", "checkpoints", "metrics.jsonl")
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run's, and not just anything that holds a recipe.json."""
+    others = (_is_file(folder / RECIPE) and (folder / name).exists() for name in _OTHERS)
+    return (folder / LEASES).is_dir() or any(others)
 
 
 def _is_file(path: Path) -> bool:

@@ -9,12 +9,12 @@ from typing import Any
 
 from zoo.errors import ConfigError, Fault, collected
 from zoo.layout import working_directory
-from zoo.recipe.compose.catalog import catalogs, find_recipe, shown
+from zoo.recipe.compose.catalog import RECIPE, catalogs, find_recipe, is_run, shown
 from zoo.recipe.compose.fragments import absolute, lay_section
 from zoo.recipe.compose.json_text import brief, parse, read_object
 from zoo.recipe.compose.merge import Composition
 from zoo.recipe.compose.twin import lay_tiny_kind, lay_tiny_model
-from zoo.recipe.provenance import split_key
+from zoo.recipe.provenance import Made, split_key
 from zoo.recipe.spec.sections import SECTIONS
 from zoo.recipe.vocabulary.optimizers import canonical
 from zoo.recipe.vocabulary.parameters import Node
@@ -30,6 +30,7 @@ class Composed:
     """A recipe before it is checked: the object, where its values are from, what is broken."""
 
     name: str
+    made: Made
     composition: Composition
     faults: list[Fault]
     broken: set[str]
@@ -47,6 +48,9 @@ def compose(path: str | Path, changes: Sequence[str] = (), tiny: bool = False) -
         with _section_collected(faults, broken, section):
             lay_section(composition, section, value, (shown(file), file.parent), roots)
             composition.origins[(section,)] = shown(file)
+    of_run = file.name == RECIPE and is_run(file.parent)
+    if of_run and isinstance(composition.get(("run",)), dict):  # it goes on there, from anywhere
+        composition.lay(("run", "folder"), str(file.parent), shown(file))
     if tiny and not faults:
         with _section_collected(faults, broken, "model"):
             lay_tiny_model(composition, roots)
@@ -57,8 +61,9 @@ def compose(path: str | Path, changes: Sequence[str] = (), tiny: bool = False) -
         with _section_collected(faults, broken, word.split("=")[0].split(".")[0]):
             _lay_word(composition, word, roots, tiny)
     _normalise(composition.data)
-    stem = file.parent.name if file.name == "recipe.json" else file.stem
-    return Composed(f"{stem}-tiny" if tiny else stem, composition, faults, broken)
+    stem = file.parent.name if file.name == RECIPE else file.stem
+    made = Made(stem, tiny, tuple(changes), of_run)
+    return Composed(f"{stem}-tiny" if tiny else stem, made, composition, faults, broken)
 
 
 @contextmanager

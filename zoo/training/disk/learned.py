@@ -1,0 +1,82 @@
+"""What a run learns from, in digests that its checkpoints hold: rows, labels, tokenizer."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from zoo.data.rows import CorruptExample, Rows
+from zoo.errors import ResumeError
+from zoo.tasks.task import Task
+
+FEW, MANY = 64, 4096
+"""How many rows are read for a digest where media are decoded, and where not."""
+
+Learned = dict[str, Any]
+"""`rows` (how many, the fingerprint of their files, a digest of what a spread of them holds), and
+what the task tells: `labels`, `tokenizer`."""
+
+
+def learned(train: Rows, task: Task) -> Learned:
+    """The digests of the train rows and of what the task makes of them."""
+    rows = {"count": len(train), "fingerprint": train.fingerprint, "sample": sample(train)}
+    return {"rows": rows, **task.digests()}
+
+
+def sample(rows: Rows) -> str:
+    """A digest of what evenly spread rows hold, wherever their files lie and whenever written."""
+    most = FEW if rows.roles & {"image", "audio"} else MANY
+    found = hashlib.sha256()
+    for index in np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows)), dtype=np.int64)):
+        try:
+            row = rows[int(index)]
+        except CorruptExample:
+            row = {}
+        for role in sorted(row):
+            found.update(f"{index} {role} ".encode())
+            found.update(_content(row[role]))
+    return found.hexdigest()[:32]
+
+
+def _content(value: Any) -> bytes:
+    """A value in bytes: arrays and images with their shape, all else as Python writes it."""
+    if isinstance(value, np.ndarray) or hasattr(value, "__array_interface__"):
+        array = np.ascontiguousarray(value)
+        return f"{array.dtype} {array.shape} ".encode() + array.tobytes()
+    return repr(value).encode()
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], who: str = "the run") -> list[str]:
+    """What is no longer what a checkpoint was trained on, a line each; older ones do not tell."""
+    lines = []
+    for name in old.keys() & new.keys():
+        then, now = old[name], new[name]
+        if name == "rows" and not _same_rows(then, now):
+            other = " with other content" if then["count"] == now["count"] else ""
+            lines.append(f"train rows: the run has {then['count']}, now {now['count']}{other}")
+        elif name != "rows" and then != now:
+            lines.append(f"{name}: the run has digest {then[:12]}, now {now[:12]}")
+    return sorted(lines)
+
+
+def _same_rows(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Files that were copied or touched are the same rows, if those that are read are equal."""
+    if old["fingerprint"] == new["fingerprint"]:
+        return bool(old["count"] == new["count"])
+    return bool(old["count"] == new["count"] and old["sample"] == new["sample"])
+
+
+def refuse_others(where: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Raises a ResumeError that says what changed."""
+    if lines := differences(old, new):
+        said = "was trained on other data (--accept-data goes on, --fresh starts over beside it)"
+        raise ResumeError(f"{where} {said}:\n" + "\n".join(lines))
+
+
+def equal_everywhere(data: Learned) -> dict[str, str]:
+    """The digests that must be the same on every rank, where copies of files have times of their
+    own.
+    """
+    rows, others = data["rows"], {name: one for name, one in data.items() if name != "rows"}
+    return others | {"train split": f"{rows['count']} {rows['sample']}"}

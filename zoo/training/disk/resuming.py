@@ -1,0 +1,72 @@
+"""How a run goes on: from which checkpoint, on which data, with which rows of metrics."""
+
+import shutil
+from dataclasses import dataclass
+
+from zoo.engines.engine import Engine
+from zoo.training.disk.kept import BEST, CHECKPOINTS, point, set_newer_aside, start_of
+from zoo.training.disk.learned import Learned, refuse_others
+from zoo.training.disk.together import on_first, together
+from zoo.training.disk.writing import told_in_a_line
+from zoo.training.folder import RunFolder
+from zoo.training.progress import Progress
+from zoo.training.reader import Reader
+from zoo.training.world import Here, say
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a run is started, where its folder has one already: what `zoo train` may be told.
+
+    `fresh` starts over beside it, `from_step` goes back to that checkpoint, `accept_data` goes on
+    though the data are others than those of the checkpoint.
+    """
+
+    fresh: bool = False
+    from_step: int | None = None
+    accept_data: bool = False
+
+
+AS_IT_LIES = Start()
+
+
+def resume(engine: Engine, folder: RunFolder, start: Start, data: Learned, here: Here) -> Progress:
+    """Takes up the newest whole checkpoint or that of `from_step`, else starts at step 0.
+
+    Every rank must call it. Raises ResumeError on all of them where no checkpoint can be read, or
+    the one that is taken was trained on other data.
+    """
+    found = start_of(folder.root, here, start.from_step)
+    progress = Progress()
+    if found.folder is not None:
+        reader = Reader(found.folder)
+        counters = reader.counters()
+        progress = Progress.from_json(counters["progress"])
+        if not start.accept_data:
+            together(here, lambda: refuse_others(str(found.folder), progress.learned, data))
+        for line in on_first(here, lambda: set_newer_aside(folder.root, found)):
+            say(here, line)
+        engine.restore(progress.step, counters["engine"], reader.read)
+        say(here, f"resumed from {found.folder.name}, written by {counters['layout']}")
+    progress.learned = data
+    if not on_first(here, lambda: tidy(folder, progress)):
+        progress.best = progress.best_step = None
+    return progress
+
+
+def tidy(folder: RunFolder, progress: Progress) -> bool:
+    """Takes away what a crash left half and rows that are made again; whether the best is there.
+
+    Where it is not (broken, or moved aside), the next evaluation is the best so far.
+    """
+    with told_in_a_line(folder.root):
+        for part in (folder.root / CHECKPOINTS).glob(".step-*.part"):
+            shutil.rmtree(part, ignore_errors=True)
+        folder.cut_metrics(progress.step, progress.evaluated)
+        best = folder.checkpoint(progress.best_step or 0)
+        there = best.is_dir()
+        if there:
+            point(folder.root, BEST, best)
+        else:
+            (folder.root / BEST).unlink(missing_ok=True)
+    return there
