@@ -1,12 +1,18 @@
+"""CTC: targets and what is lost of them, losses, transcripts and their scores."""
+
+import json
+
 import jiwer
 import numpy as np
 import pytest
 import torch
+from transformers import Wav2Vec2CTCTokenizer
 
 from zoo.data.rows import CorruptExample
 from zoo.errors import ConfigError
 from zoo.tasks.build import build_task, head_class
 from zoo.tasks.speech.features import output_lengths
+from zoo.tasks.speech.transcripts import Normal
 
 
 def saying(task, texts, frames):
@@ -82,6 +88,10 @@ def test_a_clip_too_short_for_its_transcript_is_scored_but_no_target(task, make_
     logits = torch.randn(1, int(batch["labels"]["frames"][0]), task.config.vocab_size)
     tally = task.tally({"logits": logits}, batch)
     assert batch["count"] == 0
+    assert {name: float(batch["lost"][name]) for name in task.lost} == {
+        "unaligned": 1.0,
+        "unspelled": 0.0,
+    }
     assert (tally["loss"], tally["words"]) == (0.0, 3.0)
 
 
@@ -113,6 +123,84 @@ def test_transcripts_are_changed_before_vocabulary_and_scoring(
     assert bytes(text.numpy()).decode() == "hi there"
 
 
+@pytest.mark.parametrize(
+    ("said", "learned"),
+    [
+        ("Cafe\u0301", "caf\u00e9"),
+        ("don\u2019t \uff07tis o\u02bcclock", "don't 'tis o'clock"),
+        ("\u00dcTA\u0301u\u0308T", "t\u00e1t"),
+        ("HI,  There!", "hi there"),
+    ],
+)
+def test_the_same_words_typed_in_several_ways_are_learned_as_one(said, learned, make_recipe):
+    spec = make_recipe("ctc", {"lowercase": True, "remove_characters": ",!U\u0308"}).task
+    assert Normal(spec)(said) == learned
+
+
+def test_what_is_decoded_is_compared_in_the_same_form(make_recipe, make_source, make_batch):
+    rows = [{**make_source("ctc").train[8], "transcript": "don\u2019t"}]
+    task = build_task(make_recipe("ctc"), make_source("ctc", rows))
+    batch = make_batch(task, rows, 1)
+    batch["labels"]["frames"][:] = 30
+    scores = task.score(task.tally({"logits": saying(task, ["don't"], 30)}, batch))
+    assert (scores["wer"], scores["exact"]) == (0.0, 1.0)
+
+
+def vocabulary(folder, letters):
+    """The tokenizer of a wav2vec2 checkpoint with these letters."""
+    names = ["<pad>", "<s>", "</s>", "<unk>", "|", *letters]
+    (folder / "vocab.json").write_text(json.dumps({c: i for i, c in enumerate(names)}))
+    Wav2Vec2CTCTokenizer(str(folder / "vocab.json")).save_pretrained(folder / "saved")
+    return str(folder / "saved")
+
+
+def test_a_vocabulary_of_another_apostrophe_spells_it(make_recipe, make_source, tmp_path):
+    tokenizer = vocabulary(tmp_path, "dont\u2019")
+    task = build_task(make_recipe("ctc", tokenizer=tokenizer), make_source("ctc"))
+    text = task.normal("don\u2019t")
+    assert task.spelling.share(text) == 1.0
+    assert len(task.spelling.targets(text)) == 5
+
+
+UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ'"
+
+
+@pytest.mark.parametrize(
+    ("letters", "said", "unspelled", "count"),
+    [
+        (UPPER, "THE LAZY DOG", 0, 12),
+        (UPPER, "THE LAZY DOG.", 1, 12),
+        (UPPER, "the lazy dog", 1, 0),
+        (UPPER, "THE lazy dog", 1, 0),
+        (UPPER, "", 1, 0),
+        ("", "the lazy dog", 0, 12),
+        ("", "the lazy DOG", 1, 9),
+    ],
+)
+def test_what_the_vocabulary_cannot_spell_is_counted(
+    letters, said, unspelled, count, make_recipe, make_source, make_batch, tmp_path
+):
+    tokenizer = vocabulary(tmp_path, letters) if letters else "characters"
+    row = {**make_source("ctc").train[8], "transcript": said}
+    task = build_task(
+        make_recipe("ctc", tokenizer=tokenizer),
+        make_source("ctc", [{**row, "transcript": "the lazy dog"}]),
+    )
+    batch = make_batch(task, [row, row], 2, padding=1)
+    lost = {name: float(batch["lost"][name]) for name in task.lost}
+    assert lost == {"unaligned": 0, "unspelled": unspelled}
+    assert float(batch["count"]) == count
+
+
+def test_an_alphabet_has_the_letters_of_every_transcript(make_recipe, make_source):
+    clip = make_source("ctc").train[0]
+    said = ["abc"] * 40_001
+    said[777] = "xyz"
+    rows = [{**clip, "transcript": text} for text in said]
+    task = build_task(make_recipe("ctc"), make_source("ctc", rows))
+    assert set(task.tokenizer.get_vocab()) == {*"abcxyz", "<pad>"}
+
+
 def test_training_clips_outside_the_limits_are_dropped_and_counted(
     make_recipe, make_source, monkeypatch
 ):
@@ -123,7 +211,7 @@ def test_training_clips_outside_the_limits_are_dropped_and_counted(
     task = build_task(make_recipe("ctc", {"min_seconds": 1.15, "max_seconds": 1.75}), source)
     kept = task.rows(source.train)
     assert [row["transcript"] for row in kept] == ["brown", "fox", "jumps", "over", "the", "lazy"]
-    assert task.dropped == len(source.train) - 6
+    assert task.left_out == {"dropped": len(source.train) - 6}
 
 
 def test_other_sets_are_not_cut(make_recipe, make_source):
@@ -176,15 +264,12 @@ def test_other_vocabularies_spell_the_same_words(tokenizer, make_recipe, make_so
 
 @pytest.mark.parametrize("family", ["wav2vec2", "parakeet"])
 def test_tokenizers_of_ctc_models_are_taken_by_name(family, make_recipe, make_source, tmp_path):
-    import json
-
     from tokenizers import decoders
-    from transformers import ParakeetTokenizer, Wav2Vec2CTCTokenizer
+    from transformers import ParakeetTokenizer
 
     if family == "wav2vec2":
-        letters = ["<pad>", "<s>", "</s>", "<unk>", "|", *"abcdefghijklmnopqrstuvwxyz"]
-        (tmp_path / "vocab.json").write_text(json.dumps({c: i for i, c in enumerate(letters)}))
-        tokenizer = Wav2Vec2CTCTokenizer(str(tmp_path / "vocab.json"))
+        letters = vocabulary(tmp_path, "abcdefghijklmnopqrstuvwxyz")
+        tokenizer = Wav2Vec2CTCTokenizer.from_pretrained(letters)
     else:
         made = build_task(make_recipe("ctc"), make_source("ctc")).tokenizer.backend_tokenizer
         made.decoder = decoders.Fuse()

@@ -29,11 +29,13 @@ from zoo.tasks.speech.features import (
     stacked,
 )
 from zoo.tasks.speech.transcripts import (
+    LEAST_SPELLED,
     Normal,
     Spelling,
     as_tensors,
     edit_sums,
     frames_needed,
+    lost_targets,
     spelling_faults,
 )
 from zoo.tasks.task import NO_RECORDS, Outputs, Records, Task
@@ -46,17 +48,13 @@ class CTC(Task):
     """logits (batch, frames, vocabulary); a target is one token of a transcript.
 
     The loss is the negative log likelihood of the transcripts in nats, so its mean is nats a token
-    (a character where the vocabulary is characters). A clip that has fewer frames than its
-    transcript needs, or an empty transcript, is no target: it counts in WER and CER only.
+    (a character where the vocabulary is characters). No target is a clip of fewer frames than its
+    transcript needs, or a transcript of which the vocabulary knows less than half: it is counted,
+    and scored in WER and CER.
     """
 
     dropped: int = 0
     """Training clips left out because they are shorter or longer than the task allows."""
-
-    @property
-    def left_out(self) -> dict[str, int]:
-        """See Task."""
-        return {"dropped": self.dropped}
 
     def __init__(self, recipe: Recipe, source: Source) -> None:
         """Raises ConfigError with every fault of columns, extractor, tokenizer and config."""
@@ -67,10 +65,10 @@ class CTC(Task):
             raise ConfigError(faults)
         self.recipe, self.train = recipe, source.train.fingerprint
         self.normal = Normal(self.spec)
-        settings = (self.train, self.spec.lowercase, self.spec.remove_characters)
+        made_of = digest(self.train, self.normal.fingerprint)
         with collected(faults):
             self.tokenizer = build_tokenizer(
-                recipe, lambda: self._transcripts(source.train), digest(*settings), SPECIALS
+                recipe, lambda: self._transcripts(source.train), made_of, SPECIALS
             )
             faults += spelling_faults(recipe, self.tokenizer)
         with collected(faults):
@@ -80,6 +78,7 @@ class CTC(Task):
         if faults:
             raise ConfigError(faults)
         self.spelling = Spelling(self.tokenizer)
+        self.lost = lost_targets(tokenizer_key(recipe))
         written = {
             "vocab_size": (len(self.tokenizer), tokenizer_key(recipe)),
             "pad_token_id": (self.spelling.blank, tokenizer_key(recipe)),
@@ -90,6 +89,11 @@ class CTC(Task):
         if faults:
             raise ConfigError(faults)
         self.shortest = least_samples(self.extractor, self.config)
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """See Task."""
+        return {"dropped": self.dropped}
 
     def rows(self, rows: Rows) -> Rows:
         """Of the train rows those between `min_seconds` and `max_seconds`; of others all."""
@@ -118,7 +122,9 @@ class CTC(Task):
         if training and augment.spec_augment:
             features = masked(features, augment.spec_augment, rng)
         text = self.normal(row["transcript"])
-        return {"features": features, "targets": self.spelling.targets(text), "text": text}
+        share = self.spelling.share(text)
+        targets = self.spelling.targets(text) if share >= LEAST_SPELLED else []
+        return {"features": features, "targets": targets, "text": text, "unspelled": share < 1}
 
     def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
         """Inputs padded with their mask; targets, lengths, and transcripts as UTF-8 bytes."""
@@ -128,6 +134,8 @@ class CTC(Task):
         needed = torch.tensor([frames_needed(example["targets"]) for example in examples])
         sizes = torch.tensor([len(example["targets"]) for example in examples])
         aligned = weight * ((sizes > 0) & (needed <= frames))
+        unspelled = torch.tensor([example["unspelled"] for example in examples])
+        lost = {"unaligned": weight * (needed > frames), "unspelled": weight * unspelled}
         inputs = {self.extractor.model_input_names[0]: features}
         if self.config.model_type in SPECTROGRAM or self.extractor.return_attention_mask:
             inputs["attention_mask"] = torch.arange(features.shape[1]) < lengths[:, None]
@@ -139,7 +147,12 @@ class CTC(Task):
             "weight": weight,
             "text": padded([list(example["text"].encode()) for example in examples], 0).byte(),
         }
-        return {"inputs": inputs, "labels": labels, "count": (aligned * sizes).double().sum()}
+        return {
+            "inputs": inputs,
+            "labels": labels,
+            "count": (aligned * sizes).double().sum(),
+            "lost": {name: each.double().sum() for name, each in lost.items()},
+        }
 
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         """Negative log likelihood in nats, summed over the clips that can be aligned."""
@@ -159,8 +172,8 @@ class CTC(Task):
         """Nats, tokens, clips, and the edits of greedy decoding in words and in characters."""
         labels = batch["labels"]
         logits = outputs["logits"].detach()
-        found = self.spelling.transcribe(logits, labels["frames"])
-        sums = as_tensors(edit_sums(found, labels["text"], labels["weight"]), logits.device)
+        found = map(self.normal, self.spelling.transcribe(logits, labels["frames"]))
+        sums = as_tensors(edit_sums(list(found), labels["text"], labels["weight"]), logits.device)
         count = (labels["aligned"] * labels["target_lengths"]).sum().double()
         return {"loss": self.loss({"logits": logits}, batch).double(), "count": count, **sums}
 

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -107,6 +109,26 @@ def test_the_exported_extractor_gives_the_same_features(make_recipe, make_source
     clip = make_source("ctc").train[0]["audio"]
     assert again.sampling_rate == 8000
     torch.testing.assert_close(features_of(again, clip), features_of(task.extractor, clip))
+
+
+def test_a_names_extractor_keeps_every_key_of_its_file(make_recipe, make_source, tmp_path):
+    config = AutoConfig.for_model(**WAV2VEC2, conv_bias=True)
+    config.save_pretrained(tmp_path)
+    given = {
+        "feature_extractor_type": "Wav2Vec2FeatureExtractor",
+        "a_key_of_its_maker": "kept",
+        "do_normalize": False,
+        "padding_value": 0.5,
+        "return_attention_mask": True,
+        "sampling_rate": 8000,
+        "feature_size": 1,
+        "padding_side": "right",
+    }
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(given))
+    recipe = make_recipe("ctc", name=str(tmp_path), config={}, processor={"padding_value": 0.0})
+    build_task(recipe, make_source("ctc")).save(tmp_path / "out")
+    saved = json.loads((tmp_path / "out" / "preprocessor_config.json").read_text())
+    assert saved == {**given, "padding_value": 0.0}
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,7 @@ class CTCSpec(TaskSpec):
     lowercase: bool = False
     """Lower-case the transcripts, before vocabulary and scoring."""
     remove_characters: str = ""
-    """Characters removed from the transcripts, before vocabulary and scoring."""
+    """Characters removed from the transcripts (after lower-casing, in either case), before
+    vocabulary and scoring."""
     augment: SpeechAugment = SpeechAugment()
     """What changes in training."""

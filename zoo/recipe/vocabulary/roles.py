@@ -26,5 +26,7 @@ ROLES: dict[str, Role] = {
         "image",
     ),
     "audio": Role("A clip: bytes, or a path. A truncated file is a corrupt example.", "audio"),
-    "transcript": Role("What is said in a clip.", "text"),
+    "transcript": Role(
+        "What is said in a clip; composed (NFC), and all apostrophes are made straight.", "text"
+    ),
 }

@@ -31,8 +31,8 @@ WAVEFORM = {
 def build_extractor(recipe: Recipe, config: PreTrainedConfig) -> SequenceFeatureExtractor:
     """The extractor of `model.name` or of the family, with what `model.processor` changes.
 
-    `config` says the family only. Raises ConfigError for a family that is not known here and for
-    keys that the extractor does not take.
+    A name's keeps its class and every other key of its file. `config` says the family only. Raises
+    ConfigError for a family that is not known here and for keys that the extractor does not take.
     """
     if config.model_type not in SPECTROGRAM | WAVEFORM:
         allowed = ", ".join(sorted(SPECTROGRAM | WAVEFORM))
@@ -40,7 +40,8 @@ def build_extractor(recipe: Recipe, config: PreTrainedConfig) -> SequenceFeature
         raise ConfigError([fault(recipe, key, config.model_type, allowed)])
     own = brought(recipe, AutoFeatureExtractor)
     values: dict[str, Any] = own.to_dict() if own else {}
-    kind = getattr(transformers, FEATURE_EXTRACTOR_MAPPING_NAMES[config.model_type])
+    family = getattr(transformers, FEATURE_EXTRACTOR_MAPPING_NAMES[config.model_type])
+    kind = type(own) if own else family
     known = [name for name in inspect.signature(kind).parameters if name != "kwargs"]
     faults = _key_faults(recipe, known)
     if faults:
@@ -51,8 +52,9 @@ def build_extractor(recipe: Recipe, config: PreTrainedConfig) -> SequenceFeature
             "feat_extract_norm", getattr(config, "feat_extract_norm", "")
         )
         values["return_attention_mask"] = norm == "layer"
-    changes = {k: v for k, v in recipe.model.processor.items() if k != "feature_extractor_type"}
-    return kind(**{k: v for k, v in values.items() if k in known} | changes)
+    made = {**values, **recipe.model.processor}
+    made.pop("feature_extractor_type", None)
+    return kind(**made)
 
 
 def features_of(extractor: SequenceFeatureExtractor, audio: np.ndarray) -> Tensor:

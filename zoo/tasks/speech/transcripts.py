@@ -1,5 +1,7 @@
 """Transcripts of a CTC task: as they are learned, read from frames, and compared."""
 
+import unicodedata
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -7,25 +9,42 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from zoo.data.rows import digest
 from zoo.errors import Fault
 from zoo.recipe import Recipe
 from zoo.recipe.spec.task import CTCSpec
 from zoo.tasks.roles import fault
 from zoo.tasks.scores import text_edits
+from zoo.tasks.task import Lost
 from zoo.tasks.text.tokenizer import encoder
 from zoo.tasks.text.tokens import tokenizer_key
 
+_APOSTROPHE = "'"
+_APOSTROPHES = "\u2019\u2018\u02bc\uff07"  # typeset, opening, as a letter, of full width
+LEAST_SPELLED = 0.5
+"""A transcript of which less than this share can be spelled is no target: learning it would teach
+to leave letters out."""
+_NOWHERE = "\ue000"  # of the private use area: in no vocabulary
+
 
 class Normal:
-    """A transcript as it is learned and scored: single spaces, what the task says removed."""
+    """A transcript as it is learned and scored.
+
+    Composed (NFC) and with straight apostrophes, as the same words are typed in several ways; in
+    lower case and without some characters where the task says so; with single spaces.
+    """
 
     def __init__(self, spec: CTCSpec) -> None:
-        self.removed = str.maketrans("", "", spec.remove_characters)
         self.lowercase = spec.lowercase
+        self.removed = str.maketrans("", "", self._alike(spec.remove_characters))
+        self.fingerprint = digest("composed", spec.lowercase, spec.remove_characters)
 
     def __call__(self, transcript: str) -> str:
-        text = " ".join(transcript.translate(self.removed).split())
-        return text.lower() if self.lowercase else text
+        return " ".join(self._alike(transcript).translate(self.removed).split())
+
+    def _alike(self, text: str) -> str:
+        straight = text.translate(dict.fromkeys(map(ord, _APOSTROPHES), _APOSTROPHE))
+        return unicodedata.normalize("NFC", straight.lower() if self.lowercase else straight)
 
 
 class Spelling:
@@ -35,11 +54,33 @@ class Spelling:
         self.tokenizer = tokenizer
         self.blank = int(tokenizer.pad_token_id)
         self.encode = encoder(tokenizer)
+        self.known: dict[str, bool] = {}
 
     def targets(self, text: str) -> list[int]:
         """The text's ids; what the vocabulary does not know is left out."""
         unknown = self.tokenizer.unk_token_id
-        return [token for token in self.encode(text) if token != unknown]
+        return [token for token in self.encode(self._spelt(text)) if token != unknown]
+
+    def share(self, text: str) -> float:
+        """Which part of the text's characters, spaces aside, the vocabulary knows; 0 of none."""
+        letters = [letter for letter in self._spelt(text) if not letter.isspace()]
+        for letter in set(letters) - self.known.keys():
+            self.known[letter] = self._knows(letter)
+        return sum(self.known[letter] for letter in letters) / max(len(letters), 1)
+
+    @cached_property
+    def apostrophe(self) -> str:
+        """The apostrophe of a vocabulary that has another one than the straight."""
+        others = [] if self._knows(_APOSTROPHE) else list(filter(self._knows, _APOSTROPHES))
+        return others[0] if others else _APOSTROPHE
+
+    def _spelt(self, text: str) -> str:
+        return text.replace(_APOSTROPHE, self.apostrophe) if _APOSTROPHE in text else text
+
+    def _knows(self, letter: str) -> bool:
+        """Whether a character is spelled in another way than one that is in no vocabulary."""
+        found, unknown = self.encode(letter), self.tokenizer.unk_token_id
+        return unknown not in found and found != self.encode(_NOWHERE)
 
     def transcribe(self, logits: Tensor, frames: Tensor) -> list[str]:
         """The best token of each frame, repeats and blanks dropped, as text.
@@ -52,6 +93,22 @@ class Spelling:
         best[best >= len(self.tokenizer)] = self.blank  # padding of the vocabulary
         lines = zip(best.tolist(), frames.tolist(), strict=True)
         return [" ".join(self.tokenizer.decode(ids[:length]).split()) for ids, length in lines]
+
+
+def lost_targets(tokenizer_key: str) -> dict[str, Lost]:
+    """The counters of a CTC task, see Task."""
+    return {
+        "unaligned": Lost(
+            tokenizer_key,
+            "transcripts that fit into their clips' frames: less subsampling in model.config, or a "
+            "tokenizer of larger pieces",
+        ),
+        "unspelled": Lost(
+            tokenizer_key,
+            "a vocabulary that knows the characters of the transcripts (task.lowercase and "
+            "task.remove_characters change those)",
+        ),
+    }
 
 
 def frames_needed(targets: list[int]) -> int:
