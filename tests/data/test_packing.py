@@ -1,6 +1,7 @@
 """Text packed into blocks of tokens."""
 
 import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,18 @@ def as_bytes(text: str) -> list[int]:
     return list(text.encode())
 
 
+def each(encode: Callable[[str], list[int]]) -> Callable[[Iterable[str]], Iterator[list[int]]]:
+    """Piece by piece, whatever stands around it."""
+    return lambda pieces: map(encode, pieces)
+
+
+def ends(eos: int | None) -> tuple[list[int], list[int]]:
+    """Nothing before a document, and this behind it."""
+    return [], [] if eos is None else [eos]
+
+
 def packed(root: Path, length: int = 16, overlap: int = 1, eos: int | None = EOS) -> PackedRows:
-    return pack(ROWS, as_bytes, eos, 257, "bytes", length, overlap, root)
+    return pack(ROWS, each(as_bytes), ends(eos), 257, "bytes", length, overlap, root)
 
 
 def test_blocks_joined_give_the_text_back(tmp_path: Path) -> None:
@@ -55,19 +66,23 @@ def test_text_is_tokenized_once_for_all_lengths(tmp_path: Path) -> None:
     def never(text: str) -> list[int]:
         raise AssertionError("tokenized again")
 
-    again = pack(ROWS, never, EOS, 257, "bytes", 8, 0, tmp_path)
+    again = pack(ROWS, each(never), ends(EOS), 257, "bytes", 8, 0, tmp_path)
     assert np.array_equal(first.tokens, again.tokens)
     assert first.fingerprint != again.fingerprint
 
 
 def test_another_tokenizer_or_end_token_makes_another_cache(tmp_path: Path) -> None:
     assert len(packed(tmp_path).tokens) == len(packed(tmp_path, eos=None).tokens) + len(TEXTS)
-    other = pack(ROWS, lambda text: [7] * len(text), EOS, 257, "sevens", 16, 1, tmp_path)
+    other = pack(
+        ROWS, each(lambda text: [7] * len(text)), ends(EOS), 257, "sevens", 16, 1, tmp_path
+    )
     assert 7 in other.tokens
 
 
 def test_tokens_beyond_two_bytes_fit(tmp_path: Path) -> None:
-    rows = pack(ROWS, lambda text: [70_000] * len(text), None, 70_001, "big", 16, 0, tmp_path)
+    rows = pack(
+        ROWS, each(lambda text: [70_000] * len(text)), ends(None), 70_001, "big", 16, 0, tmp_path
+    )
     assert rows[0]["input_ids"].tolist() == [70_000] * 16
 
 
@@ -79,7 +94,9 @@ def test_long_documents_are_encoded_in_pieces_cut_at_line_ends(tmp_path: Path) -
         sizes.append(len(piece))
         return as_bytes(piece)
 
-    rows = pack(ListRows([{"text": text}], "long"), encode, None, 256, "b", 16, 0, tmp_path)
+    rows = pack(
+        ListRows([{"text": text}], "long"), each(encode), ends(None), 256, "b", 16, 0, tmp_path
+    )
     assert bytes(rows.tokens.astype(np.uint8)).decode() == text
     assert len(sizes) == 3
     assert max(sizes) < (1 << 20) + 20
@@ -103,7 +120,7 @@ def test_a_text_shorter_than_a_block_is_a_fault_that_says_how_short(tmp_path: Pa
     with pytest.raises(
         ConfigError, match=r"task\.sequence_length: found 16 for a text of 3 tokens"
     ):
-        pack(rows, as_bytes, None, 256, "bytes", 16, 1, tmp_path)
+        pack(rows, each(as_bytes), ends(None), 256, "bytes", 16, 1, tmp_path)
 
 
 def test_a_document_that_is_no_text_is_counted_and_named(tmp_path: Path) -> None:
@@ -112,10 +129,10 @@ def test_a_document_that_is_no_text_is_counted_and_named(tmp_path: Path) -> None
     bad.write_bytes(b"\xff\xfe\xff")
     rows = TextFiles([bad, good])
     with pytest.raises(ConfigError, match=r"bad\.txt"):
-        pack(rows, as_bytes, None, 256, "bytes", 8, 0, tmp_path / "cache")
+        pack(rows, each(as_bytes), ends(None), 256, "bytes", 8, 0, tmp_path / "cache")
     for _ in range(2):  # built, and from the cache
         limit = CorruptLimit(1)
-        kept = pack(rows, as_bytes, None, 256, "bytes", 8, 0, tmp_path / "cache", limit)
+        kept = pack(rows, each(as_bytes), ends(None), 256, "bytes", 8, 0, tmp_path / "cache", limit)
         assert bytes(kept.tokens.tolist()) == b"good text of some length"
         assert list(limit.found) == [0]
 
@@ -136,7 +153,7 @@ def test_of_a_large_file_one_piece_at_a_time_is_in_memory(
         return [len(piece) % 251]
 
     tracemalloc.start()
-    rows = pack(TextFiles([path]), encode, None, 256, "one", 4, 0, tmp_path)
+    rows = pack(TextFiles([path]), each(encode), ends(None), 256, "one", 4, 0, tmp_path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert rows.text_bytes == path.stat().st_size
@@ -155,7 +172,7 @@ def test_a_file_that_goes_wrong_in_its_middle_leaves_nothing_behind(tmp_path: Pa
     good.write_text("good text of some length")
     bad.write_bytes(b"bad\n" * (1 << 19) + b"\xff")
     rows, limit = TextFiles([good, bad, good]), CorruptLimit(1)
-    kept = pack(rows, as_bytes, EOS, 257, "bytes", 8, 0, tmp_path / "cache", limit)
+    kept = pack(rows, each(as_bytes), ends(EOS), 257, "bytes", 8, 0, tmp_path / "cache", limit)
     assert kept.tokens.tolist() == [*good.read_bytes(), EOS] * 2
     assert kept.text_bytes == 2 * good.stat().st_size
 
@@ -164,7 +181,7 @@ def test_texts_without_tokens_take_no_place_and_nothing_else_is_a_fault(tmp_path
     def rows(*texts: str) -> ListRows:
         return ListRows([{"text": text} for text in texts], repr(texts))
 
-    kept = pack(rows("", "ab", "", "cd"), as_bytes, EOS, 257, "bytes", 2, 0, tmp_path)
+    kept = pack(rows("", "ab", "", "cd"), each(as_bytes), ends(EOS), 257, "bytes", 2, 0, tmp_path)
     assert kept.tokens.tolist() == [*b"ab", EOS, *b"cd", EOS]
     with pytest.raises(ConfigError, match="found 2 texts without a token"):
-        pack(rows("", ""), as_bytes, EOS, 257, "bytes", 2, 0, tmp_path)
+        pack(rows("", ""), each(as_bytes), ends(EOS), 257, "bytes", 2, 0, tmp_path)

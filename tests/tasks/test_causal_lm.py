@@ -109,7 +109,25 @@ def test_long_conversations_are_cut_to_the_length(make_recipe, make_source, make
     task = build_task(make_recipe("causal-lm"), make_source("causal-lm", rows))
     batch = make_batch(task, rows, 1)
     assert batch["inputs"]["input_ids"].shape == (1, 16)
-    assert batch["count"] == 7
+    assert batch["count"] == 9
+    assert batch["lost"] == {"dropped": 0, "truncated": 1}
+
+
+def test_a_prompt_longer_than_the_length_keeps_its_completion(make_recipe, make_source, make_batch):
+    rows = [{"prompt": "x" * 300, "completion": "slept"}, {"prompt": "x" * 300, "completion": ""}]
+    task = build_task(make_recipe("causal-lm"), make_source("causal-lm", rows))
+    example = task.example(rows[0], np.random.default_rng(0), True)
+    assert bytes(i for i in example["labels"] if i not in (IGNORE, 256)) == b"slept"
+    batch = make_batch(task, rows, 2)
+    assert batch["count"] == 7  # five letters and two ends
+    assert batch["lost"] == {"dropped": 0, "truncated": 0}
+
+
+def test_a_chat_that_marks_nothing_is_counted(make_recipe, make_source, make_batch, chat_model):
+    rows = [{"messages": TALK[:1]}, {"messages": TALK}, {"messages": TALK[:1]}]
+    recipe = make_recipe("causal-lm", {"sequence_length": 60}, tokenizer=chat_model)
+    task = build_task(recipe, make_source("causal-lm", rows))
+    assert make_batch(task, rows, 3, padding=1)["lost"] == {"dropped": 1, "truncated": 0}
 
 
 def test_in_a_chat_only_the_assistant_is_learned(make_recipe, make_source, chat_model):

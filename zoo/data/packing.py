@@ -1,7 +1,7 @@
 """Language-model text: tokenized once into one file on the disk, read as blocks of equal length."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,7 +12,12 @@ from zoo.data.corrupt import CorruptLimit
 from zoo.data.rows import CorruptExample, Row, Rows, digest
 from zoo.errors import ConfigError, Fault
 
-_VERSION = 3
+_VERSION = 4
+
+EncodePieces = Callable[[Iterable[str]], Iterator[Sequence[int]]]
+"""The pieces of one text to their ids, piece by piece."""
+Frame = tuple[Sequence[int], Sequence[int]]
+"""The ids before and behind each document."""
 
 
 class PackedRows(Rows):
@@ -45,8 +50,8 @@ class PackedRows(Rows):
 
 def pack(
     rows: Rows,
-    encode: Callable[[str], list[int]],
-    eos: int | None,
+    encode: EncodePieces,
+    frame: Frame,
     vocab_size: int,
     fingerprint: str,
     length: int,
@@ -56,17 +61,18 @@ def pack(
 ) -> PackedRows:
     """The text of `rows` as blocks of tokens, tokenized once and kept under `root`.
 
-    Documents are encoded in pieces of about 1 MiB cut at line ends, and end with `eos` if there is
-    one. `fingerprint` stands for the tokenizer. Raises ConfigError if the text is shorter than one
+    Documents are encoded in pieces of about 1 MiB, and stand between the ids of `frame`.
+    `fingerprint` stands for the tokenizer. Raises ConfigError if the text is shorter than one
     block, or if more documents cannot be read than `corrupt` allows (none without it).
     """
     kind: np.dtype[Any] = np.dtype(np.uint16 if vocab_size <= 1 << 16 else np.uint32)
     limit = corrupt or CorruptLimit()
 
     def build(folder: Path) -> None:
-        _tokenize(rows, encode, eos, kind, folder, limit)
+        _tokenize(rows, encode, frame, kind, folder, limit)
 
-    name = digest("tokens", _VERSION, rows.fingerprint, fingerprint, eos, kind.str)
+    ends = [list(ids) for ids in frame]
+    name = digest("tokens", _VERSION, rows.fingerprint, fingerprint, ends, kind.str)
     packed = PackedRows(cached(root, f"tokens-{name}", build), length, overlap)
     limit.add(enumerate(packed.corrupt))
     if not len(packed.tokens):
@@ -81,38 +87,52 @@ def pack(
 
 def _tokenize(
     rows: Rows,
-    encode: Callable[[str], list[int]],
-    eos: int | None,
+    encode: EncodePieces,
+    frame: Frame,
     kind: np.dtype[Any],
     folder: Path,
     limit: CorruptLimit,
 ) -> None:
     """Writes tokens.npy, never holding more than a piece of a text, and found.json beside it."""
+    before, after = (np.asarray(ids, dtype=kind).tobytes() for ids in frame)
     total = text_bytes = 0
     corrupt: list[str] = []
     with (folder / "tokens.npy").open("wb") as file:
         _write_header(file, kind, 0)
         start = file.tell()
         for index in range(len(rows)):
-            begin, size = file.tell(), 0
+            begin, counted = file.tell(), _Counted(rows.pieces(index))
             try:
-                for piece in rows.pieces(index):
-                    file.write(np.asarray(encode(piece), dtype=kind).tobytes())
-                    size += len(piece.encode())
+                for ids in encode(counted):
+                    if len(ids):
+                        file.write(before if file.tell() == begin else b"")
+                        file.write(np.asarray(ids, dtype=kind).tobytes())
             except CorruptExample as error:
                 file.seek(begin)  # what stands before the fault is no document
                 file.truncate()
                 limit.add([(len(corrupt), str(error))])
                 corrupt.append(str(error))
                 continue
-            if eos is not None and file.tell() > begin:  # a text without tokens needs no end
-                file.write(kind.type(eos).tobytes())
+            if file.tell() > begin:  # a text without tokens needs no end
+                file.write(after)
             total += (file.tell() - begin) // kind.itemsize
-            text_bytes += size
+            text_bytes += counted.size
         file.seek(0)
         _write_header(file, kind, total)
         assert file.tell() == start  # numpy pads a header so that a longer number still fits
     (folder / "found.json").write_text(json.dumps({"bytes": text_bytes, "corrupt": corrupt}))
+
+
+class _Counted:
+    """Pieces of a text, and how many UTF-8 bytes were handed on."""
+
+    def __init__(self, pieces: Iterable[str]) -> None:
+        self.pieces, self.size = pieces, 0
+
+    def __iter__(self) -> Iterator[str]:
+        for piece in self.pieces:
+            self.size += len(piece.encode())
+            yield piece
 
 
 def _write_header(file: BinaryIO, kind: np.dtype[Any], count: int) -> None:

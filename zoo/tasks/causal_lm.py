@@ -1,6 +1,8 @@
 """Predict the next token: of packed text, of completions, of what the assistant says in chats."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +19,10 @@ from zoo.recipe import Recipe
 from zoo.recipe.spec.task import CausalLMSpec
 from zoo.tasks.roles import chosen_roles, fault, kind_roles, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
-from zoo.tasks.task import IGNORE, NO_RECORDS, Outputs, Records, Task
-from zoo.tasks.text.conversations import marked_ids
-from zoo.tasks.text.tokenizer import build_tokenizer, encoder, tokenizer_fingerprint
+from zoo.tasks.task import IGNORE, NO_RECORDS, Lost, Outputs, Records, Task, lost_in
+from zoo.tasks.text.conversations import fitted, marked_ids
+from zoo.tasks.text.encoding import Speller, document_frame, frame_of, piecewise
+from zoo.tasks.text.tokenizer import build_tokenizer, tokenizer_fingerprint
 from zoo.tasks.text.tokens import (
     attention_mask,
     padded,
@@ -32,6 +35,11 @@ from zoo.tasks.text.tokens import (
     tokenizer_key,
 )
 from zoo.tasks.text.vocabulary import CAUSAL
+
+LOST = {
+    "dropped": Lost("task.sequence_length", "rows with a completion, or a turn of the assistant"),
+    "truncated": Lost("task.sequence_length", "a length that holds the completions"),
+}
 
 
 class CausalLM(Task):
@@ -61,17 +69,18 @@ class CausalLM(Task):
             faults += position_faults(recipe, self.config, self.spec.sequence_length)
         if faults:
             raise ConfigError(faults)
-        self.encode = encoder(self.tokenizer)
+        self.speller = Speller.of(self.tokenizer)
+        self.opening = _opening(self.tokenizer, roles)
+        self.lost = {} if self.packed else LOST
 
     def rows(self, rows: Rows) -> Rows:
         """Text becomes packed blocks of sequence_length + 1 tokens, the last one shared."""
         if not self.packed:
             return rows
-        eos = self.tokenizer.eos_token_id
         return pack(
             rows,
-            self.encode,
-            eos,
+            piecewise(self.tokenizer),
+            document_frame(self.tokenizer),
             len(self.tokenizer),
             tokenizer_fingerprint(self.tokenizer),
             self.spec.sequence_length + 1,
@@ -84,21 +93,25 @@ class CausalLM(Task):
         """Token ids, labels of the same length (not shifted), and the targets' UTF-8 bytes."""
         if "input_ids" in row:
             return {"ids": row["input_ids"], "labels": row["input_ids"], "bytes": row["bytes"]}
-        ids, marks = marked_ids(self.tokenizer, self.encode, row)
+        whole, targets_of_all = marked_ids(self.speller, row)
         length = self.spec.sequence_length + 1
-        ids, marks = ids[:length], marks[:length]
+        ids, marks = fitted(whole, targets_of_all, length, self.opening(whole))
         if len(ids) < 2:
             raise CorruptExample("an example without two tokens")
+        cut = sum(marks) < sum(targets_of_all)
         if self.spec.loss_on == "all":
             marks = [True] * len(ids)
+        lost = {"dropped": not any(marks[1:]), "truncated": cut}
         targets = [token for token, mark in zip(ids[1:], marks[1:], strict=True) if mark]
         labels = [token if mark else IGNORE for token, mark in zip(ids, marks, strict=True)]
         text = self.tokenizer.decode(targets, skip_special_tokens=True)
-        return {"ids": ids, "labels": labels, "bytes": float(len(str(text).encode()))}
+        size = float(len(str(text).encode()))
+        return {"ids": ids, "labels": labels, "bytes": size, "lost": lost}
 
     def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
         """Shifts: inputs lose their last token, labels their first."""
-        fill = self.tokenizer.pad_token_id or self.tokenizer.eos_token_id or 0
+        known = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id, 0)
+        fill = next(token for token in known if token is not None)
         ids = [example["ids"][:-1] for example in examples]
         inputs = {"input_ids": padded(ids, fill)}
         if not self.packed:
@@ -111,6 +124,7 @@ class CausalLM(Task):
             "inputs": inputs,
             "labels": {"labels": labels, "bytes": size * weight},
             "count": target_count(labels),
+            "lost": lost_in(examples, self.lost),
         }
 
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
@@ -144,3 +158,11 @@ def _template_faults(recipe: Recipe, roles: tuple[str, ...], template: bool) -> 
         return []
     key = tokenizer_key(recipe)
     return [fault(recipe, key, "a tokenizer without chat template", "one with a chat template")]
+
+
+def _opening(tokenizer: Any, roles: tuple[str, ...]) -> Callable[[list[int]], int]:
+    """How many special ids begin a row: the tokenizer's own, of a chat its template's first."""
+    before, first = frame_of(tokenizer)[0], tokenizer.bos_token_id
+    if roles == ("messages",):
+        return lambda ids: int(first is not None and ids[:1] == [first])
+    return lambda ids: len(before)

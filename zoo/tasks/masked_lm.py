@@ -18,8 +18,9 @@ from zoo.recipe.spec.task import MaskedLMSpec
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
 from zoo.tasks.task import IGNORE, NO_RECORDS, Outputs, Records, Task
+from zoo.tasks.text.encoding import document_frame, piecewise
 from zoo.tasks.text.masking import Hiding
-from zoo.tasks.text.tokenizer import build_tokenizer, encoder, tokenizer_fingerprint
+from zoo.tasks.text.tokenizer import build_tokenizer, tokenizer_fingerprint
 from zoo.tasks.text.tokens import (
     position_faults,
     special_ids,
@@ -59,18 +60,18 @@ class MaskedLM(Task):
             raise ConfigError(faults)
         self.hiding = Hiding(self.tokenizer)
         self.tokenizer.model_max_length = self.spec.sequence_length
-        self.encode = encoder(self.tokenizer)
         frame = (self.tokenizer.cls_token_id, self.tokenizer.sep_token_id)
         self.frame = None if None in frame else frame
 
     def rows(self, rows: Rows) -> Rows:
-        """Packed blocks; framed by [CLS] and [SEP] they have sequence_length tokens."""
-        tokenizer = self.tokenizer
-        end = tokenizer.eos_token_id if tokenizer.sep_token_id is None else tokenizer.sep_token_id
+        """Packed blocks; framed by [CLS] and [SEP] they have sequence_length tokens, and [SEP]
+        stands between documents.
+        """
+        tokenizer, end = self.tokenizer, self.tokenizer.sep_token_id
         return pack(
             rows,
-            self.encode,
-            end,
+            piecewise(tokenizer),
+            document_frame(tokenizer) if end is None else ([], [end]),
             len(tokenizer),
             tokenizer_fingerprint(tokenizer),
             self.spec.sequence_length - (2 if self.frame else 0),

@@ -4,7 +4,7 @@ What can be said of a kind without opening anything stands in its entry (recipe/
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -29,6 +29,15 @@ class Lost(NamedTuple):
 
 
 IGNORE = -100  # a label that is no target, as torch's cross entropy names it by default
+
+
+def lost_in(examples: list[Example], counters: Iterable[str]) -> dict[str, float]:
+    """A batch's "lost" from its examples' own, which say by counter whether it happened to them;
+    examples of weight 0 do not count.
+    """
+    return {
+        name: float(sum(one["weight"] * one["lost"][name] for one in examples)) for name in counters
+    }
 
 
 class Task(ABC):

@@ -2,7 +2,8 @@ import pytest
 from transformers import AutoTokenizer
 
 from zoo.errors import ConfigError
-from zoo.tasks.text.tokenizer import build_tokenizer, encoder, framer, tokenizer_fingerprint
+from zoo.tasks.text.encoding import encoder
+from zoo.tasks.text.tokenizer import build_tokenizer, framer, tokenizer_fingerprint
 from zoo.tasks.text.vocabulary import (
     CAUSAL,
     CTC,

@@ -16,7 +16,7 @@ from zoo.recipe.spec.task import CTCSpec
 from zoo.tasks.roles import fault
 from zoo.tasks.scores import text_edits
 from zoo.tasks.task import Lost
-from zoo.tasks.text.tokenizer import encoder
+from zoo.tasks.text.encoding import encoder
 from zoo.tasks.text.tokens import tokenizer_key
 
 _APOSTROPHE = "'"

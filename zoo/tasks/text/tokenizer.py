@@ -13,6 +13,7 @@ from zoo.data.rows import digest
 from zoo.errors import ConfigError, Fault
 from zoo.models.config import located
 from zoo.recipe import Recipe, origin
+from zoo.tasks.text.encoding import plain_backend
 from zoo.tasks.text.vocabulary import (
     Specials,
     byte_tokenizer,
@@ -66,13 +67,6 @@ def build_tokenizer(
     return tokenizer
 
 
-def encoder(tokenizer: PreTrainedTokenizerBase) -> Callable[[str], list[int]]:
-    """Text to ids without special tokens around it; much faster than calling the tokenizer."""
-    if tokenizer.is_fast:
-        return partial(_fast_ids, plain_backend(tokenizer))
-    return partial(_slow_ids, tokenizer)
-
-
 Framed = Callable[[str, str | None], tuple[list[int], list[int]]]
 
 
@@ -83,18 +77,6 @@ def framer(tokenizer: PreTrainedTokenizerBase, length: int) -> Framed:
     inner = plain_backend(tokenizer)
     inner.enable_truncation(length)
     return partial(_fast_frame, inner)
-
-
-def plain_backend(tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
-    """A copy of a fast tokenizer's inside that neither cuts nor pads.
-
-    A tokenizer.json keeps both from whoever saved it last; transformers undoes them in each call of
-    the tokenizer, but its inside obeys them.
-    """
-    inner = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-    inner.no_padding()
-    inner.no_truncation()
-    return inner
 
 
 def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
@@ -126,14 +108,6 @@ def _named(recipe: Recipe, name: str, key: str) -> PreTrainedTokenizerBase:
         allowed = "a folder with a tokenizer, or a Hugging Face id in the cache or in reach"
         fault = Fault(origin(recipe, key), key, f"{name} ({why})", allowed)
         raise ConfigError([fault]) from error
-
-
-def _fast_ids(inner: Tokenizer, text: str) -> list[int]:
-    return list(inner.encode(text, add_special_tokens=False).ids)
-
-
-def _slow_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    return list(tokenizer.encode(text, add_special_tokens=False))
 
 
 def _fast_frame(inner: Tokenizer, text: str, second: str | None) -> tuple[list[int], list[int]]:

@@ -14,6 +14,7 @@ from zoo.errors import Fault
 from zoo.recipe import Recipe
 from zoo.tasks.roles import fault
 from zoo.tasks.task import IGNORE
+from zoo.tasks.text.conversations import turns_of
 
 _IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
 _AFTER_PADDING = {"roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "roberta-prelayernorm"}
@@ -28,7 +29,8 @@ def texts(rows: Rows, roles: Sequence[str]) -> Iterator[str]:
         try:
             for role in roles:
                 if role == "messages":
-                    yield from (message["content"] for message in rows[index][role])
+                    turns = turns_of(rows[index][role])
+                    yield from (turn["content"] for turn in turns if "content" in turn)
                 else:
                     yield from rows.pieces(index, role)
         except CorruptExample:

@@ -1,0 +1,141 @@
+"""Texts to ids, alone, in pieces or with the place of each token in the text."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import takewhile
+from typing import Any
+
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerBase
+
+Ids = list[int]
+Spans = Sequence[tuple[int, int]]
+"""Stretches of a text: the first character and the one behind the last, in order."""
+
+_AROUND = 1 << 10  # characters; no token and no rule of a tokenizer reaches as far in real text
+
+
+def plain_backend(tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
+    """A copy of a fast tokenizer's inside that neither cuts nor pads.
+
+    A tokenizer.json keeps both from whoever saved it last; transformers undoes them in each call of
+    the tokenizer, but its inside obeys them.
+    """
+    inner = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    inner.no_padding()
+    inner.no_truncation()
+    return inner
+
+
+def encoder(tokenizer: PreTrainedTokenizerBase) -> Callable[[str], Ids]:
+    """Text to ids without special tokens around it; much faster than calling the tokenizer."""
+    if tokenizer.is_fast:
+        return partial(_fast_ids, plain_backend(tokenizer))
+    return partial(_slow_ids, tokenizer)
+
+
+def piecewise(tokenizer: PreTrainedTokenizerBase) -> Callable[[Iterable[str]], Iterator[Ids]]:
+    """The pieces of one text to their ids: joined those of the whole text, wherever it was cut.
+
+    Each piece is encoded between the ends of its neighbours, and its tokens are those that begin in
+    it. A slow tokenizer does not tell where tokens begin: there each piece is a text of its own.
+    """
+    if tokenizer.is_fast:
+        return partial(_fast_pieces, plain_backend(tokenizer))
+    return partial(map, partial(_slow_ids, tokenizer))
+
+
+def frame_of(tokenizer: PreTrainedTokenizerBase) -> tuple[Ids, Ids]:
+    """The special ids that the tokenizer itself puts before and behind a text."""
+    bare = list(tokenizer("a", add_special_tokens=False).input_ids)
+    whole = list(tokenizer("a").input_ids)
+    places = range(len(whole) - len(bare) + 1)
+    start = next((at for at in places if whole[at : at + len(bare)] == bare), None)
+    return ([], []) if start is None else (whole[:start], whole[start + len(bare) :])
+
+
+def document_frame(tokenizer: PreTrainedTokenizerBase) -> tuple[Ids, Ids]:
+    """What stands around each document of a stream: the tokenizer's own special ids, and behind it
+    its end of text (if it has one) where it puts nothing there.
+    """
+    before, after = frame_of(tokenizer)
+    end = tokenizer.eos_token_id
+    return before, after or ([] if end is None else [end])
+
+
+@dataclass(frozen=True)
+class Speller:
+    """One text to ids, and which of them stand for stretches of it."""
+
+    tokenizer: PreTrainedTokenizerBase
+    inner: Tokenizer | None
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase) -> "Speller":
+        """Of a tokenizer, which stays as it is."""
+        return cls(tokenizer, plain_backend(tokenizer) if tokenizer.is_fast else None)
+
+    def marked(self, text: str, spans: Spans, framed: bool) -> tuple[Ids, list[bool]]:
+        """The ids of the whole text, encoded at once, and a mark on each that has a character of a
+        span; with `framed` the tokenizer's special tokens stand around it, unmarked.
+        """
+        if self.inner is None:
+            return self._slow(text, spans, framed)
+        found = self.inner.encode(text, add_special_tokens=framed)
+        marks = [False] * len(found.ids)
+        for first, last in spans:
+            for place, (start, end) in enumerate(found.offsets):
+                marks[place] |= max(start, first) < min(end, last) or first < start == end < last
+        return list(found.ids), marks
+
+    def _slow(self, text: str, spans: Spans, framed: bool) -> tuple[Ids, list[bool]]:
+        ids = list(self.tokenizer.encode(text, add_special_tokens=framed))
+
+        def before(place: int) -> int:
+            begun = list(self.tokenizer.encode(text[:place], add_special_tokens=framed))
+            return shared(ids, begun)
+
+        stretches = [range(before(first), before(last)) for first, last in spans]
+        return ids, [any(place in one for one in stretches) for place in range(len(ids))]
+
+
+def shared(one: Sequence[Any], other: Sequence[Any]) -> int:
+    """How many elements two sequences have in common from their beginning on."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def _fast_ids(inner: Tokenizer, text: str) -> Ids:
+    return list(inner.encode(text, add_special_tokens=False).ids)
+
+
+def _slow_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> Ids:
+    return list(tokenizer.encode(text, add_special_tokens=False))
+
+
+def _fast_pieces(inner: Tokenizer, pieces: Iterable[str]) -> Iterator[Ids]:
+    waiting = _long(pieces)
+    left, here = "", next(waiting, None)
+    while here is not None:
+        following = next(waiting, None)
+        right = "" if following is None else following[:_AROUND]
+        found = inner.encode(left + here + right, add_special_tokens=False)
+        ids = list(found.ids)
+        if left or right:
+            first = len(left) if left else -1
+            last = len(left) + len(here) if right else len(left) + len(here) + 1
+            ids = [i for i, (at, _) in zip(ids, found.offsets, strict=True) if first <= at < last]
+        yield ids
+        left, here = (left + here)[-_AROUND:], following
+
+
+def _long(pieces: Iterable[str]) -> Iterator[str]:
+    """The same text in pieces as long as what is looked at around one; the last may be shorter."""
+    begun = ""
+    for piece in pieces:
+        begun += piece
+        if len(begun) >= _AROUND:
+            yield begun
+            begun = ""
+    if begun:
+        yield begun
