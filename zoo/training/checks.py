@@ -23,6 +23,7 @@ from zoo.recipe.derived.anywhere import anywhere
 from zoo.recipe.derived.deepspeed import deepspeed_config
 from zoo.recipe.derived.exchange import compression_kind
 from zoo.tasks.build import build_task
+from zoo.tasks.targets import checked_targets
 from zoo.tasks.task import Task
 from zoo.training.starting import starting_weights
 
@@ -73,6 +74,9 @@ def ring_two(
             parameter_groups(recipe, model)
         faults += cut_faults(recipe, model)
         weights, notes = starting_weights(recipe, model)
+    lost, lines = checked_targets(recipe, task, source.train) if with_train else ([], [])
+    notes += lines
+    faults += lost
     if faults:
         raise ConfigError(faults)
     return Checked(layout, source, task, model, weights, notes)
