@@ -162,6 +162,15 @@ def test_a_processor_that_makes_no_square_asks_for_a_crop_ratio(
     assert evaluated(build_task(recipe, make_source(KIND)), picture(50, 40)).shape[2:] == (32, 32)
 
 
+@pytest.mark.parametrize("kind", ["MobileViTImageProcessor", "EfficientNetImageProcessor"])
+def test_a_crop_ratio_is_refused_where_the_checkpoint_does_more_to_values(
+    kind, make_recipe, make_source, checkpoint
+):
+    task = {"image_size": 32, "crop_ratio": 0.9}
+    with pytest.raises(ConfigError, match=rf"task\.crop_ratio: found 0\.9, and the {kind}"):
+        build_task(make_recipe(KIND, task, name=checkpoint(kind), config={}), make_source(KIND))
+
+
 @pytest.mark.parametrize(("size", "ratio", "edge"), [(224, 0.875, 256), (224, 0.9, 248)])
 def test_the_shorter_edge_is_timms(size, ratio, edge):
     assert shortest_edge(size, ratio) == edge

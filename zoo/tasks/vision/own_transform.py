@@ -49,10 +49,7 @@ class OwnTransform:
 
     def tensor(self, images: Sequence[np.ndarray]) -> Tensor:
         """uint8 (height, width, channels) as one float32 (batch, channels, height, width)."""
-        processor = next(iter(self.sized.values()))
-        off = dict.fromkeys(_GEOMETRY & _words(processor), False)
-        found = processor(list(images), **off, input_data_format="channels_last")["pixel_values"]
-        return torch.from_numpy(np.stack(found).astype(np.float32))
+        return scaled(next(iter(self.sized.values())), images)
 
     def processor(self, size: int) -> Any:
         """The processor of a size, as it is exported."""
@@ -93,6 +90,13 @@ def _edge(given: Any, channels: int) -> int:
     if len(shapes) != 1 or len(one := shapes.pop()) != 3 or one[1] != one[2]:
         raise NoSquare("makes images of several shapes, or no squares")
     return int(one[1])
+
+
+def scaled(processor: Any, images: Sequence[np.ndarray]) -> Tensor:
+    """What a processor makes of framed images, as `OwnTransform.tensor`."""
+    off = dict.fromkeys(_GEOMETRY & _words(processor), False)
+    found = processor(list(images), **off, input_data_format="channels_last")["pixel_values"]
+    return torch.from_numpy(np.stack(found).astype(np.float32))
 
 
 def changed(processor: Any, changes: Mapping[str, Any]) -> Any:

@@ -21,7 +21,7 @@ from zoo.recipe import Recipe
 from zoo.recipe.spec.task import CROP_RATIO, ImageClassificationSpec
 from zoo.tasks.brought import brought
 from zoo.tasks.roles import fault
-from zoo.tasks.vision.own_transform import NoSquare, changed, own_transform
+from zoo.tasks.vision.own_transform import NoSquare, changed, own_transform, scaled
 
 _DEFAULTS = {
     "image_mean": [0.5, 0.5, 0.5],
@@ -135,17 +135,35 @@ def build_pixels(
     faults = _fit_channels(recipe, values, channels) + _key_faults(recipe)
     spec = recipe.task
     assert isinstance(spec, ImageClassificationSpec)
-    if own is None or spec.crop_ratio is not None or faults:
-        return _centre_crop(values, spec.crop_ratio or CROP_RATIO), faults
+    crop = _centre_crop(values, spec.crop_ratio or CROP_RATIO)
+    if own is None or faults:
+        return crop, faults
     said = {key: values[key] for key in _DEFAULTS if key in recipe.model.processor}
-    sizes = dict.fromkeys((spec.image_size, spec.eval_image_size))
+    given = changed(own, {**_of_channels(own, values, channels), **said})
+    if spec.crop_ratio is not None:
+        return crop, _scaling_faults(recipe, given, crop)
     try:
-        given = changed(own, {**_of_channels(own, values, channels), **said})
-        return own_transform(given, sizes, channels), faults
+        sizes = dict.fromkeys((spec.image_size, spec.eval_image_size))
+        return own_transform(given, sizes, channels), []
     except NoSquare as error:
         found = f"nothing, and the {type(own).__name__} of {recipe.model.name} {error}"
         allowed = "a number: how much of an evaluation image is kept"
-        return None, [*faults, fault(recipe, "task.crop_ratio", found, allowed)]
+        return None, [fault(recipe, "task.crop_ratio", found, allowed)]
+
+
+def _scaling_faults(recipe: Recipe, given: Any, crop: CentreCrop) -> list[Fault]:
+    """A fault where a name's processor does more to values than a centre crop would."""
+    noise = np.random.default_rng(0).integers(0, 256, (8, 8, len(crop.mean)), dtype=np.uint8)
+    try:
+        theirs = scaled(given, [noise])
+    except Exception:  # it cannot do without its own geometry: nothing to compare
+        return []
+    ours = crop.tensor([noise])
+    if theirs.shape != ours.shape or torch.allclose(theirs, ours, atol=1e-4):
+        return []
+    found = f"{crop.crop_ratio}, and the {type(given).__name__} of {recipe.model.name} does more"
+    allowed = "nothing: then images are framed and scaled as the checkpoint does"
+    return [fault(recipe, "task.crop_ratio", found, allowed)]
 
 
 def _fit_channels(recipe: Recipe, values: dict[str, Any], channels: int) -> list[Fault]:
