@@ -1,28 +1,15 @@
 """CTC: targets and what is lost of them, losses, transcripts and their scores."""
 
-import json
-
 import jiwer
 import numpy as np
 import pytest
 import torch
-from transformers import Wav2Vec2CTCTokenizer
 
+from tests.tasks.speech.saying import saying
 from zoo.data.rows import CorruptExample
 from zoo.errors import ConfigError
 from zoo.tasks.build import build_task, head_class
 from zoo.tasks.speech.features import output_lengths
-from zoo.tasks.speech.transcripts import Normal
-
-
-def saying(task, texts, frames):
-    """Logits whose best path spells the texts, each letter on two frames and a blank."""
-    logits = torch.zeros(len(texts), frames, task.config.vocab_size)
-    logits[..., task.spelling.blank] = 5.0
-    for line, text in zip(logits, texts, strict=True):
-        for place, token in enumerate(task.spelling.encode(text)):
-            line[3 * place : 3 * place + 2, token] = 9.0
-    return logits
 
 
 @pytest.fixture
@@ -52,16 +39,6 @@ def test_error_rates_are_jiwers(task, make_batch, make_source):
     assert scores["exact"] == 0.25
 
 
-def test_double_letters_survive_decoding(task):
-    logits = saying(task, ["fuzzy box"], 40)
-    assert task.spelling.transcribe(logits, torch.tensor([40])) == ["fuzzy box"]
-
-
-def test_frames_of_padding_are_not_decoded(task):
-    logits = saying(task, ["fox jumps"], 40)
-    assert task.spelling.transcribe(logits, torch.tensor([9])) == ["fox"]
-
-
 def test_the_loss_is_the_models_own(task, rows, make_batch):
     batch = make_batch(task, rows, 3)
     torch.manual_seed(0)
@@ -88,10 +65,7 @@ def test_a_clip_too_short_for_its_transcript_is_scored_but_no_target(task, make_
     logits = torch.randn(1, int(batch["labels"]["frames"][0]), task.config.vocab_size)
     tally = task.tally({"logits": logits}, batch)
     assert batch["count"] == 0
-    assert {name: float(batch["lost"][name]) for name in task.lost} == {
-        "unaligned": 1.0,
-        "unspelled": 0.0,
-    }
+    assert batch["lost"] == {"dropped": 0, "unaligned": 1, "unspelled": 0}
     assert (tally["loss"], tally["words"]) == (0.0, 3.0)
 
 
@@ -111,96 +85,6 @@ def test_a_clip_without_frames_is_corrupt(task):
         task.example(row, np.random.default_rng(0), False)
 
 
-def test_transcripts_are_changed_before_vocabulary_and_scoring(
-    make_recipe, make_source, make_batch
-):
-    clip = make_source("ctc").train[0]
-    rows = [{**clip, "transcript": "Hi,  THERE!"}]
-    recipe = make_recipe("ctc", {"lowercase": True, "remove_characters": ",!"})
-    task = build_task(recipe, make_source("ctc", rows))
-    assert set(task.tokenizer.get_vocab()) == {*"hi there", "<pad>"}
-    text = make_batch(task, rows, 1)["labels"]["text"][0]
-    assert bytes(text.numpy()).decode() == "hi there"
-
-
-@pytest.mark.parametrize(
-    ("said", "learned"),
-    [
-        ("Cafe\u0301", "caf\u00e9"),
-        ("don\u2019t \uff07tis o\u02bcclock", "don't 'tis o'clock"),
-        ("\u00dcTA\u0301u\u0308T", "t\u00e1t"),
-        ("HI,  There!", "hi there"),
-    ],
-)
-def test_the_same_words_typed_in_several_ways_are_learned_as_one(said, learned, make_recipe):
-    spec = make_recipe("ctc", {"lowercase": True, "remove_characters": ",!U\u0308"}).task
-    assert Normal(spec)(said) == learned
-
-
-def test_what_is_decoded_is_compared_in_the_same_form(make_recipe, make_source, make_batch):
-    rows = [{**make_source("ctc").train[8], "transcript": "don\u2019t"}]
-    task = build_task(make_recipe("ctc"), make_source("ctc", rows))
-    batch = make_batch(task, rows, 1)
-    batch["labels"]["frames"][:] = 30
-    scores = task.score(task.tally({"logits": saying(task, ["don't"], 30)}, batch))
-    assert (scores["wer"], scores["exact"]) == (0.0, 1.0)
-
-
-def vocabulary(folder, letters):
-    """The tokenizer of a wav2vec2 checkpoint with these letters."""
-    names = ["<pad>", "<s>", "</s>", "<unk>", "|", *letters]
-    (folder / "vocab.json").write_text(json.dumps({c: i for i, c in enumerate(names)}))
-    Wav2Vec2CTCTokenizer(str(folder / "vocab.json")).save_pretrained(folder / "saved")
-    return str(folder / "saved")
-
-
-def test_a_vocabulary_of_another_apostrophe_spells_it(make_recipe, make_source, tmp_path):
-    tokenizer = vocabulary(tmp_path, "dont\u2019")
-    task = build_task(make_recipe("ctc", tokenizer=tokenizer), make_source("ctc"))
-    text = task.normal("don\u2019t")
-    assert task.spelling.share(text) == 1.0
-    assert len(task.spelling.targets(text)) == 5
-
-
-UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ'"
-
-
-@pytest.mark.parametrize(
-    ("letters", "said", "unspelled", "count"),
-    [
-        (UPPER, "THE LAZY DOG", 0, 12),
-        (UPPER, "THE LAZY DOG.", 1, 12),
-        (UPPER, "the lazy dog", 1, 0),
-        (UPPER, "THE lazy dog", 1, 0),
-        (UPPER, "", 1, 0),
-        ("", "the lazy dog", 0, 12),
-        ("", "the lazy DOG", 1, 9),
-    ],
-)
-def test_what_the_vocabulary_cannot_spell_is_counted(
-    letters, said, unspelled, count, make_recipe, make_source, make_batch, tmp_path
-):
-    tokenizer = vocabulary(tmp_path, letters) if letters else "characters"
-    row = {**make_source("ctc").train[8], "transcript": said}
-    task = build_task(
-        make_recipe("ctc", tokenizer=tokenizer),
-        make_source("ctc", [{**row, "transcript": "the lazy dog"}]),
-    )
-    batch = make_batch(task, [row, row], 2, padding=1)
-    lost = {name: float(batch["lost"][name]) for name in task.lost}
-    assert lost == {"unaligned": 0, "unspelled": unspelled}
-    assert float(batch["count"]) == count
-
-
-def test_an_alphabet_has_the_letters_of_every_transcript(make_recipe, make_source):
-    clip = make_source("ctc").train[0]
-    said = ["abc"] * 40_001
-    said[777] = "xyz"
-    rows = [{**clip, "transcript": text} for text in said]
-    task = build_task(make_recipe("ctc"), make_source("ctc", rows))
-    assert set(task.tokenizer.get_vocab()) == {*"abcxyz", "<pad>"}
-
-
 def test_training_clips_outside_the_limits_are_dropped_and_counted(
     make_recipe, make_source, monkeypatch
 ):
@@ -212,6 +96,28 @@ def test_training_clips_outside_the_limits_are_dropped_and_counted(
     kept = task.rows(source.train)
     assert [row["transcript"] for row in kept] == ["brown", "fox", "jumps", "over", "the", "lazy"]
     assert task.left_out == {"dropped": len(source.train) - 6}
+
+
+def test_where_lengths_are_not_known_clips_outside_the_limits_are_no_targets(
+    make_recipe, make_source, make_batch
+):
+    task = build_task(make_recipe("ctc", {"max_seconds": 1.15}), make_source("ctc"))
+    rows = task.rows(make_source("ctc").train)  # of 1.0, 1.1, 1.2 seconds
+    trained, scored = (make_batch(task, rows, 3, training=training) for training in (True, False))
+    assert trained["labels"]["aligned"].tolist() == [1.0, 1.0, 0.0]
+    assert trained["lost"] == {"dropped": 1, "unaligned": 0, "unspelled": 0}
+    assert scored["labels"]["aligned"].tolist() == [1.0, 1.0, 1.0]
+
+
+def test_a_range_that_keeps_nearly_no_clip_is_refused(make_recipe, make_source, monkeypatch):
+    source = make_source("ctc")
+    seconds = np.arange(len(source.train)) + 1.0
+    monkeypatch.setattr(type(source.train), "lengths", lambda self: seconds)
+    task = build_task(make_recipe("ctc", {"max_seconds": 1.5}), source)
+    with pytest.raises(
+        ConfigError, match=r"0 to 1\.5 seconds, which keep 1 of 14 clips of 1 to 14"
+    ):
+        task.rows(source.train)
 
 
 def test_other_sets_are_not_cut(make_recipe, make_source):
@@ -243,41 +149,3 @@ def test_waveform_models_take_no_spectrogram_masks(make_recipe, make_source):
     )
     with pytest.raises(ConfigError, match=r"task\.augment\.spec_augment: found on"):
         build_task(recipe, make_source("ctc"))
-
-
-def test_a_tokenizer_that_decodes_no_ctc_is_a_fault(make_recipe, make_source, tmp_path):
-    from zoo.tasks.text.vocabulary import ENCODER, byte_tokenizer
-
-    byte_tokenizer(ENCODER).save_pretrained(tmp_path / "bytes")
-    recipe = make_recipe("ctc", tokenizer=str(tmp_path / "bytes"))
-    with pytest.raises(ConfigError, match="decodes no CTC"):
-        build_task(recipe, make_source("ctc"))
-
-
-@pytest.mark.parametrize("tokenizer", ["bytes", {"train": "bpe", "vocab_size": 40}])
-def test_other_vocabularies_spell_the_same_words(tokenizer, make_recipe, make_source):
-    task = build_task(make_recipe("ctc", tokenizer=tokenizer), make_source("ctc"))
-    text = "the lazy wizards"
-    assert task.spelling.transcribe(saying(task, [text], 60), torch.tensor([60])) == [text]
-    assert task.spelling.blank == task.config.vocab_size - 1
-
-
-@pytest.mark.parametrize("family", ["wav2vec2", "parakeet"])
-def test_tokenizers_of_ctc_models_are_taken_by_name(family, make_recipe, make_source, tmp_path):
-    from tokenizers import decoders
-    from transformers import ParakeetTokenizer
-
-    if family == "wav2vec2":
-        letters = vocabulary(tmp_path, "abcdefghijklmnopqrstuvwxyz")
-        tokenizer = Wav2Vec2CTCTokenizer.from_pretrained(letters)
-    else:
-        made = build_task(make_recipe("ctc"), make_source("ctc")).tokenizer.backend_tokenizer
-        made.decoder = decoders.Fuse()
-        tokenizer = ParakeetTokenizer(tokenizer_object=made, pad_token="<pad>", unk_token=None)
-    tokenizer.save_pretrained(tmp_path / "saved")
-    recipe = make_recipe("ctc", tokenizer=str(tmp_path / "saved"))
-    task = build_task(recipe, make_source("ctc"))
-    assert type(task.tokenizer) is type(tokenizer)
-    assert task.config.pad_token_id == tokenizer.pad_token_id
-    text = "hello lazy fox"
-    assert task.spelling.transcribe(saying(task, [text], 60), torch.tensor([60])) == [text]

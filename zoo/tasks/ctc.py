@@ -38,7 +38,8 @@ from zoo.tasks.speech.transcripts import (
     lost_targets,
     spelling_faults,
 )
-from zoo.tasks.task import NO_RECORDS, Outputs, Records, Task
+from zoo.tasks.targets import LEAST
+from zoo.tasks.task import NO_RECORDS, Outputs, Records, Task, lost_in
 from zoo.tasks.text.tokenizer import build_tokenizer, tokenizer_fingerprint
 from zoo.tasks.text.tokens import padded, texts, tokenizer_key
 from zoo.tasks.text.vocabulary import CTC as SPECIALS
@@ -64,6 +65,7 @@ class CTC(Task):
         if faults:
             raise ConfigError(faults)
         self.recipe, self.train = recipe, source.train.fingerprint
+        self.low, self.high = self.spec.min_seconds, self.spec.max_seconds or np.inf
         self.normal = Normal(self.spec)
         made_of = digest(self.train, self.normal.fingerprint)
         with collected(faults):
@@ -78,7 +80,7 @@ class CTC(Task):
         if faults:
             raise ConfigError(faults)
         self.spelling = Spelling(self.tokenizer)
-        self.lost = lost_targets(tokenizer_key(recipe))
+        self.lost = lost_targets(tokenizer_key(recipe), self.spec)
         written = {
             "vocab_size": (len(self.tokenizer), tokenizer_key(recipe)),
             "pad_token_id": (self.spelling.blank, tokenizer_key(recipe)),
@@ -97,17 +99,22 @@ class CTC(Task):
 
     def rows(self, rows: Rows) -> Rows:
         """Of the train rows those between `min_seconds` and `max_seconds`; of others all."""
-        low, high = self.spec.min_seconds, self.spec.max_seconds or np.inf
+        low, high = self.low, self.high
         seconds = rows.lengths() if rows.fingerprint == self.train else None
         if seconds is None or (low == 0 and high == np.inf):
-            return rows
+            return rows  # where lengths are not known, `example` leaves out the targets
         kept = np.flatnonzero(~((seconds < low) | (seconds > high)))  # unreadable clips stay: NaN
         self.dropped = len(rows) - len(kept)
-        if not len(kept):
-            key = "task.max_seconds" if (seconds > high).any() else "task.min_seconds"
-            found = f"{low} to {high} seconds, and clips of {seconds.min()} to {seconds.max()}"
-            raise ConfigError([fault(self.recipe, key, found, "a range that keeps some clips")])
+        if len(kept) < LEAST * len(rows):
+            key, allowed = self.lost["dropped"]
+            found = f"{low:g} to {high:g} seconds, which keep {len(kept)} of {len(rows)} clips"
+            longest = f"{np.nanmin(seconds):.3g} to {np.nanmax(seconds):.3g} seconds"
+            raise ConfigError([fault(self.recipe, key, f"{found} of {longest}", allowed)])
         return Subset(rows, kept)
+
+    def outside(self, row: Row) -> bool:
+        """Whether a clip is shorter or longer than training takes it."""
+        return not self.low <= len(row["audio"]) / row["sampling_rate"] <= self.high
 
     def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
         """Features (frames, bins) or (samples,), target ids, and the transcript to score with."""
@@ -122,9 +129,14 @@ class CTC(Task):
         if training and augment.spec_augment:
             features = masked(features, augment.spec_augment, rng)
         text = self.normal(row["transcript"])
-        share = self.spelling.share(text)
-        targets = self.spelling.targets(text) if share >= LEAST_SPELLED else []
-        return {"features": features, "targets": targets, "text": text, "unspelled": share < 1}
+        share, dropped = self.spelling.share(text), self.outside(row)
+        learned = share >= LEAST_SPELLED and not (training and dropped)
+        return {
+            "features": features,
+            "targets": self.spelling.targets(text) if learned else [],
+            "text": text,
+            "lost": {"dropped": dropped, "unspelled": share < 1},
+        }
 
     def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
         """Inputs padded with their mask; targets, lengths, and transcripts as UTF-8 bytes."""
@@ -134,8 +146,7 @@ class CTC(Task):
         needed = torch.tensor([frames_needed(example["targets"]) for example in examples])
         sizes = torch.tensor([len(example["targets"]) for example in examples])
         aligned = weight * ((sizes > 0) & (needed <= frames))
-        unspelled = torch.tensor([example["unspelled"] for example in examples])
-        lost = {"unaligned": weight * (needed > frames), "unspelled": weight * unspelled}
+        unaligned = {"unaligned": float((weight * (needed > frames)).sum())}
         inputs = {self.extractor.model_input_names[0]: features}
         if self.config.model_type in SPECTROGRAM or self.extractor.return_attention_mask:
             inputs["attention_mask"] = torch.arange(features.shape[1]) < lengths[:, None]
@@ -151,7 +162,7 @@ class CTC(Task):
             "inputs": inputs,
             "labels": labels,
             "count": (aligned * sizes).double().sum(),
-            "lost": {name: each.double().sum() for name, each in lost.items()},
+            "lost": unaligned | lost_in(examples, ("dropped", "unspelled")),
         }
 
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:

@@ -95,9 +95,11 @@ class Spelling:
         return [" ".join(self.tokenizer.decode(ids[:length]).split()) for ids, length in lines]
 
 
-def lost_targets(tokenizer_key: str) -> dict[str, Lost]:
+def lost_targets(tokenizer_key: str, spec: CTCSpec) -> dict[str, Lost]:
     """The counters of a CTC task, see Task."""
+    bound = "task.min_seconds" if spec.max_seconds is None else "task.max_seconds"
     return {
+        "dropped": Lost(bound, "a range of seconds that keeps the clips"),
         "unaligned": Lost(
             tokenizer_key,
             "transcripts that fit into their clips' frames: less subsampling in model.config, or a "
