@@ -10,6 +10,7 @@ from zoo.data.rows import CorruptExample
 from zoo.errors import ConfigError
 from zoo.tasks.build import build_task, head_class
 from zoo.tasks.speech.features import output_lengths
+from zoo.tasks.targets import said_left_out
 
 
 @pytest.fixture
@@ -95,7 +96,8 @@ def test_training_clips_outside_the_limits_are_dropped_and_counted(
     task = build_task(make_recipe("ctc", {"min_seconds": 1.15, "max_seconds": 1.75}), source)
     kept = task.rows(source.train)
     assert [row["transcript"] for row in kept] == ["brown", "fox", "jumps", "over", "the", "lazy"]
-    assert task.left_out == {"dropped": len(source.train) - 6}
+    assert task.left_out == {"dropped": 8}
+    assert said_left_out(task) == ["8 train rows are left out: dropped (task.max_seconds)"]
 
 
 def test_where_lengths_are_not_known_clips_outside_the_limits_are_no_targets(

@@ -42,6 +42,15 @@ def checked_targets(recipe: Recipe, task: Task, train: Rows) -> tuple[list[Fault
     return [], [f"of {found.rows} sampled train rows some lose targets: {reasons}"]
 
 
+def said_left_out(task: Task) -> list[str]:
+    """A line a counter on the train rows that `task.rows` left out."""
+    return [
+        f"{count} train rows are left out: {name} ({task.lost[name].key})"
+        for name, count in task.left_out.items()
+        if count
+    ]
+
+
 def sampled(task: Task, train: Rows, seed: int) -> Sampled:
     """What some evenly spread rows become, one at a time."""
     places = np.linspace(0, len(train) - 1, min(SAMPLED, len(train)), dtype=np.int64)
@@ -55,7 +64,7 @@ def sampled(task: Task, train: Rows, seed: int) -> Sampled:
             found.corrupt.append(str(error))
             continue
         batch = task.collate([example], rng, training=False)
-        found.with_targets += float(batch["count"]) > 0
+        found.with_targets += float(batch["count"]) > 0 and not batch["lost"].get("dropped")
         for name in task.lost:
             found.lost[name] += int(batch["lost"][name])
     return found

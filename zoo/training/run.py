@@ -19,6 +19,7 @@ from zoo.recipe import Recipe
 from zoo.recipe.derived.batching import batching
 from zoo.recipe.derived.exchange import without_effect
 from zoo.recipe.load import faults_at_length
+from zoo.tasks.targets import said_left_out
 from zoo.tasks.task import Task
 from zoo.tasks.text.kept import keep_tokenizer, made_from_texts, with_kept_tokenizer
 from zoo.telling.notes import unchecked
@@ -76,6 +77,7 @@ def run(recipe: Recipe, start: Start = AS_IT_LIES) -> int:
         checked = ring_two(kept, place.world, device_of(place).type)
         notes = [] if start.fresh else folder.compare(recipe)
         prepared = prepare(recipe, checked)
+        notes += said_left_out(checked.task)
         data = learned(checked.source.train, checked.task)
         with world(place) as here:
             refuse_different(here, recipe, equal_everywhere(data))
