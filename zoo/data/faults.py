@@ -16,10 +16,15 @@ class Faults:
         self.recipe = recipe
         self.found: list[Fault] = []
 
-    def add(self, key: str, found: str, allowed: str, choices: Iterable[str] = ()) -> None:
-        """Notes one fault of `data.<key>`; `choices` are listed, the nearest spelling is named."""
+    def add(
+        self, key: str, found: str, allowed: str, choices: Iterable[str] = (), meant: str = ""
+    ) -> None:
+        """Notes one fault of `data.<key>`; `choices` are listed, the nearest spelling is named.
+
+        Nearest to `meant`, or else to what was found.
+        """
         listed = list(choices)
-        nearest = next(iter(difflib.get_close_matches(found, listed, 1)), "")
+        nearest = next(iter(difflib.get_close_matches(meant or found, listed, 1)), "")
         if listed:
             more = ", ..." if len(listed) > _SHOWN else ""
             allowed = f"{allowed} {', '.join(listed[:_SHOWN])}{more}".strip()

@@ -29,8 +29,12 @@ def kind_roles(recipe: Recipe) -> tuple[tuple[str, ...], ...]:
 
 
 def role_faults(recipe: Recipe, source: Source, *choices: tuple[str, ...]) -> list[Fault]:
-    """One fault a set and missing role; one of `choices` (the kind's roles) must be there whole."""
+    """One fault a set and missing role; one of `choices` (the kind's roles) must be there whole.
+
+    It is the same one for all sets: what the train rows have.
+    """
     faults, choices = [], choices or kind_roles(recipe)
+    choices = tuple(c for c in choices if set(c) <= source.train.roles)[:1] or choices
     for name, rows in sets(source).items():
         if any(set(choice) <= rows.roles for choice in choices):
             continue

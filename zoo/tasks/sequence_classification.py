@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.data.rows import Batch, Example, Row, Rows
+from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows
 from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
@@ -74,8 +74,13 @@ class SequenceClassification(Task):
         return rows
 
     def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
-        """Token ids framed by the tokenizer's special tokens, segments, and the label."""
+        """Token ids framed by the tokenizer's special tokens, segments, and the label.
+
+        Raises CorruptExample for a text of which the tokenizer makes nothing.
+        """
         ids, segments = self.framed(row["text"], row["text_pair"] if self.pair else None)
+        if not ids:
+            raise CorruptExample(f"a text without tokens: {row['text'][:40]!r}")
         return {"ids": ids, "segments": segments, "label": row["label"]}
 
     def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:

@@ -119,7 +119,8 @@ def test_text_that_is_not_utf_8_is_a_corrupt_example(tmp_path: Path, make_recipe
 
 def test_a_missing_value_is_a_corrupt_example(tmp_path: Path, make_recipe: Any) -> None:
     (tmp_path / "train.jsonl").write_text('{"text": "a"}\n{"text": null}')
-    rows = open_source(make_recipe("causal-lm", source="files", folder=str(tmp_path))).train
+    files = {"source": "files", "folder": str(tmp_path), "max_corrupt": 1}
+    rows = open_source(make_recipe("causal-lm", **files)).train
     assert rows[0] == {"text": "a"}
     with pytest.raises(CorruptExample, match="no text"):
         rows[1]
@@ -152,7 +153,9 @@ def fault_of(recipe: Any) -> str:
 def test_a_missing_folder_is_one_fault_for_all_splits(tmp_path: Path, make_recipe: Any) -> None:
     folder = str(tmp_path / "nowhere")
     message = fault_of(make_recipe(CLASSIFY, source="files", folder=folder, valid="x", test="y"))
-    assert message == f"recipe: data.folder: found {folder}; allowed: a folder that exists"
+    found, allowed = message.split("; allowed: ")
+    assert found == f"recipe: data.folder: found {folder}"
+    assert allowed == "a folder that exists; say where the data lies with data.folder=PATH"
 
 
 def test_globs_without_a_match_are_all_named_with_the_nearest_name(
@@ -189,4 +192,5 @@ def test_lists_in_a_column_of_text_are_a_fault(tmp_path: Path, make_recipe: Any)
     (tmp_path / "train.jsonl").write_text('{"words": ["a", "b"]}')
     files = {"source": "files", "folder": str(tmp_path), "columns": {"text": "words"}}
     message = fault_of(make_recipe("causal-lm", **files))
-    assert "data.columns.text: found words (List); allowed: a column of text" in message
+    assert "data.columns.text: found words (" in message
+    assert "line 1: words: a list, and so in every row); allowed: a column of text" in message

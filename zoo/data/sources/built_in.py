@@ -8,7 +8,7 @@ from zoo.data.builtin.keywords import open_keywords
 from zoo.data.builtin.morse import open_morse
 from zoo.data.builtin.text import open_text
 from zoo.data.faults import Faults
-from zoo.data.sources.opened import Opened, RenamedRows, check_columns
+from zoo.data.sources.opened import Opened, RenamedRows, Wanted, check_columns
 from zoo.recipe.spec.data import BuiltInData
 
 SPLITS = ("train", "validation", "test")
@@ -23,10 +23,10 @@ BUILT_IN: dict[str, Callable[[str, Path], Opened]] = {
 class BuiltInReader:
     """Opens splits of one built-in set."""
 
-    def __init__(self, data: BuiltInData, root: Path, labelled: bool, faults: Faults) -> None:
-        self.data, self.root, self.labelled, self.faults = data, root, labelled, faults
+    def __init__(self, data: BuiltInData, root: Path, faults: Faults) -> None:
+        self.data, self.root, self.faults = data, root, faults
 
-    def read(self, key: str, entry: str) -> Opened | None:
+    def read(self, key: str, entry: str, wanted: Wanted) -> Opened | None:
         if entry not in SPLITS:
             self.faults.add(key, entry, "one of", SPLITS)
             return None

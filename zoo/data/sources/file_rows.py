@@ -8,6 +8,8 @@ import numpy as np
 from zoo.data.image import decode_image
 from zoo.data.rows import PIECE, CorruptExample, Row, Rows, digest
 
+_NO_CLASS = "{} (no class: it lies beside the folders of the classes)"
+
 
 class TextFiles(Rows):
     """One row a file, role text, read as UTF-8 when asked for; line ends stay what they are."""
@@ -39,20 +41,30 @@ class TextFiles(Rows):
 
 
 class ClassFolders(Rows):
-    """One row an image file; the label is the name of the folder it lies in."""
+    """One row an image file; its label is the class of that place, None where it has none.
+
+    Without `labels` each file lies in the folder of its class.
+    """
 
     roles = frozenset({"image", "label"})
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.paths = tuple(paths)
-        self.fingerprint = digest("class-folders", files_digest(paths))
+    def __init__(self, paths: Sequence[Path], labels: Sequence[str | None] | None = None) -> None:
+        names: Sequence[str | None] = [path.parent.name for path in paths]
+        self.paths, self.labels = tuple(paths), tuple(names if labels is None else labels)
+        self.fingerprint = digest("class-folders", files_digest(paths), self.labels)
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> Row:
-        path = self.paths[index]
-        return {"image": decode_image(path), "label": path.parent.name}
+        path, label = self.paths[index], self.labels[index]
+        if label is None:
+            raise CorruptExample(_NO_CLASS.format(path))
+        return {"image": decode_image(path), "label": label}
+
+    def unreadable(self) -> dict[int, str]:
+        lacking = [index for index, label in enumerate(self.labels) if label is None]
+        return {index: _NO_CLASS.format(self.paths[index]) for index in lacking}
 
 
 def files_digest(paths: Sequence[Path]) -> str:

@@ -1,25 +1,41 @@
 """Source `hub`: a dataset of the Hugging Face hub, or a folder laid out like one."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import datasets
+import numpy as np
+import pyarrow.compute
 
 from zoo.data.faults import Faults
 from zoo.data.rows import digest
-from zoo.data.sources.opened import Opened
-from zoo.data.sources.table import Table
+from zoo.data.sources.columns import roles_to_read
+from zoo.data.sources.opened import Opened, Wanted, check_columns, roles_of
+from zoo.data.sources.table import TableRows
 from zoo.recipe.spec.data import HubData
+from zoo.recipe.vocabulary.roles import ROLES
+
+_WORDS = (datasets.Value, datasets.ClassLabel)
+_FEATURES: dict[str, tuple[type[Any], ...]] = {
+    "text": _WORDS,
+    "value": _WORDS,
+    "messages": (datasets.List, datasets.LargeList, datasets.Value, list),
+    "image": (datasets.Image, datasets.Value, dict),
+    "audio": (datasets.Audio, datasets.Value, dict),
+}
+"""What a column may be, by how its role is read."""
 
 
 class HubReader:
     """Opens splits of one dataset, which is fetched and built once, on the first of them."""
 
-    def __init__(self, data: HubData, root: Path, labelled: bool, faults: Faults) -> None:
-        self.data, self.root, self.labelled, self.faults = data, root, labelled, faults
+    def __init__(self, data: HubData, root: Path, faults: Faults) -> None:
+        self.data, self.root, self.faults = data, root, faults
         self.splits: datasets.DatasetDict | None = None
         self.tried = False
 
-    def read(self, key: str, entry: str) -> Opened | None:
+    def read(self, key: str, entry: str, wanted: Wanted) -> Opened | None:
         if not self.tried:
             self.tried, self.splits = True, self._load()
         if self.splits is None:
@@ -28,11 +44,25 @@ class HubReader:
             self.faults.add(key, entry, "one of", list(self.splits))
             return None
         dataset = self.splits[entry]
+        names = dataset.column_names
+        if not check_columns(frozenset(names), self.data.columns, self.faults):
+            return None
+        columns = roles_of(frozenset(names), self.data.columns)
+        here = {role: columns[role] for role in wanted.roles if role in columns}
+        odd = _odd(dataset.features, here)
+        roles = roles_to_read(here, odd, names, entry, wanted, self.faults)
+        return None if roles is None else self._part(dataset, {r: here[r] for r in roles}, wanted)
+
+    def _part(self, dataset: datasets.Dataset, columns: dict[str, str], wanted: Wanted) -> Opened:
         # The last folders of the Arrow files' names hold configuration, version and content hash.
         built = [Path(file["filename"]).parts[-4:] for file in dataset.cache_files]
         content = digest(self.data.name, self.data.subset, built, len(dataset))
-        table = Table(dataset, Path(self.data.name), content, self.root, self.labelled)
-        return table.part(self.data.columns, self.faults)
+        classes = _classes(dataset, columns.get("label", "")) if wanted.classes else None
+        reading = {role: wanted.reading(role, classes) for role in columns}
+        rows = HubRows(self.data.name, dataset, columns, reading, content, self.root)
+        if "label" not in columns or not wanted.classes:
+            return Opened(rows)
+        return Opened(rows, rows.values("label"), classes)
 
     def _load(self) -> datasets.DatasetDict | None:
         data = self.data
@@ -46,3 +76,48 @@ class HubReader:
             found = f"{data.name if key == 'name' else data.subset} ({reason})"
             self.faults.add(key, found, "a dataset that the hub, the cache or the disk has")
             return None
+
+
+class HubRows(TableRows):
+    """Rows of one split; in a column of class ids -1 stands for no label."""
+
+    def __init__(
+        self,
+        source: str,
+        dataset: datasets.Dataset,
+        columns: dict[str, str],
+        reading: dict[str, Callable[[Any], Any]],
+        fingerprint: str,
+        root: Path,
+    ) -> None:
+        super().__init__(dataset, columns, reading, fingerprint, root)
+        self.source = source
+
+    def name(self, index: int) -> str:
+        return f"row {index} of {self.source}"
+
+    def folder(self, index: int) -> Path:
+        return Path(self.source)
+
+    def missing(self, role: str) -> np.ndarray:
+        missing = super().missing(role)
+        if isinstance(self.dataset.features[self.columns[role]], datasets.ClassLabel):
+            ids = self.dataset.data.column(self.columns[role])
+            below = pyarrow.compute.less(ids, 0).fill_null(True)
+            missing = missing | np.asarray(below.to_numpy())
+        return missing
+
+
+def _odd(features: datasets.Features, columns: dict[str, str]) -> dict[str, str]:
+    """The roles whose column is of a type that they do not read, and which it is."""
+    types = {role: features[column] for role, column in columns.items()}
+    return {
+        role: type(feature).__name__
+        for role, feature in types.items()
+        if not isinstance(feature, _FEATURES[ROLES[role].how])
+    }
+
+
+def _classes(dataset: datasets.Dataset, column: str) -> tuple[str, ...] | None:
+    feature = dataset.features.get(column)
+    return tuple(feature.names) if isinstance(feature, datasets.ClassLabel) else None

@@ -1,12 +1,47 @@
 """One opened piece of a split, with what is known of its labels before they become class ids."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from zoo.data.faults import Faults
 from zoo.data.rows import Row, Rows, Wrapped, digest
+from zoo.data.sources.values import reading
+from zoo.recipe.vocabulary.kinds import Kind
 from zoo.recipe.vocabulary.roles import ROLES
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a task reads of a row: one of `choices` of roles, whole; the first that is there."""
+
+    choices: tuple[tuple[str, ...], ...]
+    classes: bool = False
+    """Labels name classes; else they are numbers."""
+    may_be_blank: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, kind: Kind) -> "Wanted":
+        """What the rows of a kind of task must hold."""
+        return cls(kind.roles, kind.classes, kind.may_be_blank)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Every role of any choice, each once."""
+        return tuple(dict.fromkeys(role for choice in self.choices for role in choice))
+
+    def reading(self, role: str, names: Sequence[str] | None = None) -> Callable[[Any], Any]:
+        """What makes of a raw value what `role` reads; see values.reading."""
+        return reading(role, self.classes, role in self.may_be_blank, names)
+
+    def chosen(self, roles: Collection[str]) -> tuple[str, ...] | None:
+        """The first choice that is there whole, if one is."""
+        return next((choice for choice in self.choices if set(choice) <= set(roles)), None)
+
+    def as_in(self, roles: Collection[str]) -> "Wanted":
+        """The same for a set that has to hold what another one does."""
+        choice = self.chosen(roles)
+        return replace(self, choices=(choice,)) if choice else self
 
 
 @dataclass(frozen=True)
@@ -24,7 +59,7 @@ Columns = Mapping[Any, str]  # role to column
 class SplitReader(Protocol):
     """Opens what a split key of the data section names."""
 
-    def read(self, key: str, entry: str) -> Opened | None:
+    def read(self, key: str, entry: str, wanted: Wanted) -> Opened | None:
         """The rows that `entry` names under `data.<key>`; None after noting what is wrong."""
 
 

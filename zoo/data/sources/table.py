@@ -1,7 +1,7 @@
 """Rows of an Arrow table on the disk; images and audio in it are decoded when asked for."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,101 +12,117 @@ import pyarrow.compute
 
 from zoo.data.audio import decode_audio, seconds_of
 from zoo.data.cache import cached
-from zoo.data.faults import Faults
 from zoo.data.image import decode_image
-from zoo.data.rows import CorruptExample, Row, Rows, digest
-from zoo.data.sources.opened import Columns, Opened, check_columns, roles_of
+from zoo.data.rows import CorruptExample, Row, Rows, digest, pieces_of_text
+from zoo.data.sources.opened import Wanted
+from zoo.data.sources.stored import FILE, PLACE, WHY, Stored, restored
+from zoo.data.sources.values import Odd
 from zoo.recipe.vocabulary.roles import ROLES
 
-_PLAIN = (datasets.Value, datasets.ClassLabel)
-_READ = [role for role, one in ROLES.items() if one.measured]
-_TEXTS = [role for role, one in ROLES.items() if one.how == "text"]
-
-
-@dataclass(frozen=True)
-class Table:
-    """An opened table, before its columns have roles.
-
-    `folder` is where relative paths of media start, `fingerprint` stands for the content.
-    """
-
-    dataset: datasets.Dataset
-    folder: Path
-    fingerprint: str
-    root: Path
-    labelled: bool
-
-    def part(self, columns: Columns, faults: Faults) -> Opened | None:
-        """The rows and what is known of their labels; None after noting columns at fault."""
-        names = frozenset(self.dataset.column_names)
-        if not check_columns(names, columns, faults):
-            return None
-        roles = roles_of(names, columns)
-        if not self.labelled:
-            roles.pop("label", None)
-        features = self.dataset.features
-        lists = [r for r in _TEXTS if r in roles and not isinstance(features[roles[r]], _PLAIN)]
-        for role in lists:
-            found = f"{roles[role]} ({type(features[roles[role]]).__name__})"
-            faults.add(f"columns.{role}", found, "a column of text")
-        if lists:
-            return None
-        rows = TableRows(self.dataset, roles, self.folder, self.fingerprint, self.root)
-        return Opened(rows, *self._labels(roles["label"])) if "label" in roles else Opened(rows)
-
-    def _labels(self, column: str) -> tuple[frozenset[Any], tuple[str, ...] | None]:
-        """The values of a column, and its class names if the data set itself gives them."""
-        feature = self.dataset.features[column]
-        names = tuple(feature.names) if isinstance(feature, datasets.ClassLabel) else None
-        return frozenset(self.dataset.unique(column)), names
+_MEASURED = [role for role, one in ROLES.items() if one.measured]
+Reading = Mapping[str, Callable[[Any], Any]]
+"""By role: makes of a raw value what the role reads, None where there is none; raises Odd."""
 
 
 class TableRows(Rows):
     """Rows of `dataset`, whose column for each role `columns` names.
 
-    Images and audio are bytes, paths (relative ones start at `folder`) or Hugging Face's {bytes,
-    path}. Seconds of audio are read once and kept under `root`.
+    Images and audio are bytes or paths. Seconds of audio are read once and kept under `root`.
     """
 
     def __init__(
         self,
         dataset: datasets.Dataset,
         columns: Mapping[str, str],
-        folder: Path,
+        reading: Reading,
         fingerprint: str,
         root: Path,
     ) -> None:
         self.dataset = undecoded(dataset).select_columns(sorted(set(columns.values())))
-        self.columns, self.folder, self.root = dict(columns), folder, root
+        self.single = {role: self.dataset.select_columns([name]) for role, name in columns.items()}
+        self.columns, self.reading, self.root = dict(columns), reading, root
         self.roles = frozenset(columns)
         self.fingerprint = digest("table", fingerprint, sorted(columns.items()))
+
+    @abstractmethod
+    def name(self, index: int) -> str:
+        """Where a row stands, as a message says it."""
+
+    @abstractmethod
+    def folder(self, index: int) -> Path:
+        """Where the relative paths of a row start."""
+
+    def why(self, index: int) -> str | None:
+        """What is known to be wrong with a row beside what it lacks."""
+        return None
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> Row:
-        found = self.dataset[index]
-        row = {role: found[column] for role, column in self.columns.items()}
-        missing = [self.columns[role] for role, value in row.items() if value is None]
-        if missing:
-            raise CorruptExample(f"row {index} in {self.folder} (no {', '.join(missing)})")
-        row.update({role: str(row[role]) for role in _TEXTS if role in row})
+        raw = self.dataset[index]
+        row = {role: self._value(index, role, raw[column]) for role, column in self.columns.items()}
         if "image" in row:
-            row["image"] = decode_image(self._media(row["image"]))
+            row["image"] = decode_image(self._media(index, row["image"]))
         if "audio" in row:
-            row["audio"], row["sampling_rate"] = decode_audio(self._media(row["audio"]))
+            row["audio"], row["sampling_rate"] = decode_audio(self._media(index, row["audio"]))
         return row
+
+    def pieces(self, index: int, role: str = "text") -> Iterator[str]:
+        yield from pieces_of_text(self._alone(index, role))
+
+    def unreadable(self) -> dict[int, str]:
+        masks = {column: self.missing(role) for role, column in sorted(self.columns.items())}
+        return {
+            int(row): self._lacking(int(row), [column for column in masks if masks[column][row]])
+            for row in np.flatnonzero(self._incomplete())
+        }
+
+    def _incomplete(self) -> np.ndarray:
+        """Which rows have nothing for some role, bool (rows,)."""
+        return np.logical_or.reduce([self.missing(role) for role in self.roles])
+
+    def missing(self, role: str) -> np.ndarray:
+        """Which rows have nothing for a role, bool (rows,)."""
+        column = self.dataset.data.column(self.columns[role])
+        null = pyarrow.compute.is_null(column, nan_is_null=pyarrow.types.is_floating(column.type))
+        return np.asarray(null.to_numpy())
+
+    def values(self, role: str) -> frozenset[Any]:
+        """Every value of a role, each once; corrupt rows have none."""
+        whole = pyarrow.array(~self._incomplete())
+        column = self.dataset.data.column(self.columns[role]).filter(whole)
+        found = set()
+        for raw in column.unique().to_pylist():
+            try:
+                found.add(self.reading[role](raw))
+            except Odd:
+                continue
+        return frozenset(found)
 
     def lengths(self) -> np.ndarray | None:
         if "audio" in self.roles:
             folder = cached(self.root, digest("seconds", self.fingerprint), self._write_seconds)
             seconds: np.ndarray = np.load(folder / "seconds.npy")
             return seconds
-        texts = [self.columns[role] for role in _READ if role in self.roles]
+        texts = [self.columns[role] for role in _MEASURED if role in self.roles]
         if not texts:
             return None
         lengths = np.stack([self._characters(column) for column in texts])
         return np.asarray(lengths.sum(axis=0, dtype=np.float64))
+
+    def _value(self, index: int, role: str, raw: Any) -> Any:
+        column = self.columns[role]
+        try:
+            value = self.reading[role](raw)
+        except Odd as odd:
+            raise CorruptExample(f"{self.name(index)} ({column}: {odd})") from None
+        if value is None:
+            raise CorruptExample(self._lacking(index, [column]))
+        return value
+
+    def _lacking(self, index: int, columns: Sequence[str]) -> str:
+        return f"{self.name(index)} ({self.why(index) or 'no ' + ', '.join(columns)})"
 
     def _characters(self, column: str) -> np.ndarray:
         texts = self.dataset.data.column(column).cast(pyarrow.large_string())
@@ -114,22 +130,53 @@ class TableRows(Rows):
         return np.asarray(lengths.fill_null(0).to_numpy())
 
     def _write_seconds(self, folder: Path) -> None:
-        column = self.columns["audio"]
-        sources = (self._media(row[column]) for row in self.dataset.select_columns([column]))
-        np.save(folder / "seconds.npy", np.array([_seconds(source) for source in sources]))
+        np.save(folder / "seconds.npy", np.array([self._seconds(i) for i in range(len(self))]))
 
-    def _media(self, value: Any) -> bytes | Path:
-        if isinstance(value, Mapping):
-            value = value.get("bytes") or value.get("path") or b""
-        return value if isinstance(value, bytes) else self.folder / Path(value).expanduser()
+    def _seconds(self, index: int) -> float:
+        """NaN for a clip that cannot be read: it must stay in the set to be counted as corrupt."""
+        try:
+            return seconds_of(self._media(index, self._alone(index, "audio")))
+        except CorruptExample:
+            return float("nan")
+
+    def _alone(self, index: int, role: str) -> Any:
+        """What a role reads of a row, without the rest of it."""
+        return self._value(index, role, self.single[role][index][self.columns[role]])
+
+    def _media(self, index: int, value: bytes | str) -> bytes | Path:
+        if isinstance(value, bytes):
+            return value
+        try:
+            return self.folder(index) / Path(value).expanduser()
+        except RuntimeError:  # the home of nobody
+            return self.folder(index) / value
 
 
-def _seconds(source: bytes | Path) -> float:
-    """NaN for a clip that cannot be read: it must stay in the set to be counted as corrupt."""
-    try:
-        return seconds_of(source)
-    except CorruptExample:
-        return float("nan")
+class StoredRows(TableRows):
+    """Rows of files, as `stored` keeps them; relative paths start where their own file lies."""
+
+    def __init__(
+        self, table: Stored, roles: Sequence[str], files: Sequence[Path], wanted: Wanted, root: Path
+    ) -> None:
+        super().__init__(
+            table.dataset,
+            {role: role for role in roles},
+            {role: restored(role, wanted) for role in roles},
+            table.fingerprint,
+            root / table.name,
+        )
+        self.files, self.origins = tuple(files), table.dataset.select_columns([FILE, PLACE, WHY])
+
+    def name(self, index: int) -> str:
+        origin = self.origins[index]
+        return f"{self.files[origin[FILE]]} {origin[PLACE]}"
+
+    def folder(self, index: int) -> Path:
+        return self.files[self.origins[index][FILE]].parent
+
+    def why(self, index: int) -> str | None:
+        found: str | None = self.origins[index][WHY]
+        return found
 
 
 def undecoded(dataset: datasets.Dataset) -> datasets.Dataset:

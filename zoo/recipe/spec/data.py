@@ -6,6 +6,7 @@ from pydantic import Field
 
 from zoo.recipe.spec.words import Count, Folder, NotNegative, Positive, Share, Spec, Text
 
+Format = Literal["text", "json", "jsonl", "csv", "tsv", "parquet", "class-folders", "metadata"]
 Names = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
@@ -56,10 +57,8 @@ class FilesData(_Data):
     """Where rows come from: decides the other keys of this section."""
     folder: Folder
     """The folder; relative to the file that says so."""
-    format: (
-        Literal["text", "json", "jsonl", "csv", "parquet", "class-folders", "metadata"] | None
-    ) = None
-    """How to read the files; absent: by suffix."""
+    format: Format | None = None
+    """How to read the files; absent: by suffix. Values of csv may be quoted, those of tsv not."""
 
 
 class BuiltInData(_Data):

@@ -50,6 +50,8 @@ class Kind:
     """Its labels name classes, which become ids."""
     tokenizer: bool = True
     """Needs a tokenizer."""
+    may_be_blank: tuple[str, ...] = ()
+    """Roles of text that may be blank in a row; others make it a corrupt one."""
     one_length: bool = False
     """All its examples have one length."""
     labels_enter: bool = False
@@ -77,6 +79,7 @@ KINDS: dict[str, Kind] = {
         built_in=("stdlib-text",),
         scores={"perplexity": PERPLEXITY, "loss": LOSS, "bits_per_byte": BITS_PER_BYTE},
         unit="tokens",
+        may_be_blank=("text", "prompt"),
     ),
     "masked-lm": Kind(
         spec=MaskedLMSpec,
@@ -91,6 +94,7 @@ KINDS: dict[str, Kind] = {
             "bits_per_token": BITS_PER_TOKEN,
         },
         unit="tokens",
+        may_be_blank=("text",),
         one_length=True,
     ),
     "sequence-classification": Kind(
@@ -121,5 +125,6 @@ KINDS: dict[str, Kind] = {
         built_in=("morse",),
         scores={"wer": WER, "loss": LOSS, "cer": CER, "exact": EXACT},
         unit="characters",
+        may_be_blank=("transcript",),
     ),
 }

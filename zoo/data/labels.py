@@ -1,0 +1,67 @@
+"""Class names and ids: which classes there are, in which order, and the id of each label."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from zoo.data.faults import Faults
+from zoo.data.rows import LabelIds, Rows
+from zoo.data.sources.opened import Opened
+from zoo.recipe.vocabulary.kinds import KINDS
+
+Split = tuple[str, str, Opened]
+"""Recipe key, name of the set, its rows."""
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
+
+
+def labelled(
+    splits: Sequence[Split], faults: Faults
+) -> tuple[tuple[str, ...] | None, list[tuple[str, Rows]]]:
+    """The class names, and every set with class ids for labels; other labels stay as they are."""
+    train, classes = splits[0][2], KINDS[faults.recipe.task.kind].classes
+    if not classes or "label" not in train.rows.roles:
+        return None, [(name, part.rows) for _, name, part in splits]
+    labels = faults.recipe.data.labels or train.label_names or sorted_names(train.label_values)
+    named: list[tuple[str, Rows]] = []
+    for key, name, part in splits:
+        if "label" not in part.rows.roles:
+            faults.add(key, f"{name} without a column for label", "labels as in train")
+            continue
+        named.append((name, LabelIds(part.rows, label_ids(part, labels, key, faults))))
+    return labels, named
+
+
+def label_ids(part: Opened, labels: tuple[str, ...], key: str, faults: Faults) -> dict[Any, int]:
+    """The class id of each label value: its name's place, or the value itself if it is an id.
+
+    Notes a fault for values that are neither; a column is read one way or the other, never both.
+    """
+    numbers = {name: number for number, name in enumerate(labels)}
+    names = {value: _name(value, part.label_names) for value in part.label_values}
+    strays = {value: name for value, name in names.items() if name not in numbers}
+    if not strays:
+        return {value: numbers[name] for value, name in names.items()}
+    ids = {str(number): number for number in range(len(labels))}
+    if all(str(value) in ids for value in names):
+        return {value: ids[str(value)] for value in names}
+    for stray in sorted(strays.values())[:5]:
+        faults.add("labels", stray, f"in {key} ({len(strays)} other values), one of", labels)
+    return {}
+
+
+def _name(value: Any, names: tuple[str, ...] | None) -> str:
+    known = names is not None and isinstance(value, int) and 0 <= value < len(names)
+    return names[value] if names is not None and known else str(value)
+
+
+def sorted_names(values: Iterable[Any]) -> tuple[str, ...]:
+    """Class names in their natural order: numbers by size, and so the numbers inside of names."""
+    names = [str(value) for value in values]
+    if all(_NUMBER.fullmatch(name) for name in names):
+        return tuple(sorted(names, key=lambda name: (float(name), name)))
+    return tuple(sorted(names, key=lambda name: (_parts(name), name)))
+
+
+def _parts(name: str) -> list[str | int]:
+    """Text and numbers in turns, so that two names are compared part by part."""
+    return [int(part) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", name))]

@@ -1,0 +1,49 @@
+"""Which columns of a table a task reads, and what is said where it cannot."""
+
+from collections.abc import Mapping, Sequence
+
+from zoo.data.faults import Faults
+from zoo.data.sources.opened import Wanted
+from zoo.recipe.vocabulary.roles import ROLES
+
+_KINDS = {
+    "text": "a column of text",
+    "value": "a column of class names, ids or numbers",
+    "messages": "a column of chats",
+    "image": "a column of images: bytes or paths",
+    "audio": "a column of clips: bytes or paths",
+}
+
+
+def roles_to_read(
+    here: Mapping[str, str],
+    odd: Mapping[str, str],
+    names: Sequence[str],
+    entry: str,
+    wanted: Wanted,
+    faults: Faults,
+) -> tuple[str, ...] | None:
+    """The first choice of roles that a table has whole; None after noting what is wrong.
+
+    `here` has the column of each role, `odd` says of a role why no row of it can be read, `names`
+    are all columns, and `entry` is what the table is called in a message.
+    """
+    choice = wanted.chosen(here.keys() - odd.keys())
+    if choice is not None:
+        return choice
+    nearest = max(wanted.choices, key=lambda one: (len(here.keys() & set(one)), -len(one)))
+    for role in nearest:
+        if role not in here:
+            _say_missing(role, names, entry, wanted, faults)
+        elif role in odd:
+            found = f"{here[role]} ({odd[role]})"
+            faults.add(f"columns.{role}", found, _KINDS[ROLES[role].how])
+    return None
+
+
+def _say_missing(
+    role: str, names: Sequence[str], entry: str, wanted: Wanted, faults: Faults
+) -> None:
+    rows = " or ".join(" and ".join(choice) for choice in wanted.choices)
+    found = f"no column {role} in {entry}, though rows need {rows}"
+    faults.add(f"columns.{role}", found, "the one that it is, of", sorted(names), meant=role)

@@ -1,0 +1,45 @@
+"""Parquet files as records: of a file only the columns that somebody reads, a batch at a time."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import datasets
+import pyarrow
+import pyarrow.parquet
+
+from zoo.data.sources.records import Record, UnreadableFile
+
+_ROWS = 256  # of a batch: images may lie in it
+_BROKEN = (OSError, ValueError, pyarrow.ArrowException)
+
+
+def parquet_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
+    """The rows of a file, with the wanted columns alone; raises UnreadableFile."""
+    number = 0
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            here = [name for name in file.schema_arrow.names if name in wanted]
+            for batch in file.iter_batches(_ROWS, columns=here):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield Record(f"row {number}", row)
+    except _BROKEN as error:
+        raise UnreadableFile(" ".join(str(error).split())[:300]) from None
+
+
+def parquet_names(path: Path) -> tuple[str, ...]:
+    """All columns of a file; none of one that cannot be read."""
+    try:
+        return tuple(pyarrow.parquet.read_schema(path).names)
+    except _BROKEN:
+        return ()
+
+
+def parquet_classes(path: Path, column: str) -> tuple[str, ...] | None:
+    """The class names that a column's ids stand for, where Hugging Face's metadata says them."""
+    try:
+        features = datasets.Features.from_arrow_schema(pyarrow.parquet.read_schema(path))
+        feature = features.get(column)
+    except (*_BROKEN, KeyError, TypeError, AttributeError):
+        return None  # metadata of somebody else
+    return tuple(feature.names) if isinstance(feature, datasets.ClassLabel) else None

@@ -1,0 +1,201 @@
+"""The columns that a task reads, of many files, as one Arrow table on the disk, built once.
+
+Every role has one type whatever the files say, and each row knows where it comes from.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pyarrow
+
+from zoo.data.cache import cached
+from zoo.data.rows import digest
+from zoo.data.sources.file_rows import files_digest
+from zoo.data.sources.opened import Columns, Wanted
+from zoo.data.sources.parquet import parquet_classes, parquet_names, parquet_records
+from zoo.data.sources.records import READERS, Record, UnreadableFile
+from zoo.data.sources.values import Odd
+from zoo.recipe.vocabulary.roles import ROLES
+
+FILE, PLACE, WHY = "file", "place", "why"
+"""Columns beside the roles: the file's number, where in it, and what is wrong with the row."""
+_VERSION = 1
+_ROWS, _BYTES = 4096, 16 << 20  # of a batch
+_TEXT = pyarrow.large_string()
+_MEDIA = pyarrow.struct([("bytes", pyarrow.large_binary()), ("path", _TEXT)])
+_FILE_NAME = "file_name"  # what metadata beside media calls its column
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A table whose columns are roles, and what was found while it was built."""
+
+    name: str
+    """Of its folder in the cache: these files, as they lie there now."""
+    dataset: datasets.Dataset
+    columns: dict[str, str]
+    """The column of the files that each role was read from."""
+    names: tuple[str, ...]
+    """Every column of the files."""
+    label_names: tuple[str, ...] | None
+    fingerprint: str
+    """A digest of what the roles hold, wherever the files lie."""
+
+
+def stored(
+    files: Sequence[tuple[Path, str]], columns: Columns, wanted: Wanted, root: Path
+) -> Stored:
+    """The roles that `wanted` reads of the files (with a format each), built under `root` once.
+
+    Raises UnreadableFile for a file that is not of its format.
+    """
+    content = files_digest([path for path, _ in files])
+    kinds = [kind for _, kind in files]
+
+    def build(folder: Path) -> None:
+        _build(folder, files, columns, wanted)
+
+    name = digest("roles", _VERSION, content, kinds, sorted(columns.items()), wanted)
+    folder = cached(root, f"roles-{name}", build)
+    found = json.loads((folder / "found.json").read_text(encoding="utf-8"))
+    classes = found["label_names"]
+    return Stored(
+        folder.name,
+        datasets.Dataset.from_file(str(folder / "rows.arrow")),
+        found["columns"],
+        tuple(found["names"]),
+        None if classes is None else tuple(classes),
+        found["fingerprint"],
+    )
+
+
+def restored(role: str, wanted: Wanted) -> Callable[[Any], Any]:
+    """What makes of a value of the table what the role reads."""
+    if ROLES[role].how == "messages":
+        return lambda text: text and json.loads(text)
+    return wanted.reading(role)
+
+
+def _build(
+    folder: Path, files: Sequence[tuple[Path, str]], columns: Columns, wanted: Wanted
+) -> None:
+    """Writes rows.arrow and found.json."""
+    sources = _sources(columns, wanted)
+    read = frozenset(name for names in sources.values() for name in names)
+    writer = _Writer(folder, sources, wanted)
+    known: set[tuple[str, ...] | None] = set()
+    for number, (path, kind) in enumerate(files):
+        classes = None
+        if kind == "parquet":
+            writer.names.update(dict.fromkeys(parquet_names(path)))
+            classes = _classes(path, sources.get("label", ()))
+        known.add(classes)
+        writer.begin(number, classes)
+        records = parquet_records if kind == "parquet" else READERS[kind]
+        try:
+            for record in records(path, read):
+                writer.add(record)
+        except UnreadableFile as error:
+            raise UnreadableFile(f"{path} ({error})") from None
+    writer.close()
+    found = {
+        "columns": writer.columns,
+        "names": list(writer.names),
+        "label_names": known.pop() if len(known) == 1 else None,
+        "fingerprint": writer.hash.hexdigest()[:32],
+    }
+    (folder / "found.json").write_text(json.dumps(found), encoding="utf-8")
+
+
+def _sources(columns: Columns, wanted: Wanted) -> dict[str, tuple[str, ...]]:
+    """The columns that each role may be read from, the first that a record has."""
+    taken = set(columns.values())
+    found: dict[str, tuple[str, ...]] = {}
+    for role in wanted.roles:
+        own = (role, _FILE_NAME) if ROLES[role].how in ("image", "audio") else (role,)
+        free = tuple(name for name in own if name not in taken)
+        found[role] = (columns[role],) if role in columns else free
+    return found
+
+
+def _classes(path: Path, names: Sequence[str]) -> tuple[str, ...] | None:
+    return next((found for name in names if (found := parquet_classes(path, name))), None)
+
+
+class _Writer:
+    """Takes the records of one file after another and writes what the roles read of them."""
+
+    def __init__(self, folder: Path, sources: dict[str, tuple[str, ...]], wanted: Wanted) -> None:
+        self.sources, self.wanted = sources, wanted
+        types = {role: _type(role) for role in sources}
+        beside = {FILE: pyarrow.int32(), PLACE: pyarrow.string(), WHY: pyarrow.string()}
+        self.schema = pyarrow.schema(list({**types, **beside}.items()))
+        self.file = pyarrow.OSFile(str(folder / "rows.arrow"), "wb")
+        self.stream = pyarrow.ipc.new_stream(self.file, self.schema)
+        self.names: dict[str, None] = {}
+        self.columns: dict[str, str] = {}
+        self.hash = hashlib.sha256(repr(sorted(types)).encode())
+        self.rows: list[dict[str, Any]] = []
+        self.size = 0
+
+    def begin(self, number: int, classes: Sequence[str] | None) -> None:
+        """What comes next is of the file with this number and these names of classes."""
+        self.number = number
+        self.reading = {role: self.wanted.reading(role, classes) for role in self.sources}
+
+    def add(self, record: Record) -> None:
+        """Takes one record; what a role does not read is noted in its place."""
+        self.names.update(dict.fromkeys(record.values))
+        row = {FILE: self.number, PLACE: record.place, WHY: record.fault or None}
+        for role, names in self.sources.items():
+            column = next((name for name in names if name in record.values), None)
+            if column is None:
+                continue
+            self.columns[role] = column
+            try:
+                row[role] = _as_stored(role, self.reading[role](record.values[column]))
+            except Odd as odd:
+                row[WHY] = f"{column}: {odd}"
+            self.size += _size(row.get(role))
+        self.rows.append(row)
+        if len(self.rows) >= _ROWS or self.size >= _BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        batch = pyarrow.RecordBatch.from_pylist(self.rows, schema=self.schema)
+        self.hash.update(batch.select(list(self.sources)).serialize())
+        self.stream.write_batch(batch)
+        self.rows, self.size = [], 0
+
+    def close(self) -> None:
+        """Writes what is left."""
+        if self.rows:
+            self._flush()
+        self.stream.close()
+        self.file.close()
+
+
+def _type(role: str) -> pyarrow.DataType:
+    return _MEDIA if ROLES[role].how in ("image", "audio") else _TEXT
+
+
+def _as_stored(role: str, value: Any) -> Any:
+    """A value as its column keeps it; see `restored`."""
+    how = ROLES[role].how
+    if value is None:
+        return None
+    if how in ("image", "audio"):
+        return {"bytes" if isinstance(value, bytes) else "path": value}
+    return json.dumps(value, default=str) if how == "messages" else str(value)
+
+
+def _size(value: Any) -> int:
+    """About how many bytes a value takes."""
+    if isinstance(value, dict):
+        return sum(map(_size, value.values()))
+    return len(value) if isinstance(value, str | bytes) else 0

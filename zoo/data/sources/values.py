@@ -1,0 +1,125 @@
+"""One value of a column, as the role that reads it takes it; what it does not take is corrupt."""
+
+import datetime
+import decimal
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from zoo.recipe.vocabulary.roles import ROLES
+
+_NUMBERS = (int, float, decimal.Decimal)
+_WRITTEN_OUT = (*_NUMBERS, datetime.date, datetime.time, datetime.timedelta)
+
+
+class Odd(Exception):
+    """A value of a type that its role does not read; the message says which."""
+
+
+class Written(str):
+    """A number as a JSON file writes it."""
+
+    __slots__ = ()
+
+
+def as_text(value: Any) -> str | None:
+    """The characters of a value; None where there is none (a NaN is none). Raises Odd."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "surrogateescape")
+    if isinstance(value, str):
+        if not is_text(value):
+            raise Odd("not UTF-8")
+        return str(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, _WRITTEN_OUT):
+        return str(value)
+    raise Odd(spoken(value))
+
+
+def as_label(value: Any, names: Sequence[str] | None = None) -> str | None:
+    """A class name as it stands, or of `names` where the value is an id in them (-1: no label).
+
+    A whole number that a column keeps as a float is written without its point. Raises Odd.
+    """
+    if names is not None and isinstance(value, int):
+        if value >= len(names):
+            raise Odd(f"{value}, the id of no class")
+        return names[value] if value >= 0 else None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return _filled(value)
+
+
+def as_number(value: Any) -> float | int | None:
+    """A number, whether it is one or is written as one; None where there is none. Raises Odd."""
+    text = as_label(value)
+    if text is None:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        raise Odd(f"{text[:40]!r}, no number") from None
+    if not math.isfinite(number):
+        raise Odd(f"{text}, no number")
+    return int(number) if number.is_integer() and "." not in text else number
+
+
+def as_media(value: Any) -> bytes | str | None:
+    """The bytes of an image or a clip, or its path; None where there is none. Raises Odd."""
+    if isinstance(value, Mapping) and value.keys() & {"bytes", "path"}:
+        value = value.get("bytes") or value.get("path")
+    if value is None or isinstance(value, bytes):
+        return value or None
+    if not isinstance(value, str) or isinstance(value, Written):
+        raise Odd(f"{spoken(value)}, no path")
+    if "\0" in value or not is_text(value):
+        raise Odd(f"{value[:40]!r}, no path")
+    return value or None
+
+
+def as_messages(value: Any) -> Any:
+    """A chat as it stands: a list, or text that may hold one. Raises Odd."""
+    if isinstance(value, Written) or not isinstance(value, str | list | None):
+        raise Odd(spoken(value))
+    if value and not is_text(json.dumps(value, ensure_ascii=False, default=str)):
+        raise Odd("not UTF-8")
+    return value or None
+
+
+def reading(
+    role: str, classes: bool, may_be_blank: bool, names: Sequence[str] | None = None
+) -> Callable[[Any], Any]:
+    """What makes of a raw value what the role reads: None where there is none; raises Odd."""
+    how = ROLES[role].how
+    if how == "value":
+        return partial(as_label, names=names) if classes else as_number
+    if how == "text" and not may_be_blank:
+        return _filled
+    return {"text": as_text, "image": as_media, "audio": as_media, "messages": as_messages}[how]
+
+
+def _filled(value: Any) -> str | None:
+    text = as_text(value)
+    return text if text and text.strip() else None
+
+
+def is_text(value: str) -> bool:
+    """Whether a string can be written as UTF-8: it holds no half of a character."""
+    return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def spoken(value: object) -> str:
+    """What kind of thing a value is, as a message says it."""
+    kinds = {list: "a list", bytes: "bytes", bool: "true or false"}
+    if isinstance(value, Mapping):
+        return "an object"
+    if type(value) in kinds:
+        return kinds[type(value)]
+    if isinstance(value, Written | int | float):
+        return "a number"
+    return "text" if isinstance(value, str) else type(value).__name__
