@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
+from zoo.data.rows import ListRows
 from zoo.errors import ConfigError, Fault, collected
 from zoo.tasks.build import build_task
 
@@ -39,3 +42,12 @@ def test_an_image_without_label_and_a_wrong_size_are_said_together(make_recipe, 
     recipe = make_recipe("image-classification", {"image_size": 18})
     keys = keys_of(recipe, make_source("image-classification", rows))
     assert keys == ["data.columns.label"] * 2 + ["task.image_size"]
+
+
+def test_all_sets_hold_what_the_train_rows_do(make_recipe, make_source):
+    source = make_source("causal-lm", [{"text": "a text of some length"}] * 4)
+    other = ListRows([{"prompt": "a", "completion": "b"}], "other")
+    recipe = make_recipe("causal-lm")
+    assert build_task(recipe, source).packed
+    with pytest.raises(ConfigError, match="found columns completion, prompt in the valid valid"):
+        build_task(recipe, replace(source, valid={"valid": other}))

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from sklearn import metrics
 
+from zoo.data.rows import CorruptExample
 from zoo.data.source import Source
 from zoo.errors import ConfigError
 from zoo.tasks.build import build_task
@@ -91,3 +92,10 @@ def test_an_example_depends_on_its_row_alone(make_recipe, make_source):
     row = make_source(KIND).train[0]
     first, second = (task.example(row, np.random.default_rng(i), True) for i in range(2))
     assert first == second
+
+
+def test_a_text_without_tokens_is_a_corrupt_row(make_recipe, make_source):
+    task = build_task(make_recipe(KIND), make_source(KIND))
+    task.framed = lambda text, pair: ([], [])
+    with pytest.raises(CorruptExample, match="without tokens: 'a text'"):
+        task.example({"text": "a text", "label": 0}, None, False)
