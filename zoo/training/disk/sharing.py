@@ -32,13 +32,18 @@ def shared(recipe: Recipe, root: Path, lease: Lease | None, here: Here) -> Lease
     if _in_time(lambda: token_of(mine.path) == held.holder.token):
         with suppress(OSError):
             mark.touch()
-    hosts = here.gather(socket.gethostname())
+    places = here.gather((socket.gethostname(), str(root)))
     there = on_first(here, lambda: _seen(mine.path.parent, marks))
     with suppress(OSError):
         mark.unlink(missing_ok=True)
-    missing = sorted({hosts[rank] for rank, mark in enumerate(marks) if mark not in there})
-    if missing:
-        found = f"{root}, which is not the folder of rank 0 on {hosts[0]} on {', '.join(missing)}"
+    strange = [
+        f"{at} of rank {rank} on {host}"
+        for rank, ((host, at), mark) in enumerate(zip(places, marks, strict=True))
+        if mark not in there
+    ]
+    if strange:
+        host, at = places[0]
+        found = f"{at} of rank 0 on {host}, which is not {', '.join(strange[:5])}"
         allowed = "a folder on a file system that all hosts share and may write"
         raise ConfigError([Fault(origin(recipe, "run.folder"), "run.folder", found, allowed)])
     return mine

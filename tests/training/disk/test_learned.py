@@ -1,0 +1,67 @@
+"""A run knows what it learns from: rows by what they hold, labels and tokenizer by digests."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo.data.rows import ListRows
+from zoo.errors import ResumeError
+from zoo.training.disk.learned import differences, equal_everywhere, learned, refuse_others
+
+
+class Labelled:
+    """The part of a task that tells digests."""
+
+    def __init__(self, **digests: str) -> None:
+        self.own = digests
+
+    def digests(self) -> dict[str, str]:
+        return self.own
+
+
+def texts(*texts: str, files: str = "a") -> ListRows:
+    """Rows of text from files with a fingerprint."""
+    return ListRows([{"text": text} for text in texts], files)
+
+
+def digests(rows: Any, **own: str) -> dict[str, Any]:
+    """What a run of these rows knows."""
+    return learned(rows, Labelled(**{"labels": "x" * 32, "tokenizer": "y" * 32} | own))  # type: ignore[arg-type]
+
+
+def test_files_that_were_copied_or_touched_are_the_same_data() -> None:
+    one, other = digests(texts("a", "b")), digests(texts("a", "b", files="copied"))
+    assert differences(one, other) == []
+    assert equal_everywhere(one) == equal_everywhere(other)
+    assert one["rows"]["fingerprint"] != other["rows"]["fingerprint"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "own", "said"),
+    [
+        (texts("a", files="b"), {}, "train rows: the run has 2, now 1"),
+        (texts("a", "c", files="b"), {}, "train rows: the run has 2, now 2 with other content"),
+        (texts("b", "a", files="b"), {}, "train rows: the run has 2, now 2 with other content"),
+        (texts("a", "b"), {"labels": "z" * 32}, f"labels: the run has digest {'x' * 12}, now zzz"),
+        (texts("a", "b"), {"tokenizer": "z" * 32}, "tokenizer: the run has digest yyy"),
+    ],
+    ids=["fewer", "another row", "another order", "labels", "tokenizer"],
+)
+def test_what_changed_is_said_and_refused(rows: Any, own: dict[str, str], said: str) -> None:
+    old, new = digests(texts("a", "b")), digests(rows, **own)
+    assert len(differences(old, new)) == 1
+    with pytest.raises(ResumeError, match=rf"(?s)run was trained .*--accept-data.*\n{said}"):
+        refuse_others("run", old, new)
+    refuse_others("run", {}, new)  # a checkpoint of an older version does not tell
+
+
+def test_images_and_clips_are_told_apart_by_what_they_show() -> None:
+    def seen(gray: int, sound: float) -> dict[str, Any]:
+        row = {"image": Image.new("RGB", (4, 4), (gray,) * 3), "audio": np.full(8, sound)}
+        return digests(ListRows([row], str((gray, sound))))
+
+    assert differences(seen(1, 0.5), seen(1, 0.5)) == []
+    assert differences(seen(1, 0.5), seen(2, 0.5)) != []
+    assert differences(seen(1, 0.5), seen(1, 0.25)) != []

@@ -1,0 +1,92 @@
+"""A run writes into a run's folder and no other, and goes on there from anywhere."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.runs import twin
+from zoo.errors import ConfigError
+from zoo.recipe import load_recipe
+from zoo.training.folder import RunFolder
+from zoo.training.log import finite
+
+RECIPE = twin("sequence-classification")
+
+
+def in_folder(root: Path, *words: str) -> RunFolder:
+    """The folder of a run that has begun there."""
+    recipe = load_recipe(RECIPE, [f"run.folder={root}", *words], tiny=True)
+    folder = RunFolder.of(recipe)
+    (root / ".lease").mkdir(parents=True, exist_ok=True)
+    folder.write_origin(recipe, ("no", "yes"))
+    return folder
+
+
+def test_a_folder_that_is_not_a_runs_is_never_written_into_or_moved(tmp_path: Path) -> None:
+    for name, file in (("home", "letter.txt"), ("export", "recipe.json"), ("plain", "")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / (file or ".keep")).write_text("{}")
+    (tmp_path / "file").write_text("")
+    for name in ("home", "export", "plain", "file"):
+        recipe = load_recipe(RECIPE, [f"run.folder={tmp_path / name}"], tiny=True)
+        with pytest.raises(ConfigError, match=r"run\.folder: found .*; allowed: a"):
+            RunFolder.of(recipe)
+    for name in ("new", "empty", "mount"):
+        (tmp_path / name).mkdir() if name != "new" else None
+    (tmp_path / "mount" / "lost+found").mkdir()
+    for name in ("new", "empty", "mount"):
+        in_folder(tmp_path / name)
+        in_folder(tmp_path / name)  # a run's now
+
+
+def test_the_recipe_of_a_run_goes_on_in_its_folder_from_anywhere_and_in_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = tmp_path / "runs" / "bert-base-mnli-finetune-tiny"
+    root.mkdir(parents=True)
+    (root / ".lease").mkdir()
+    RunFolder(root).write_origin(load_recipe(RECIPE, tiny=True), None)
+    assert json.loads((root / "recipe.json").read_text())["run"]["folder"] == str(root)
+    monkeypatch.chdir(root.parent)
+    for word in (root.name, f"{root.name}/recipe.json"):
+        assert RunFolder.of(load_recipe(word)).root == root
+    moved = root.rename(tmp_path / "moved")
+    assert RunFolder.of(load_recipe(str(moved))).root == moved
+    other = load_recipe(str(moved), [f"run.folder={tmp_path / 'other'}"])
+    assert RunFolder.of(other).root == tmp_path / "other"
+
+
+def test_a_run_remembers_what_it_was_made_from_when_its_own_recipe_goes_on(tmp_path: Path) -> None:
+    root = tmp_path / "run"
+    in_folder(root, "run.steps=6", "run.keep=1")
+    recipe = load_recipe(root, ["run.steps=9"])
+    RunFolder(root).write_origin(recipe, ("no", "yes"))
+    made = RunFolder(root).made()
+    assert (made.recipe, made.twin) == ("bert-base-mnli-finetune", True)
+    assert made.words == ("run.steps=9", "run.keep=1")
+    assert RunFolder(root).origin()["labels"] == ["no", "yes"]
+
+
+def test_rows_that_a_resume_makes_again_are_moved_scores_too(tmp_path: Path) -> None:
+    rows = [
+        {"step": 1, "loss": 1.0},
+        {"step": 1, "valid/loss": 2.0},
+        {"step": 2, "loss": None},
+        {"step": 2, "valid/loss": 1.5},
+        {"step": 3, "loss": 0.5},
+    ]
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"step": 3, "lo')
+    RunFolder(tmp_path).cut_metrics(step=2, evaluated=1)
+    kept = [json.loads(line) for line in path.read_text().splitlines()]
+    assert kept == rows[:3]
+    gone = (tmp_path / "metrics-superseded.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in gone[:2]] == rows[3:] and len(gone) == 3
+
+
+def test_numbers_that_are_not_finite_are_null_in_json() -> None:
+    row = {"step": 1, "loss": float("nan"), "norms": [float("inf"), 1.0], "more": {"x": -1e999}}
+    text = json.dumps(finite(row), allow_nan=False)
+    assert json.loads(text) == {"step": 1, "loss": None, "norms": [None, 1.0], "more": {"x": None}}
