@@ -14,7 +14,7 @@ from zoo.recipe.derived.anywhere import anywhere
 from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.tasks.text.kept import kept_tokenizer
 from zoo.training.checks import ring_two
-from zoo.training.export import export
+from zoo.training.export import export, refuse_foreign
 from zoo.training.folder import RunFolder
 from zoo.training.run import sample_batch, valid_sets
 from zoo.training.scoring import score_set
@@ -111,6 +111,8 @@ def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str,
 
 def export_folder(folder: Path, out: Path | None) -> Path:
     """`zoo export`: writes a run's checkpoint as a Hugging Face folder; one process."""
+    if out is not None:
+        refuse_foreign(out)
     recipe = load_from(folder, whole(1))
     checked = ring_two(recipe, 1, None, with_train=not learns_nothing(recipe))
     return export(RunFolder(folder.absolute()), recipe, checked.task, checked.source, out)

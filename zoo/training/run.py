@@ -24,8 +24,8 @@ from zoo.tasks.task import Task
 from zoo.tasks.text.kept import keep_tokenizer, made_from_texts, with_kept_tokenizer
 from zoo.telling.notes import unchecked
 from zoo.training.checks import Checked, ring_two
-from zoo.training.disk.learned import Learned, equal_everywhere, learned
-from zoo.training.disk.resuming import AS_IT_LIES, Start, resume
+from zoo.training.disk.learned import equal_everywhere, learned
+from zoo.training.disk.resuming import AS_IT_LIES, Chosen, Start, choose, resume
 from zoo.training.disk.sharing import shared
 from zoo.training.disk.status import Status, held
 from zoo.training.disk.together import on_first
@@ -87,9 +87,10 @@ def run(recipe: Recipe, start: Start = AS_IT_LIES) -> int:
             say(here, f"the old run is now {aside}" if aside else f"run folder {folder.root}")
             status.lease = shared(recipe, folder.root, status.lease, here)
             folder = replace(folder, lease=status.lease)
+            chosen = choose(folder, start, data, here)
             on_first(here, lambda: begin(kept, recipe, checked, folder))
             status.say("running")
-            ended = train(recipe, checked, prepared, folder, start, data, status, here)
+            ended = train(recipe, checked, prepared, folder, chosen, status, here)
         if here.first and ended.code == 0:
             finish(recipe, folder, checked)
         state = {0: "done", NOT_FINITE: "failed"}.get(ended.code, "stopped")
@@ -119,12 +120,12 @@ class Ended:
 
 
 def train(
-    recipe: Recipe, checked: Checked, prepared: Prepared, folder: RunFolder, start: Start,
-    data: Learned, status: Status, here: Here,
+    recipe: Recipe, checked: Checked, prepared: Prepared, folder: RunFolder, chosen: Chosen,
+    status: Status, here: Here,
 ) -> Ended:  # fmt: skip
-    """The part inside the process group; `data` are the digests of what is learned from."""
+    """The part inside the process group, from the checkpoint that was chosen on."""
     engine = engine_of(recipe, checked, prepared, here)
-    progress = resume(engine, folder, start, data, here)
+    progress = resume(engine, folder, chosen, here)
     status.follow(lambda: progress.step)
     if progress.step >= prepared.steps:
         say(here, f"the run has all its {prepared.steps} steps")

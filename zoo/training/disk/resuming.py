@@ -2,9 +2,10 @@
 
 import shutil
 from dataclasses import dataclass
+from typing import Any
 
 from zoo.engines.engine import Engine
-from zoo.training.disk.kept import BEST, CHECKPOINTS, point, set_newer_aside, start_of
+from zoo.training.disk.kept import BEST, CHECKPOINTS, Found, point, set_newer_aside, start_of
 from zoo.training.disk.learned import Learned, refuse_others
 from zoo.training.disk.together import on_first, together
 from zoo.training.disk.writing import told_in_a_line
@@ -30,25 +31,41 @@ class Start:
 AS_IT_LIES = Start()
 
 
-def resume(engine: Engine, folder: RunFolder, start: Start, data: Learned, here: Here) -> Progress:
-    """Takes up the newest whole checkpoint or that of `from_step`, else starts at step 0.
+@dataclass(frozen=True)
+class Chosen:
+    """From where a run goes on: a checkpoint (or nothing yet), how far it was, what wrote it."""
 
-    Every rank must call it. Raises ResumeError on all of them where no checkpoint can be read, or
-    the one that is taken was trained on other data.
+    found: Found
+    progress: Progress
+    engine: dict[str, Any]
+    layout: str = ""
+
+
+def choose(folder: RunFolder, start: Start, data: Learned, here: Here) -> Chosen:
+    """The newest whole checkpoint or that of `from_step`, of step 0 where there is none.
+
+    Nothing is changed; every rank must call it. Raises ResumeError on all of them where no
+    checkpoint can be read, or the one that is taken was trained on other data.
     """
     found = start_of(folder.root, here, start.from_step)
-    progress = Progress()
-    if found.folder is not None:
-        reader = Reader(found.folder)
-        counters = reader.counters()
-        progress = Progress.from_json(counters["progress"])
-        if not start.accept_data:
-            together(here, lambda: refuse_others(str(found.folder), progress.learned, data))
-        for line in on_first(here, lambda: set_newer_aside(folder.root, found)):
-            say(here, line)
-        engine.restore(progress.step, counters["engine"], reader.read)
-        say(here, f"resumed from {found.folder.name}, written by {counters['layout']}")
+    if found.folder is None:
+        return Chosen(found, Progress(learned=data), {})
+    counters = Reader(found.folder).counters()
+    progress = Progress.from_json(counters["progress"])
+    if not start.accept_data:
+        together(here, lambda: refuse_others(str(found.folder), progress.learned, data))
     progress.learned = data
+    return Chosen(found, progress, counters["engine"], counters["layout"])
+
+
+def resume(engine: Engine, folder: RunFolder, chosen: Chosen, here: Here) -> Progress:
+    """Takes up the chosen checkpoint and clears the folder for it; every rank must call it."""
+    progress, found = chosen.progress, chosen.found
+    for line in on_first(here, lambda: set_newer_aside(folder.root, found)):
+        say(here, line)
+    if found.folder is not None:
+        engine.restore(progress.step, chosen.engine, Reader(found.folder).read)
+        say(here, f"resumed from {found.folder.name}, written by {chosen.layout}")
     if not on_first(here, lambda: tidy(folder, progress)):
         progress.best = progress.best_step = None
     return progress
