@@ -11,6 +11,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -55,9 +56,10 @@ class MorseRows(Rows):
         count = _CLIPS[split]
         rng = np.random.default_rng([_VERSION, self.number])
         if split == "train":
-            self.texts = _curriculum(count, words, rng)
+            self.texts, self.chosen = _curriculum(count, words, rng)
         else:
-            self.texts = [words[split][i] for i in rng.permutation(len(words[split]))[:count]]
+            self.texts = words[split]
+            self.chosen = rng.permutation(len(self.texts))[:count]
         self.speed = rng.uniform(*_SPEED, count)
         self.snr = rng.uniform(*_SNR, count)
         self.pitch = rng.uniform(*_PITCH, count)
@@ -66,26 +68,27 @@ class MorseRows(Rows):
         self.fingerprint = digest("morse", _VERSION, split, words)
 
     def __len__(self) -> int:
-        return len(self.texts)
+        return len(self.chosen)
 
     def __getitem__(self, index: int) -> Row:
         rng = np.random.default_rng([_VERSION, self.number, index])
-        keyed = envelope(self.texts[index], 1.2 / self.speed[index], self.silence[index])
+        text = self.texts[self.chosen[index]]
+        keyed = envelope(text, 1.2 / self.speed[index], self.silence[index])
         turns = np.arange(len(keyed)) * (self.pitch[index] / RATE) + rng.random()
         tone = keyed * np.sin(2 * np.pi * turns)
         noise = 10 ** (-self.snr[index] / 20) / np.sqrt(2)
         clip = self.loudness[index] * (tone + noise * rng.standard_normal(len(keyed)))
         audio = clip.astype(np.float32)
-        return {"audio": audio, "sampling_rate": RATE, "transcript": self.texts[index]}
+        return {"audio": audio, "sampling_rate": RATE, "transcript": text}
 
     def pieces(self, index: int, role: str = "transcript") -> Iterator[str]:
         """The transcript, without keying a clip."""
         assert role == "transcript"
-        yield self.texts[index]
+        yield self.texts[self.chosen[index]]
 
     def lengths(self) -> np.ndarray:
         dots = np.array([sum(map(_DOTS.__getitem__, text)) for text in self.texts]) - _GAP
-        return dots * 1.2 / self.speed + self.silence.sum(axis=1)
+        return dots[self.chosen] * 1.2 / self.speed + self.silence.sum(axis=1)
 
 
 def marks(text: str) -> list[tuple[int, int]]:
@@ -118,19 +121,28 @@ def envelope(text: str, dot: float, silence: np.ndarray) -> np.ndarray:
     return keyed
 
 
-def _curriculum(count: int, words: dict[str, list[str]], rng: np.random.Generator) -> list[str]:
-    """Random letters or training words; letters that spell a held-out word are cut to one."""
+def _curriculum(
+    count: int, words: dict[str, list[str]], rng: np.random.Generator
+) -> tuple[list[str], np.ndarray]:
+    """Texts, and which of them each clip keys, int64 (count,): random letters or training words.
+
+    Letters that spell a held-out word are cut to one.
+    """
     held = {word for split in ("validation", "test") for word in words[split]}
     alphabet = "".join(CODE)
+    spelled = ["".join(text) for size in (1, 2, 3) for text in product(alphabet, repeat=size)]
+    cut = np.array([text in held for text in spelled])
     kinds = rng.random(count) < _RANDOM_LETTERS
     sizes = rng.integers(1, 4, count)
-    letters = rng.integers(0, len(alphabet), (count, 3)).tolist()
-    chosen = rng.integers(0, len(words["train"]), count)
-    texts = []
-    for random, size, three, word in zip(kinds, sizes, letters, chosen, strict=True):
-        text = "".join(alphabet[i] for i in three[:size]) if random else words["train"][word]
-        texts.append(text[0] if text in held else text)
-    return texts
+    letters = rng.integers(0, len(alphabet), (count, 3))
+    training = rng.integers(0, len(words["train"]), count)
+    place = np.zeros(count, dtype=np.int64)  # among the texts of its size
+    for letter in range(3):
+        place = np.where(letter < sizes, place * len(alphabet) + letters[:, letter], place)
+    first_of_size = np.cumsum([0, 0, len(alphabet), len(alphabet) ** 2])
+    random = first_of_size[sizes] + place
+    random = np.where(cut[random], letters[:, 0], random)
+    return [*spelled, *words["train"]], np.where(kinds, random, len(spelled) + training)
 
 
 def open_morse(split: str, root: Path) -> Opened:
