@@ -83,6 +83,13 @@ SHORT = (
 )
 
 
+# Shorter and fewer examples, by kind: whether two layouts compute the same does not hang on them.
+LIGHT = {
+    "causal-lm": ["task.sequence_length=32"],
+    "ctc": ["run.batch=8", "run.micro_batch=2"],
+}
+
+
 # What must be off for two layouts to compute the same inside pipelines and tensor ranks.
 NO_DROPOUT = {
     "bert": ["hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"],

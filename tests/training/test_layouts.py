@@ -8,8 +8,20 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.parity import BAR, moment_difference, refusal, settings
-from tests.runs import CATALOG, LAYOUTS, Job, furthest, losses, rows, train, train_all, train_each
+from tests.runs import (
+    CATALOG,
+    LAYOUTS,
+    LIGHT,
+    Job,
+    furthest,
+    losses,
+    rows,
+    train,
+    train_all,
+    train_each,
+)
 from tests.training.conftest import Chosen
+from zoo.recipe import load_recipe
 
 FAMILIES = {
     "bert": CATALOG / "nlp/bert-base-mnli-finetune.json",
@@ -28,12 +40,17 @@ PARITY = {
 }
 
 
+def light(path: Path) -> list[str]:
+    """What a twin runs with here: as in the parity matrix, with less to compute in a step."""
+    return [*settings(path), *LIGHT.get(load_recipe(path).task.kind, ())]
+
+
 @pytest.mark.ranks(8)
 @pytest.mark.parametrize("recipe", PARITY)
 def test_stages_and_tensor_ranks_compute_what_one_process_does(recipe: str, tmp_path: Path) -> None:
     path, one = CATALOG / f"{recipe}.json", tmp_path / "one"
     layouts = {name: LAYOUTS[name] for name in PARITY[recipe]}
-    train_each(path, tmp_path, {"one": (1, ()), **layouts}, *settings(path))
+    train_each(path, tmp_path, {"one": (1, ()), **layouts}, *light(path))
     for name in layouts:
         folder = tmp_path / name
         found = furthest(losses(folder), losses(one)), moment_difference(folder, one)
@@ -73,7 +90,7 @@ def whole(chosen: Chosen, tmp_path_factory: pytest.TempPathFactory) -> Callable[
 
     def job(family: str, layout: str) -> Job:
         path, (world, words) = FAMILIES[family], TARGETS[layout]
-        return world, path, root / family / layout, [*settings(path), *words, *SAVING]
+        return world, path, root / family / layout, [*light(path), *words, *SAVING]
 
     train_all(job(family, saved) for family, saved in chosen("family", "saved"))
     return lambda family, layout: root / family / layout
@@ -92,7 +109,7 @@ def test_a_checkpoint_goes_on_under_any_layout(
     shutil.rmtree(folder / "checkpoints" / "step-00000020")
     shutil.rmtree(folder / "model")
     world, words = TARGETS[resumed]
-    train(world, path, folder, *settings(path), *words, *SAVING)
+    train(world, path, folder, *light(path), *words, *SAVING)
     assert list(losses(folder)) == list(range(1, 21)), "a step stands twice or is missing"
     assert furthest(losses(folder), losses(whole(family, saved))) < BAR
 
@@ -100,7 +117,7 @@ def test_a_checkpoint_goes_on_under_any_layout(
 @pytest.mark.ranks(2)
 def test_evaluation_in_a_pipeline_gives_the_scores_of_one_process(tmp_path: Path) -> None:
     path = FAMILIES["parakeet"]
-    words = [*settings(path), "run.steps=4", "run.eval_every=4", "data.max_valid_examples=30"]
+    words = [*light(path), "run.steps=4", "run.eval_every=4", "data.max_valid_examples=30"]
     runs = {"one": (1, ()), "two": (2, ("parallel.pipeline.stages=2",))}
     train_each(path, tmp_path, runs, *words)
     one, two = (
@@ -119,7 +136,7 @@ def balanced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root, path = tmp_path_factory.mktemp("balanced"), FAMILIES["llama"]
     cut = "parallel.pipeline.stages=2"
     runs = {name: (2, (cut, f"parallel.pipeline.balance={name}")) for name in BALANCES}
-    train_each(path, root, {"one": (1, ()), **runs}, *settings(path), "run.steps=3")
+    train_each(path, root, {"one": (1, ()), **runs}, *light(path), "run.steps=3")
     return root
 
 

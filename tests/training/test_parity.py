@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runs import SHORT, TWINS, furthest, losses, train_each, twin
+from tests.runs import LIGHT, SHORT, TWINS, furthest, losses, train_each, twin
 
 OFFLOAD = (
     'parallel.zero={"stage": 3, "offload_optimizer": {"device": "cpu"},'
@@ -31,7 +31,7 @@ DROPOUT = {
 @pytest.mark.ranks(2)
 @pytest.mark.parametrize("kind", TWINS)
 def test_every_layout_gives_the_losses_of_one_process(kind: str, tmp_path: Path) -> None:
-    common = [*SHORT, *DROPOUT[kind]]
+    common = [*SHORT, *LIGHT.get(kind, ()), *DROPOUT[kind]]
     layouts = {name: (2, (change,)) for name, change in LAYOUTS.items()}
     train_each(twin(kind), tmp_path, {"one": (1, ()), **layouts}, *common)
     one = losses(tmp_path / "one")

@@ -48,7 +48,7 @@ def world_of_cases() -> dict[str, Any]:
     return {name: trained(case) for name, case in CASES.items()}
 
 
-@pytest.fixture(scope="module", params=[2, 4])
+@pytest.fixture(scope="module", params=[2, 3])
 def world(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
     return run_ranks(request.param, world_of_cases)
 
@@ -65,7 +65,7 @@ def simulated(ranks: int, name: str) -> torch.Tensor:
     return list(onebit_lamb(run, Ratios(**case), FREEZE, STEPS))[-1]
 
 
-@pytest.mark.ranks(4)
+@pytest.mark.ranks(3)
 @pytest.mark.parametrize("name", CASES)
 def test_processes_compute_what_the_simulation_does(name: str, world: list[Any]) -> None:
     wanted = simulated(len(world), name)
@@ -75,12 +75,12 @@ def test_processes_compute_what_the_simulation_does(name: str, world: list[Any])
     print(f"{name}, {len(world)} ranks: {distance:.1e}, factors {rank[name]['factor']}")
 
 
-@pytest.mark.ranks(4)
+@pytest.mark.ranks(3)
 def test_ranks_have_the_same_bits_after_every_step(world: list[Any]) -> None:
     assert all(rank[name]["equal"] for rank in world for name in CASES)
 
 
-@pytest.mark.ranks(4)
+@pytest.mark.ranks(3)
 def test_one_bit_learns_like_the_momentum_itself(world: list[Any]) -> None:
     found = {name: score(torch.from_numpy(world[0][name]["end"])) for name in ("plain", "identity")}
     print(f"{len(world)} ranks: {found}")

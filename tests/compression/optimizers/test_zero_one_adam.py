@@ -99,7 +99,7 @@ def world_of_cases() -> dict[str, Any]:
     return found | {"settled": settled(), "overflow": overflow()}
 
 
-@pytest.fixture(scope="module", params=[2, 4])
+@pytest.fixture(scope="module", params=[2, 3])
 def world(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
     return run_ranks(request.param, world_of_cases)
 
@@ -116,7 +116,7 @@ def simulated(ranks: int, name: str) -> list[torch.Tensor | None]:
     return list(zero_one_adam(run, Policy(*policy), STEPS))
 
 
-@pytest.mark.ranks(4)
+@pytest.mark.ranks(3)
 @pytest.mark.parametrize("name", POLICIES)
 def test_processes_compute_what_the_simulation_does(name: str, world: list[Any]) -> None:
     wanted = {
@@ -141,25 +141,25 @@ def test_without_loss_and_intervals_it_is_adam_with_a_frozen_variance() -> None:
     assert (found - wanted).norm() < 1e-12 * wanted.norm()
 
 
-@pytest.mark.ranks(4)
+@pytest.mark.ranks(3)
 def test_ranks_have_the_same_bits_where_they_meet_and_only_there(world: list[Any]) -> None:
     assert [rank[name]["wrong"] for rank in world for name in POLICIES] == [[]] * (
         len(world) * len(POLICIES)
     )
 
 
-@pytest.mark.ranks(4)
+@pytest.mark.ranks(3)
 def test_settling_brings_ranks_together_and_saving_apart_is_refused(world: list[Any]) -> None:
     for rank in world:
         assert rank["settled"] == dict.fromkeys(("refused", "apart", "together", "once"), True)
 
 
-@pytest.mark.ranks(4)
+@pytest.mark.ranks(3)
 def test_an_overflow_between_meetings_changes_nothing_anywhere(world: list[Any]) -> None:
     assert all(rank["overflow"] for rank in world)
 
 
-@pytest.mark.ranks(4)
+@pytest.mark.ranks(3)
 def test_longer_intervals_send_less_and_learn(world: list[Any]) -> None:
     seldom, often = list(POLICIES)[:2]
     assert world[0][seldom]["sent"] < world[0][often]["sent"]

@@ -56,10 +56,9 @@ class MorseRows(Rows):
         count = _CLIPS[split]
         rng = np.random.default_rng([_VERSION, self.number])
         if split == "train":
-            self.texts, self.chosen = _curriculum(count, words, rng)
+            self.texts = _curriculum(count, words, rng)
         else:
-            self.texts = words[split]
-            self.chosen = rng.permutation(len(self.texts))[:count]
+            self.texts = [words[split][i] for i in rng.permutation(len(words[split]))[:count]]
         self.speed = rng.uniform(*_SPEED, count)
         self.snr = rng.uniform(*_SNR, count)
         self.pitch = rng.uniform(*_PITCH, count)
@@ -68,27 +67,27 @@ class MorseRows(Rows):
         self.fingerprint = digest("morse", _VERSION, split, words)
 
     def __len__(self) -> int:
-        return len(self.chosen)
+        return len(self.texts)
 
     def __getitem__(self, index: int) -> Row:
         rng = np.random.default_rng([_VERSION, self.number, index])
-        text = self.texts[self.chosen[index]]
-        keyed = envelope(text, 1.2 / self.speed[index], self.silence[index])
+        keyed = envelope(self.texts[index], 1.2 / self.speed[index], self.silence[index])
         turns = np.arange(len(keyed)) * (self.pitch[index] / RATE) + rng.random()
         tone = keyed * np.sin(2 * np.pi * turns)
         noise = 10 ** (-self.snr[index] / 20) / np.sqrt(2)
         clip = self.loudness[index] * (tone + noise * rng.standard_normal(len(keyed)))
         audio = clip.astype(np.float32)
-        return {"audio": audio, "sampling_rate": RATE, "transcript": text}
+        return {"audio": audio, "sampling_rate": RATE, "transcript": self.texts[index]}
 
     def pieces(self, index: int, role: str = "transcript") -> Iterator[str]:
         """The transcript, without keying a clip."""
         assert role == "transcript"
-        yield self.texts[self.chosen[index]]
+        yield self.texts[index]
 
     def lengths(self) -> np.ndarray:
-        dots = np.array([sum(map(_DOTS.__getitem__, text)) for text in self.texts]) - _GAP
-        return dots[self.chosen] * 1.2 / self.speed + self.silence.sum(axis=1)
+        dots_of = {text: sum(map(_DOTS.__getitem__, text)) - _GAP for text in set(self.texts)}
+        dots = np.array([dots_of[text] for text in self.texts])
+        return dots * 1.2 / self.speed + self.silence.sum(axis=1)
 
 
 def marks(text: str) -> list[tuple[int, int]]:
@@ -121,13 +120,8 @@ def envelope(text: str, dot: float, silence: np.ndarray) -> np.ndarray:
     return keyed
 
 
-def _curriculum(
-    count: int, words: dict[str, list[str]], rng: np.random.Generator
-) -> tuple[list[str], np.ndarray]:
-    """Texts, and which of them each clip keys, int64 (count,): random letters or training words.
-
-    Letters that spell a held-out word are cut to one.
-    """
+def _curriculum(count: int, words: dict[str, list[str]], rng: np.random.Generator) -> list[str]:
+    """Random letters or training words; letters that spell a held-out word are cut to one."""
     held = {word for split in ("validation", "test") for word in words[split]}
     alphabet = "".join(CODE)
     spelled = ["".join(text) for size in (1, 2, 3) for text in product(alphabet, repeat=size)]
@@ -142,7 +136,9 @@ def _curriculum(
     first_of_size = np.cumsum([0, 0, len(alphabet), len(alphabet) ** 2])
     random = first_of_size[sizes] + place
     random = np.where(cut[random], letters[:, 0], random)
-    return [*spelled, *words["train"]], np.where(kinds, random, len(spelled) + training)
+    texts = np.array([*spelled, *words["train"]], dtype=object)
+    chosen: list[str] = texts[np.where(kinds, random, len(spelled) + training)].tolist()
+    return chosen
 
 
 def open_morse(split: str, root: Path) -> Opened:
