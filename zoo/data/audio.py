@@ -42,11 +42,30 @@ def seconds_of(source: bytes | Path) -> float:
         return float(sound.frames / sound.samplerate)
 
 
+class _Patient:
+    """Stays where it is when a damaged header seeks nowhere.
+
+    libsndfile calls this from C, where an exception is printed with its traceback and lost.
+    """
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        try:
+            return super().seek(offset, whence)  # type: ignore[misc]
+        except (ValueError, OSError):
+            return self.tell()  # type: ignore[attr-defined]
+
+
+class _Memory(_Patient, io.BytesIO): ...
+
+
+class _Disk(_Patient, io.BufferedReader): ...
+
+
 @contextmanager
 def _opened(source: bytes | Path) -> Iterator[tuple[soundfile.SoundFile, BinaryIO]]:
     """The sound and its file, if the header can be true; all that fails is a CorruptExample."""
     try:
-        stream = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+        stream = _Memory(source) if isinstance(source, bytes) else _Disk(io.FileIO(source))
         with stream as file, soundfile.SoundFile(file) as sound:
             where = file.tell()
             if wrong := _wrong_header(sound) or _cut_off(sound, file):
