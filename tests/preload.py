@@ -8,6 +8,7 @@ from importlib import import_module
 os.environ["DS_ACCELERATOR"] = "cpu"
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 
 FAMILIES = ("bert", "gpt2", "llama", "parakeet", "resnet", "vit")
 MODULES = (
@@ -15,7 +16,7 @@ MODULES = (
     *("zoo.tasks.causal_lm", "zoo.tasks.ctc", "zoo.tasks.image_classification"),
     *("deepspeed.module_inject.auto_ep_layer", "deepspeed.utils.pin_memory"),
     *("zoo.cli", "zoo.training.run", "zoo.data.sources.hub", "sklearn.datasets"),
-    "deepspeed.runtime.zero.muon.muon_optimizer",  # under ZeRO always; brings torch's compiler
+    "zoo.data.sources.files",
     "deepspeed.runtime.superoffload.superoffload_stage3",
     *("transformers.tokenization_python", "transformers.models.auto.processing_auto"),
     *(f"transformers.models.{family}.modeling_{family}" for family in FAMILIES),
@@ -23,6 +24,7 @@ MODULES = (
 for name in MODULES:
     import_module(name)
 
+import_module("zoo.engines.upstream").load_muon_uncompiled()
 import_module("zoo.data.builtin.text").library_files()
 # DeepSpeed asks the compiler which of its kernels could be built, transformers compiles a thousand
 # patterns of weights' names; all keep the answer.

@@ -111,10 +111,25 @@ TABLE: dict[str, list[tuple[str, Check, str]]] = {
         ("torch.distributed:Backend.register_backend", begins, "name,func"),
         ("torch.distributed:Backend.register_backend", takes, "devices"),
     ],
+    "launching/commands.py": [
+        ("deepspeed.launcher.runner:parse_args", says, "--hostfile --num_nodes --num_accelerators "
+            "--include --force_multi --master_port --no_local_rank --module"),
+        ("deepspeed.launcher.runner:main", says, "localhost"),
+    ],
+    "launching/shell.py": [
+        ("deepspeed.launcher.runner", has, "EXPORT_ENVS"),
+        ("deepspeed.launcher.runner:main", reads, "export_envs"),
+        ("deepspeed.launcher.multinode_runner:PDSHRunner.get_cmd", says, "pdsh --node_rank=%n"),
+    ],
     "launching/conflicts.py": [
         (f"{LAUNCH}:prepare_deepspeed_cmd_env", says,
             f"ACCELERATE_USE_DEEPSPEED ACCELERATE_MIXED_PRECISION {BROUGHT}"),
-        (f"{LAUNCH}:prepare_simple_launcher_cmd_env", says, "ACCELERATE_MIXED_PRECISION"),
+        (f"{LAUNCH}:prepare_simple_launcher_cmd_env", says,
+            "ACCELERATE_MIXED_PRECISION ACCELERATE_USE_CPU ACCELERATE_DYNAMO_BACKEND"),
+        (f"{LAUNCH}:prepare_multi_gpu_env", says, "ACCELERATE_USE_FSDP "
+            "ACCELERATE_USE_MEGATRON_LM ACCELERATE_DYNAMO_BACKEND"),
+        (f"{LAUNCH}:prepare_extend_env_parallelism_config", says,
+            "ACCELERATE_USE_PARALLELISM_CONFIG"),
         (f"{PLUGIN}.__post_init__", says, f"{BROUGHT} auto none"),
         (PLUGIN, field, "hf_ds_config zero_stage offload_optimizer_device offload_param_device "
             "gradient_accumulation_steps gradient_clipping"),
@@ -130,6 +145,8 @@ TABLE: dict[str, list[tuple[str, Check, str]]] = {
         ("deepspeed.comm.torch:build_shm_op", reads, "__compatible_ops__"),
         ("deepspeed.ops.op_builder.cpu.comm:ShareMemCommBuilder", says, "deepspeed_shm_comm"),
         ("deepspeed.launcher.launch:main", says, "LOCAL_SIZE"),
+        ("deepspeed.runtime.zero.muon.original_muon", has, "zeropower_via_newtonschulz5"),
+        ("torch._dynamo.eval_frame:_optimize", says, "TORCHDYNAMO_DISABLE"),
         ("deepspeed.zero", has, "Init"),
         (f"{INIT}.__init__", declares,
             "module config_dict_or_path mem_efficient_linear data_parallel_group"),

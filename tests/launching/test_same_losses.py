@@ -41,22 +41,29 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[int, float]:
 
 
 @pytest.mark.ranks(2)
-def test_every_launcher_gives_the_losses_of_plain_ranks(
+def test_every_launcher_gives_the_losses_of_plain_ranks_and_starts_without_a_compiler(
     plain: dict[int, float], tmp_path: Path
 ) -> None:
     segments = set(Path("/dev/shm").iterdir())
     environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
     launchers = ("accelerate", "deepspeed", "torchrun", "zoo")
 
+    said: dict[str, str] = {}
+
     def run(how: str) -> None:
         argv = launched(how, tmp_path / how)
-        done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=200)
+        own = environment | ({"PYTHONPROFILEIMPORTTIME": "1"} if how == "torchrun" else {})
+        done = subprocess.run(argv, env=own, capture_output=True, text=True, timeout=200)
         assert done.returncode == 0, (how, done.stderr[-3000:])
+        said[how] = done.stderr
 
     with ThreadPoolExecutor(2) as two:  # a launcher that starts leaves a core to another's ranks
         list(two.map(run, launchers))
     for how in launchers:
         assert losses(tmp_path / how) == plain, how
+    loaded = {line.split()[-1] for line in said["torchrun"].splitlines() if "import time" in line}
+    assert "deepspeed.runtime.zero.muon.original_muon" in loaded  # ZeRO did look at it
+    assert not loaded & {"torch._inductor.compile_fx", "datasets"}, "a start loads what it needs"
     assert not [n for n in set(Path("/dev/shm").iterdir()) - segments if "deepspeed" in n.name]
 
 

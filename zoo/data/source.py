@@ -11,13 +11,11 @@ from zoo.data.corrupt import CorruptLimit
 from zoo.data.faults import Faults
 from zoo.data.labels import Split, labelled
 from zoo.data.rows import Rows, Subset, concatenated, cut, drawn
-from zoo.data.sources.built_in import BuiltInReader
-from zoo.data.sources.files import FilesReader
-from zoo.data.sources.hub import HubReader
 from zoo.data.sources.opened import Opened, SplitReader, Wanted
 from zoo.errors import collected
 from zoo.recipe import Recipe
 from zoo.recipe.vocabulary.kinds import KINDS
+from zoo.recipe.vocabulary.named import named
 
 
 @dataclass(frozen=True)
@@ -70,12 +68,15 @@ def open_source(recipe: Recipe, with_train: bool = True) -> Source:
     )
 
 
-READERS: dict[str, Callable[..., SplitReader]] = {
-    "hub": HubReader,
-    "files": FilesReader,
-    "built-in": BuiltInReader,
+READERS = {
+    "hub": "zoo.data.sources.hub:HubReader",
+    "files": "zoo.data.sources.files:FilesReader",
+    "built-in": "zoo.data.sources.built_in:BuiltInReader",
 }
-"""By `data.source`: called with the section, the cache and the faults."""
+"""By `data.source`: called with the section, the cache and the faults.
+
+Loaded when it is asked for: a built-in set does without `datasets`.
+"""
 
 
 def _reader(recipe: Recipe, faults: Faults) -> SplitReader:
@@ -88,7 +89,8 @@ def _reader(recipe: Recipe, faults: Faults) -> SplitReader:
             "cache", f"{cache_root(data)} ({error.strerror})", "a folder that can be written"
         )
         faults.end()
-    return READERS[data.source](data, cache_root(data), faults)
+    reader: Callable[..., SplitReader] = named(READERS[data.source])
+    return reader(data, cache_root(data), faults)
 
 
 def _entries(written: str | Sequence[str] | None) -> tuple[str, ...]:

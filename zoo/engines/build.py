@@ -55,6 +55,7 @@ def build_engine(
     schedules and shares of it need; `sample` makes a micro-batch, for stages balanced by time.
     """
     upstream.quiet_deepspeed()
+    upstream.load_muon_uncompiled()
     deepspeed.init_distributed(auto_mpi_discovery=False, verbose=False)
     config = deepspeed_config(recipe, layout)
     groups = Groups.of(layout, place.rank)

@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
+from importlib import import_module
 from io import StringIO
 from typing import Any
 
@@ -34,6 +35,23 @@ def quiet_deepspeed() -> None:
     os.environ.pop("LOCAL_SIZE", None)
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     logger.setLevel(logging.ERROR)
+
+
+def load_muon_uncompiled() -> None:
+    """Imports DeepSpeed's Muon, which ZeRO asks about under every optimizer, without a compiler.
+
+    Compiling its functions where they are defined loads all of torch's, more than a second of every
+    rank's start. Nobody calls them: the zoo's Muon is update/algorithms.py: Muon
+    (runtime/zero/muon/original_muon.py; TORCHDYNAMO_DISABLE is of torch/_dynamo/eval_frame.py).
+    """
+    said = os.environ.get("TORCHDYNAMO_DISABLE")
+    os.environ["TORCHDYNAMO_DISABLE"] = "1"
+    try:
+        import_module("deepspeed.runtime.zero.muon.muon_optimizer")
+    finally:
+        del os.environ["TORCHDYNAMO_DISABLE"]
+        if said is not None:
+            os.environ["TORCHDYNAMO_DISABLE"] = said
 
 
 def topology(layout: Layout) -> PipeModelDataParallelTopology:

@@ -12,7 +12,6 @@ from datetime import timedelta
 from types import FrameType
 from typing import Any
 
-import datasets
 import torch
 import torch.distributed as dist
 import transformers
@@ -73,7 +72,7 @@ def choose_accelerator(place: Place) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    datasets.disable_progress_bars()
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
 
 
 def lone_store() -> Any:
