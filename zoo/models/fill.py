@@ -73,7 +73,7 @@ def fill(
     Every rank must call it with the same seed and weights. Each unit is filled whole and handed to
     `settle`, which may cut or partition it: no rank holds more than its share and one unit. Units
     without a tensor that is `wanted` stay on meta. Tied tensors take the values of the module that
-    they are tied to.
+    they are tied to. A given tensor may have another number of rows (see `put`).
     """
     given = weights.names()
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
@@ -88,9 +88,27 @@ def fill(
                 initialise(module, owner)
             for name, tensor in own_tensors(unit):
                 if name in given:
-                    tensor.copy_(weights.tensor(name))
+                    put(tensor, weights.tensor(name))
             settle(unit.root)
     model.tie_weights()
+
+
+_SPREAD = 0.01  # of the initial values; nearly the mean, and no two rows alike
+
+
+def put(tensor: Tensor, found: Tensor) -> None:
+    """Writes what a checkpoint has over initial values, row by row where there are more or fewer.
+
+    Rows that the checkpoint lacks are drawn close to the mean of its own, so that a new token is
+    no likelier than the old ones are on average (as transformers' `mean_resizing`; Hewitt 2021).
+    """
+    if tensor.shape == found.shape:
+        tensor.copy_(found)
+        return
+    rows = min(len(tensor), len(found))
+    tensor[:rows].copy_(found[:rows])
+    if rows < len(tensor):
+        tensor[rows:].mul_(_SPREAD).add_(found.float().mean(0).to(tensor.device))
 
 
 def units(model: PreTrainedModel) -> list[Unit]:

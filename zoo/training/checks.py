@@ -73,7 +73,7 @@ def ring_two(
         with collected(faults):
             parameter_groups(recipe, model)
         faults += cut_faults(recipe, model)
-        weights, notes = starting_weights(recipe, model)
+        weights, notes = starting_weights(recipe, model, task.tokenizer)
     lost, lines = checked_targets(recipe, task, source.train) if with_train else ([], [])
     notes += lines
     faults += lost

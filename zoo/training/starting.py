@@ -1,7 +1,9 @@
 """The weights that a run starts from: random, a pretrained folder or hub id, or an earlier run."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub.errors import HFValidationError
 from torch import Tensor
@@ -12,6 +14,7 @@ from zoo.layout import Place
 from zoo.models.fill import NoWeights, Weights
 from zoo.models.weights import FileWeights, weight_files
 from zoo.recipe import Recipe, origin
+from zoo.tasks.text.tokenizer import same_tokens
 from zoo.training.disk.kept import fault_of, folders, size_fault, whole
 from zoo.training.reader import Reader
 
@@ -59,11 +62,13 @@ def open_weights(model: PreTrainedModel, place: str, revision: str | None) -> We
     return FileWeights(model, weight_files(place, revision))
 
 
-def starting_weights(recipe: Recipe, model: PreTrainedModel) -> tuple[Weights, list[str]]:
+def starting_weights(
+    recipe: Recipe, model: PreTrainedModel, tokenizer: Any = None
+) -> tuple[Weights, list[str]]:
     """What `model.weights` (else `model.name`) says, and lines on what does not come from there.
 
-    `model` is on meta. Raises ConfigError where nothing can be read or a tensor that is no head or
-    embedding has another shape.
+    `model` is on meta; `tokenizer` is the task's, if it has one. Raises ConfigError where nothing
+    can be read or a tensor that is no head or embedding has another shape.
     """
     section = recipe.model
     place = section.weights or section.name
@@ -77,13 +82,20 @@ def starting_weights(recipe: Recipe, model: PreTrainedModel) -> tuple[Weights, l
         found = f"{place} ({str(error).splitlines()[0]})"
         allowed = "a hub id, a folder with safetensors, or a run's folder"
         raise ConfigError([Fault(origin(recipe, key), key, found, allowed)]) from None
-    return fitting(model, weights, origin(recipe, key), key)
+    return fitting(
+        model, weights, origin(recipe, key), key, lambda: same_tokens(recipe, tokenizer, place)
+    )
 
 
 def fitting(
-    model: PreTrainedModel, weights: Weights, file: str, key: str
-) -> tuple[Weights, list[str]]:
-    """The tensors that fit; heads and embeddings may differ in their number of labels or tokens."""
+    model: PreTrainedModel, weights: Weights, file: str, key: str,
+    same: Callable[[], bool] = lambda: True,
+) -> tuple[Weights, list[str]]:  # fmt: skip
+    """The tensors that fit, and lines on the others.
+
+    Heads and embeddings may differ in their number of labels or tokens: with more or fewer tokens,
+    of which the checkpoint's are the `same` under their ids, their rows are kept.
+    """
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found = {name: weights.shape(name) for name in weights.names() if name in wanted}
     other = {name for name, shape in found.items() if shape != wanted[name]}
@@ -95,15 +107,26 @@ def fitting(
         raise ConfigError([Fault(file, key, message, ", ".join(allowed))])
     tied = set(model.all_tied_weights_keys)
     missing = sorted(set(wanted) - set(found) - tied)
+    of_tokens = {n for n in other if wanted[n][0] == getattr(model.config, "vocab_size", None)}
+    kept = of_tokens if of_tokens and same() else set()
     lines = [
-        f"{n}: {list(found[n])} does not fit {list(wanted[n])}, filled anew" for n in sorted(other)
+        resized(n, found[n][0], wanted[n][0])
+        if n in kept
+        else f"{n}: {list(found[n])} does not fit {list(wanted[n])}, filled anew"
+        for n in sorted(other)
     ]
     lines += [f"{name}: not in the checkpoint, filled anew" for name in missing]
-    return Fitting(weights, frozenset(found) - other), lines
+    return Fitting(weights, frozenset(found) - (other - kept)), lines
+
+
+def resized(name: str, before: int, now: int) -> str:
+    """The line on a tensor that has more or fewer rows than in the checkpoint."""
+    drawn = f", {now - before} more are drawn" if now > before else ""
+    return f"{name}: {min(before, now)} of the checkpoint's {before} rows are kept{drawn}"
 
 
 def outer(model: PreTrainedModel, name: str) -> bool:
     """Whether a tensor's first dimension is the number of labels or of tokens."""
-    size = model.get_parameter(name).shape[0]
+    size = model.state_dict()[name].shape[0]
     config = model.config
     return size in (getattr(config, "num_labels", None), getattr(config, "vocab_size", None))

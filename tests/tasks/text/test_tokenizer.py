@@ -3,7 +3,7 @@ from transformers import AutoTokenizer
 
 from zoo.errors import ConfigError
 from zoo.tasks.text.encoding import encoder
-from zoo.tasks.text.tokenizer import build_tokenizer, framer, tokenizer_fingerprint
+from zoo.tasks.text.tokenizer import build_tokenizer, framer, same_tokens, tokenizer_fingerprint
 from zoo.tasks.text.vocabulary import (
     CAUSAL,
     CTC,
@@ -163,3 +163,17 @@ def test_letters_that_go_on_with_a_word_are_ordinary_tokens():
     letters = {"##" + one for text in TEXTS for word in text.split() for one in word[1:]}
     assert sorted(inside) == sorted(t for t in letters if t[2].isalnum())
     assert tokenizer.decode(encoder(tokenizer)("jumps")) == "jumps"
+
+
+def test_tokens_are_the_same_where_the_checkpoints_have_their_ids(make_recipe, tmp_path):
+    folders = {name: tmp_path / name for name in ("ab", "abc", "b", "none")}
+    for name in ("ab", "abc", "b"):
+        character_tokenizer([name], CAUSAL).save_pretrained(folders[name])
+    ours = character_tokenizer(["ab"], CAUSAL)
+    ours.add_tokens(["<new>"])
+    recipe = make_recipe("causal-lm", tokenizer=str(folders["ab"]))
+    answers = {name: same_tokens(recipe, ours, str(folder)) for name, folder in folders.items()}
+    assert answers == {"ab": True, "abc": False, "b": False, "none": True}
+    anew = make_recipe("causal-lm", tokenizer="characters")
+    assert not same_tokens(anew, ours, str(folders["none"]))
+    assert same_tokens(anew, ours, str(folders["ab"]))

@@ -14,6 +14,7 @@ from zoo.errors import ConfigError, Fault
 from zoo.models.config import located
 from zoo.recipe import Recipe, origin
 from zoo.tasks.text.encoding import plain_backend
+from zoo.tasks.text.kept import kept_tokenizer, made_from_texts
 from zoo.tasks.text.vocabulary import (
     Specials,
     byte_tokenizer,
@@ -84,6 +85,22 @@ def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
     if tokenizer.is_fast:
         return digest(plain_backend(tokenizer).to_str())
     return digest(type(tokenizer).__name__ + json.dumps(tokenizer.get_vocab(), sort_keys=True))
+
+
+def same_tokens(recipe: Recipe, tokenizer: PreTrainedTokenizerBase | None, place: str) -> bool:
+    """Whether the tokens of the checkpoint at `place` (a hub id, a folder, a run's) have the same
+    ids in the recipe's tokenizer, so that rows of its embedding may be kept; one that comes without
+    a tokenizer is taken for the recipe's own, unless that is made anew.
+    """
+    chosen = recipe.model.tokenizer
+    if tokenizer is None or (chosen is None and place == recipe.model.name):
+        return True
+    try:
+        theirs = AutoTokenizer.from_pretrained(kept_tokenizer(Path(place)) or located(place))
+    except (OSError, ValueError, KeyError):
+        return chosen != "bytes" and not made_from_texts(recipe)
+    ours = tokenizer.get_vocab()
+    return all(ours.get(token) == number for token, number in theirs.get_vocab().items())
 
 
 def _make(recipe: Recipe, texts: Texts, specials: Specials, folder: Path) -> None:
