@@ -23,6 +23,7 @@ from zoo.engines.exchange.build import build_exchange
 from zoo.engines.groups import Groups
 from zoo.engines.holdings import full_shapes, holdings
 from zoo.engines.pipe import PipelineEngine
+from zoo.engines.stages.module import Pipeline
 from zoo.engines.state import forget
 from zoo.engines.transforms import CUTS, TRAINING, Draft, Sample, applied
 from zoo.engines.update.optimizer import build_optimizer
@@ -33,7 +34,7 @@ from zoo.layout import Layout, Place
 from zoo.models.fill import Weights, every, fill
 from zoo.models.stage import Stage, owned_names, tied_stages
 from zoo.recipe import Recipe
-from zoo.recipe.derived.deepspeed import bucketed, deepspeed_config
+from zoo.recipe.derived.deepspeed import bucketed, deepspeed_config, sums_in_fp32
 from zoo.recipe.derived.schedule import resolve_scheduler
 from zoo.tasks.task import Task
 
@@ -73,7 +74,7 @@ def build_engine(
     contract = Contract(
         task, groups, recipe.run.seed, exchange, inner.module, wrapped.device, wrapped.dtype
     )
-    kind = PipelineEngine if isinstance(module, upstream.Pipeline) else ZeroEngine
+    kind = PipelineEngine if isinstance(module, Pipeline) else ZeroEngine
     return kind(contract, wrapped)
 
 
@@ -108,7 +109,7 @@ def staged(draft: Draft) -> tuple[nn.Module, dict[str, list[int]]]:
     if not draft.bounds or family is None or groups is None:
         return model, {}
     stage = Stage(model, family, draft.bounds, groups.layout.stage(groups.rank))
-    pipeline = upstream.Pipeline(stage, groups.layout, groups.rank)
+    pipeline = Pipeline(stage, groups.layout, groups.rank)
     tied = tied_stages(model, family, draft.bounds)
     pipeline.tie(model, groups, tied)
     return pipeline, tied
@@ -123,20 +124,23 @@ def initialized(
     fresh = optimizer.counters() if isinstance(optimizer, MomentOptimizer) else {}
     schedule = build_schedule(optimizer, resolve_scheduler(recipe, steps))
     buffers = fp32_buffers(module)
-    in_stages = isinstance(module, upstream.Pipeline)
-    engine, *_ = deepspeed.initialize(
-        model=module,
-        optimizer=optimizer,
-        lr_scheduler=schedule,
-        config=config,
-        mpu=None if in_stages else upstream.model_parallel_unit(layout),
-    )
+    in_stages = isinstance(module, Pipeline)
+    with upstream.zero_1_kept():
+        engine, *_ = deepspeed.initialize(
+            model=module,
+            optimizer=optimizer,
+            lr_scheduler=schedule,
+            config=config,
+            mpu=None if in_stages else upstream.model_parallel_unit(layout),
+        )
     for (part, key), value in buffers.items():
         setattr(part, key, value)
     if not engine.zero_optimization() and recipe.run.precision != "fp32":
         # FP16_UnfusedOptimizer takes a step with zero gradients to make its state; undo it.
         forget(optimizer, fresh)
         upstream.weights_to_masters(engine)
+        if sums_in_fp32(recipe):
+            upstream.sum_in_fp32(engine)
     return engine
 
 

@@ -5,25 +5,21 @@ state.py alone knows more: the insides of its optimizers. Paths are those of dee
 
 import logging
 import os
-from collections.abc import Callable, Mapping
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from io import StringIO
 from typing import Any
 
 import deepspeed
 import torch
-import torch.distributed as dist
-from deepspeed.pipe import LayerSpec, PipelineModule
+from deepspeed.runtime.engine import BFLOAT16, ZERO_OPTIMIZATION, DeepSpeedEngine
 from deepspeed.runtime.pipe.topology import PipelineParallelGrid, PipeModelDataParallelTopology
 from deepspeed.utils import logger
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from transformers import PreTrainedModel
 
-from zoo.engines.groups import Groups
 from zoo.layout import Layout
-from zoo.models.stage import Stage
 
 
 def quiet_deepspeed() -> None:
@@ -105,6 +101,48 @@ def weights_to_masters(engine: Any) -> None:
     engine.optimizer.refresh_fp32_params()
 
 
+@contextmanager
+def zero_1_kept() -> Iterator[None]:
+    """While it is open, ZeRO 1 that sums bf16 gradients in fp32 gets the class of ZeRO 1.
+
+    DeepSpeed would take its BF16_Optimizer, another form of the same state that few of its other
+    parts know; the class that ZeRO 1 has otherwise sums in fp32 as well (`grad_accum`,
+    runtime/zero/stage_1_and_2.py). `_do_optimizer_sanity_check`, runtime/engine.py.
+    """
+    own = DeepSpeedEngine._do_optimizer_sanity_check
+
+    def kept(engine: Any, optimizer: Optimizer) -> Any:
+        kind = own(engine, optimizer)
+        return ZERO_OPTIMIZATION if kind == BFLOAT16 and engine.zero_optimization() else kind
+
+    DeepSpeedEngine._do_optimizer_sanity_check = kept
+    try:
+        yield
+    finally:
+        DeepSpeedEngine._do_optimizer_sanity_check = own
+
+
+def sum_in_fp32(engine: Any) -> None:
+    """At ZeRO 0 in half precision: gradients are fp32, which upstream refuses to be asked for.
+
+    Autograd itself adds up in the type that a parameter wants its gradient in. A parameter without
+    one gets zeros here, of the wrong type upstream: `allreduce_gradients` and
+    `_get_gradients_for_reduction`, runtime/engine.py.
+    """
+    trained = [p for p in engine.module.parameters() if p.requires_grad]
+    reduce = engine.allreduce_gradients
+    for parameter in trained:
+        parameter.grad_dtype = torch.float32
+
+    def reduced(*args: Any, **options: Any) -> None:
+        for parameter in trained:
+            if parameter.grad is None and engine.is_gradient_accumulation_boundary():
+                parameter.grad = torch.zeros_like(parameter, dtype=torch.float32)
+        reduce(*args, **options)
+
+    engine.allreduce_gradients = reduced
+
+
 def reduce_nothing(engine: Any) -> None:
     """Leaves averaging the gradients to us (runtime/engine.py, runtime/pipe/engine.py)."""
     engine.enable_backward_allreduce = False
@@ -177,53 +215,3 @@ def update_only_if(engine: Any, due: Callable[[], bool]) -> None:
 def set_loss(engine: Any, loss: Callable[[Any, Tensor], Tensor]) -> None:
     """What a pipeline's last stage calls with its outputs (runtime/pipe/{module,engine}.py)."""
     engine.module.loss_fn = loss
-
-
-class Ready(LayerSpec):
-    """Hands DeepSpeed a stage that is already built; only its own rank asks for it.
-
-    runtime/pipe/module.py.
-    """
-
-    def __init__(self, stage: nn.Module | None = None) -> None:
-        super().__init__(Stage)
-        self.stage = stage
-
-    def build(self, log: bool = False) -> nn.Module | None:
-        """The stage."""
-        return self.stage
-
-
-class Pipeline(PipelineModule):
-    """DeepSpeed's module around one built stage a rank; parameters tied over stages by name.
-
-    runtime/pipe/module.py.
-    """
-
-    def __init__(self, stage: Stage, layout: Layout, rank: int) -> None:
-        mine = layout.stage(rank)
-        specs = [Ready(stage if number == mine else None) for number in range(layout.pipe)]
-        with redirect_stdout(StringIO()):  # it prints its partition on rank 0
-            super().__init__(
-                layers=specs,
-                topology=topology(layout),
-                partition_method="uniform",
-                dynamic_shape=True,  # without it other shapes are silently wrong in evaluation
-            )
-        self.tied: list[tuple[Tensor, Any]] = []
-
-    def tie(self, model: PreTrainedModel, groups: Groups, tied: Mapping[str, list[int]]) -> None:
-        """Makes the groups that add up the gradients of tied parameters; all ranks must call it."""
-        layout, rank = groups.layout, groups.rank
-        for name, stages in tied.items():
-            for column in layout.peers("pipe"):
-                ranks = [other for other in column if layout.stage(other) in stages]
-                group = dist.new_group(ranks)
-                if rank in ranks:
-                    parameter = model.get_parameter(name)
-                    parameter.ds_pipe_replicated = rank != ranks[0]
-                    self.tied.append((parameter, group))
-
-    def get_tied_weights_and_groups(self) -> list[tuple[Tensor, Any]]:
-        """What the engine reduces after the last backward (upstream's name)."""
-        return [(p, group) for p, group in self.tied if p.requires_grad]

@@ -44,6 +44,7 @@ BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
         [TWO_STAGES, "parallel.tensor=2", f"{ZERO}stage=0", "run.precision=bf16"],
     ),
     "norm of slices": ({}, ["parallel.tensor=2", f"{ZERO}stage=0", "run.precision=fp16"]),
+    "narrow sums": ({}, ["parallel.gradient_dtype=bf16", "run.precision=fp16"]),
     "stages of a whole family": ({}, [*WHOLE, TWO_STAGES]),
     "owners of means": ({}, [*LAMB, f"{ZERO}stage=1"]),
     "means of a cut model": ({}, [*LAMB, f"{ZERO}stage=0", "parallel.tensor=2"]),

@@ -116,7 +116,7 @@ class Compressed(Kept):
         for one, start, numel in places:
             found = mean[start : start + numel].view_as(one.tensor)
             if one.tensor.grad is None:
-                one.tensor.grad = torch.empty_like(one.tensor)
+                one.tensor.grad = torch.empty_like(one.tensor, dtype=one.tensor.grad_dtype)
             one.tensor.grad.copy_(found)
         return True
 

@@ -35,8 +35,25 @@ def deepspeed_config(recipe: Recipe, layout: Layout) -> dict[str, Any]:
         "wall_clock_breakdown": False,
         # It waits for the device twice a micro-batch; our rows have the examples a second.
         "timers": {"throughput": {"enabled": False}},
+        **sums(recipe, zero.get("stage", 0)),
         **({"pipeline": whole} if layout.pipe > 1 else {}),
     }
+
+
+def sums_in_fp32(recipe: Recipe) -> bool:
+    """Whether gradients are wider than the weights: then micro-batches and ranks add up exactly."""
+    return recipe.run.precision != "fp32" and recipe.parallel.gradient_dtype == "fp32"
+
+
+def sums(recipe: Recipe, stage: int) -> dict[str, Any]:
+    """DeepSpeed's words for gradients that are summed and reduced in fp32.
+
+    At stage 0 it knows no sums but in the weights' type: the engine makes them.
+    """
+    if not sums_in_fp32(recipe):
+        return {}
+    wide = {"data_types": {"grad_accum_dtype": "fp32"}} if stage else {}
+    return wide | {"communication_data_type": "fp32"}
 
 
 def bucketed(config: dict[str, Any], elements: int) -> dict[str, Any]:

@@ -78,6 +78,12 @@ def stages_of_whole_task(recipe: Recipe) -> str:
     return f"{stages} for task.kind {recipe.task.kind}, {why}"
 
 
+def narrow_sums(recipe: Recipe) -> str:
+    """Gradients in another half precision than the weights."""
+    narrow = recipe.parallel.gradient_dtype == "bf16" and recipe.run.precision == "fp16"
+    return "bf16 with run.precision fp16" if narrow else ""
+
+
 PARALLEL_RULES = (
     Rule(
         "whole matrices",
@@ -154,5 +160,14 @@ PARALLEL_RULES = (
         "1",
         "inputs enter the first stage and labels the last, and no stage alone can generate",
         "1, with parallel.zero.stage 3 to share the weights out",
+    ),
+    Rule(
+        "narrow sums",
+        "parallel.gradient_dtype",
+        narrow_sums,
+        "fp32, or run.precision bf16",
+        "gradients are summed in the weights' type or in fp32, not in a third one",
+        "fp32",
+        source="deepspeed/runtime/engine.py: unsupported mix of",
     ),
 )
