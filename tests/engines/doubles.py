@@ -13,6 +13,7 @@ from zoo.engines.engine import Evaluated
 from zoo.engines.exchange.kept import Exchange
 from zoo.engines.groups import Groups
 from zoo.layout import Layout
+from zoo.models.draws import Draws
 from zoo.tasks.task import NO_RECORDS, Outputs, Records, Task
 
 COUNT, BROKEN = 21, 4
@@ -103,7 +104,7 @@ def contract(
     task: Task, layout: Layout, rank: int = 0, dtype: torch.dtype = torch.float32
 ) -> Contract:
     """What is ours in a step of one rank; the groups are those of the world alone."""
-    return Contract(task, Groups(layout, rank), 7, Exchange(), Doubler(), CPU, dtype)
+    return Contract(task, Groups(layout, rank), Draws(7, CPU), Exchange(), Doubler(), CPU, dtype)
 
 
 class Evaluating:

@@ -45,9 +45,9 @@ def test_a_micro_batch_draws_the_same_wherever_it_is_computed() -> None:
     assert draws(ALONE, 0, 0, 4, step=1) not in whole
 
 
-def test_later_stages_draw_from_seeds_of_their_own() -> None:
+def test_stages_take_up_a_micro_batch_with_the_same_numbers() -> None:
     stages = [draws(Layout.of(pipe=2), rank, 0, 1) for rank in range(2)]
-    assert stages[0] == draws(ALONE, 0, 0, 1) != stages[1]
+    assert stages == [draws(ALONE, 0, 0, 1)] * 2, "layers tell theirs apart: tests/models"
 
 
 def test_a_step_is_the_sum_of_losses_over_the_count_of_targets() -> None:

@@ -31,6 +31,7 @@ from zoo.engines.update.schedule import build_schedule
 from zoo.engines.wrapped import Wrapped
 from zoo.engines.zero import ZeroEngine
 from zoo.layout import Layout, Place
+from zoo.models.draws import Draws
 from zoo.models.fill import Weights, every, fill
 from zoo.models.stage import Stage, owned_names, tied_stages
 from zoo.recipe import Recipe
@@ -60,7 +61,8 @@ def build_engine(
     deepspeed.init_distributed(auto_mpi_discovery=False, verbose=False)
     config = deepspeed_config(recipe, layout)
     groups = Groups.of(layout, place.rank)
-    draft = applied(Draft(model, recipe, groups, sample, device), (*TRAINING, *CUTS))
+    draws = Draws(recipe.run.seed, device)
+    draft = applied(Draft(model, recipe, groups, sample, device, draws), (*TRAINING, *CUTS))
     shapes = full_shapes(draft.model)
     fill_model(draft, weights, config)
     module, tied = staged(draft)
@@ -71,9 +73,7 @@ def build_engine(
     if exchange.averages:
         upstream.reduce_nothing(inner)
     wrapped = Wrapped(inner, groups, held, exchange)
-    contract = Contract(
-        task, groups, recipe.run.seed, exchange, inner.module, wrapped.device, wrapped.dtype
-    )
+    contract = Contract(task, groups, draws, exchange, inner.module, wrapped.device, wrapped.dtype)
     kind = PipelineEngine if isinstance(module, Pipeline) else ZeroEngine
     return kind(contract, wrapped)
 
@@ -108,7 +108,7 @@ def staged(draft: Draft) -> tuple[nn.Module, dict[str, list[int]]]:
     model, groups, family = draft.model, draft.groups, draft.family
     if not draft.bounds or family is None or groups is None:
         return model, {}
-    stage = Stage(model, family, draft.bounds, groups.layout.stage(groups.rank))
+    stage = Stage(model, family, draft.bounds, groups.layout.stage(groups.rank), draft.seeds)
     pipeline = Pipeline(stage, groups.layout, groups.rank)
     tied = tied_stages(model, family, draft.bounds)
     pipeline.tie(model, groups, tied)

@@ -19,6 +19,7 @@ from zoo.engines.exchange.kept import Exchange
 from zoo.engines.groups import Groups
 from zoo.engines.sums import Sums
 from zoo.models.build import batch_norms
+from zoo.models.draws import Draws
 from zoo.tasks.task import Outputs, Task
 
 MOST_SKIPPED = 50
@@ -32,10 +33,10 @@ class Contract:
     """
 
     def __init__(
-        self, task: Task, groups: Groups, seed: int, exchange: Exchange, module: nn.Module,
+        self, task: Task, groups: Groups, draws: Draws, exchange: Exchange, module: nn.Module,
         device: torch.device, dtype: torch.dtype,
     ) -> None:  # fmt: skip
-        self.task, self.groups, self.seed, self.exchange = task, groups, seed, exchange
+        self.task, self.groups, self.draws, self.exchange = task, groups, draws, exchange
         self.module, self.device, self.dtype = module, device, dtype
         self.layout, self.rank = groups.layout, groups.rank
         self.step, self.skipped_in_a_row, self.sent = 0, 0, 0
@@ -50,17 +51,10 @@ class Contract:
 
     def seed_generators(self, index: int, micro_batches: Sequence[Batch]) -> None:
         """Dropout and whatever a model draws in this rank's micro-batch `index`: the same on every
-        layout. Later stages of a pipeline draw from seeds of their own.
+        layout, layer by layer.
         """
-        stage = self.layout.stage(self.rank)
         micro = self.layout.data_rank(self.rank) * len(micro_batches) + index
-        words = [self.seed, self.step, micro, *([stage] if stage else [])]
-        sequence = np.random.SeedSequence(words)
-        number = int(sequence.generate_state(1, np.uint64)[0] >> 1)
-        torch.default_generator.manual_seed(number)  # torch.manual_seed walks the stack: 1 ms
-        if self.device.type == "cuda":
-            torch.cuda.manual_seed(number)
-        np.random.seed(int(sequence.generate_state(1)[0]))
+        self.draws.begin(self.step, micro)
 
     def counts(self, micro_batches: Sequence[Batch], signal: int) -> Sums:
         """Of the global batch: targets, corrupt examples, and those that lost targets, by the

@@ -7,6 +7,7 @@
               uncached       no keys and values are kept
     CUTS      stages         the bounds of the pipeline's stages
               tensor_cut     the tensor ranks' slices
+              draws          where each layer's dropout, and LayerDrop, are drawn from
               compile        (none yet: it would stand here, and see what is left to run)
 
 Ring two and exports take FORM, planning TRAINING too, `build_engine` all. Stages come before tensor
@@ -26,8 +27,10 @@ from zoo.data.rows import Batch
 from zoo.engines.groups import Groups
 from zoo.layout import Part
 from zoo.models.build import apply_batch_norm, freeze, on_meta
+from zoo.models.draws import Draws
 from zoo.models.families import family_of
 from zoo.models.fill import leave
+from zoo.models.places import draw_by_place
 from zoo.models.stage import Family, balanced, layer_weights, parameter_weights
 from zoo.models.tensor import TensorCut
 from zoo.models.timing import time_weights
@@ -42,7 +45,8 @@ Sample = Callable[[], Batch]
 class Draft:
     """A model on meta on its way to training; a transform changes it in place.
 
-    CUTS need `groups`, and for stages balanced by time a `sample` and the `device` to run it on.
+    CUTS need `groups`, and for stages balanced by time a `sample` and the `device` to run it on;
+    `seeds` is what draws in training, where somebody takes steps.
     """
 
     model: Any
@@ -50,6 +54,7 @@ class Draft:
     groups: Groups | None = None
     sample: Sample | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    seeds: Draws | None = None
     bounds: tuple[int, ...] = ()
     """Where the pipeline's stages begin and end, among the family's positions; empty without."""
     parts: dict[str, Part] = field(default_factory=dict)
@@ -107,9 +112,15 @@ def tensor_cut(draft: Draft) -> None:
     draft.parts, draft.slice = cut.parts, cut.settle
 
 
+def draws(draft: Draft) -> None:
+    """Makes each layer draw the same on every layout."""
+    if draft.seeds is not None:
+        draw_by_place(draft.model, draft.family, draft.seeds)
+
+
 FORM: tuple[Transform, ...] = (freezing, checkpointing)
 TRAINING: tuple[Transform, ...] = (batch_norm, uncached)
-CUTS: tuple[Transform, ...] = (stages, tensor_cut)
+CUTS: tuple[Transform, ...] = (stages, tensor_cut, draws)
 TRANSFORMS = (*FORM, *TRAINING, *CUTS)
 
 

@@ -6,10 +6,10 @@ from fnmatch import fnmatchcase
 from itertools import accumulate
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from zoo.models.draws import Draws
 from zoo.models.upstream import tied_names
 
 Hidden = tuple[Tensor, Tensor | None]
@@ -170,13 +170,16 @@ class Stage(nn.Module):
     """
 
     def __init__(
-        self, model: PreTrainedModel, family: Family, bounds: Sequence[int], stage: int
-    ) -> None:
+        self, model: PreTrainedModel, family: Family, bounds: Sequence[int], stage: int,
+        draws: Draws | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         layers = layer_names(model, family)
         self.whole = (model,)  # in a tuple: not a child
         self.family, self.names = family, tuple[str, ...]()
+        self.draws = draws
         begin, end = bounds[stage], bounds[stage + 1]
+        self.places, self.head = range(max(begin, 1), end), len(layers) + 1
         self.first, self.last = begin == 0, end == len(layers) + 2
         self.local = layers[max(begin - 1, 0) : end - 1]
         self.runs = [model.get_submodule(name) for name in self.local]
@@ -216,6 +219,8 @@ class Stage(nn.Module):
         else:
             hidden = self.pass_layers(hidden, family.around(model, hidden, mask))
         if self.last:
+            if self.training and self.draws is not None:
+                self.draws.at(self.head)
             return family.head(model, hidden, mask)
         return hidden if mask is None else (hidden, mask)
 
@@ -227,7 +232,8 @@ class Stage(nn.Module):
         return hidden
 
     def kept(self) -> Iterator[nn.Module]:
-        """The layers less those that LayerDrop leaves out of this pass."""
-        for layer in self.runs:
-            if not self.training or not self.rate or float(torch.rand([])) >= self.rate:
+        """The layers less those that LayerDrop leaves out of this step."""
+        draws = self.draws if self.training and self.rate else None
+        for place, layer in zip(self.places, self.runs, strict=False):
+            if draws is None or not draws.leaves_out(place, self.rate):
                 yield layer

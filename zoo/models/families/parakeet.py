@@ -16,6 +16,7 @@ def embed(model: Any, inputs: Mapping[str, Tensor]) -> Hidden:
     """Subsampled frames and their mask (batch, frames), bool."""
     encoder, mask = model.encoder, inputs.get("attention_mask")
     hidden = encoder.subsampling(inputs["input_features"], mask) * encoder.input_scale
+    encoder.encode_positions(hidden)  # as upstream: what follows it draws from its place
     hidden = dropout(hidden, p=encoder.dropout, training=encoder.training)
     if mask is not None:
         mask = parakeet_frame_mask(encoder, mask, hidden.shape[1])
@@ -26,6 +27,7 @@ def around(model: Any, hidden: Tensor, mask: Tensor | None) -> dict[str, Any]:
     """Relative positions, and which frame sees which (batch, 1, frames, frames)."""
     encoder = model.encoder
     positions = encoder.encode_positions(hidden)
+    dropout(hidden, p=encoder.dropout, training=encoder.training)  # upstream draws this one first
     positions = dropout(positions, p=encoder.dropout_positions, training=encoder.training)
     if mask is not None:
         mask = (mask[:, None, :] & mask[:, :, None]).unsqueeze(1)
