@@ -16,7 +16,16 @@ def found(name: str) -> Path | None:
 
 def test_every_file_and_folder_of_the_map_exists() -> None:
     named = [word.split(":")[0] for word in CODE if re.match(r"[\w./-]+(/|\.py|\.json)(:|$)", word)]
-    inside = {"text/", "vision/", "speech/", "update/", "exchange/", "codecs/", "gradients/"}
+    inside = {
+        "text/",
+        "vision/",
+        "speech/",
+        "update/",
+        "exchange/",
+        "stages/",
+        "codecs/",
+        "gradients/",
+    }
     inside |= {"optimizers/", "sources/", "builtin/", "families/", "rules/"}
     inside |= {"disk/", "spec/", "vocabulary/", "compose/", "derived/", "checks/"}
     inside |= {"catalog.py", "runs.py", "launch.py", "run.py", "loop.py"}

@@ -207,6 +207,7 @@ TABLE: dict[str, list[tuple[str, Check, str]]] = {
         (f"{ZERO_3}.__init__", sets, "optimizer loss_scaler unflatten grad_position "
             "persistent_parameters fp16_partitioned_groups fp16_partitioned_groups_flat "
             "fp32_partitioned_groups_flat"),
+        (ZERO_3, sets, "grad_partitions_flat_buffer"),
         (ZERO_3, has, "loss_scale get_param_id"),
         (f"{SCALER}:LossScaleConfig", field, "cur_scale cur_iter last_overflow_iter"),
         (f"{SCALER}:DynamicLossScaler", sets,

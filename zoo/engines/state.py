@@ -209,6 +209,25 @@ def set_scaler(engine: Any, numbers: dict[str, float]) -> None:
             setattr(scaler, word, value)
 
 
+def forget_gradients(engine: Any) -> None:
+    """Zeroes the gradients that ZeRO keeps from one step to the next: at stage 3, and offloaded.
+
+    It writes those that come, so a parameter without one (left out by LayerDrop, not used) would be
+    updated by its last.
+    """
+    if not engine.zero_optimization():
+        return
+    optimizer = engine.optimizer
+    if engine.zero_optimization_stage() == 3:
+        kept = [optimizer.grad_partitions_flat_buffer]
+        kept += [flat.grad for flat in optimizer.fp32_partitioned_groups_flat]
+    else:
+        kept = [flat.grad for flat in optimizer.single_partition_of_fp32_groups]
+    for gradient in kept:
+        if gradient is not None:
+            gradient.zero_()
+
+
 def forget(optimizer: Optimizer, fresh: dict[str, Any]) -> None:
     """Undoes a first call with zero gradients; `fresh` is what an optimizer of ours counted."""
     if isinstance(optimizer, MomentOptimizer):

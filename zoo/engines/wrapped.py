@@ -58,6 +58,7 @@ class Wrapped:
 
     def after_update(self) -> tuple[float, bool]:
         """The norm of the step just taken, from whoever took it, and whether it was skipped."""
+        state.forget_gradients(self.inner)
         skipped = upstream.skipped_steps(self.inner) > self.skipped_before or self.exchange.skipped
         if self.exchange.own_norm is not None:
             return self.exchange.own_norm, skipped
