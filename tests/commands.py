@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.ranks import PRELOAD
+from tests.ranks import PRELOAD, free_port
 from zoo.cli import main
 
 
@@ -19,17 +19,45 @@ def forked(*words: str) -> subprocess.CompletedProcess[str]:
     It goes the entry point's way but for the seconds in which an interpreter loads libraries, and
     so cannot tell whether a verb loads too much.
     """
+    (alone,) = _run(words, [{}])
+    return alone
+
+
+def forked_ranks(world: int, *words: str) -> list[subprocess.CompletedProcess[str]]:
+    """The same in `world` processes with a launcher's environment, by rank."""
+    common = {"WORLD_SIZE": world, "LOCAL_WORLD_SIZE": world, "MASTER_ADDR": "127.0.0.1"}
+    common["MASTER_PORT"] = free_port()
+    ranks = [{**common, "RANK": rank, "LOCAL_RANK": rank} for rank in range(world)]
+    return _run(words, ranks)
+
+
+def _run(
+    words: tuple[str, ...], environments: list[dict[str, Any]]
+) -> list[subprocess.CompletedProcess[str]]:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
     with TemporaryDirectory() as place:
-        process = context.Process(target=_entered, args=(words, place))
-        process.start()
-        process.join()
-        out, err = (Path(place, name).read_text(encoding="utf-8") for name in ("out", "err"))
+        processes = []
+        for rank, environment in enumerate(environments):
+            own = Path(place, str(rank))
+            own.mkdir()
+            process = context.Process(target=_entered, args=(words, str(own), environment))
+            process.start()
+            processes.append((process, own))
+        return [_ended(words, process, own) for process, own in processes]
+
+
+def _ended(words: tuple[str, ...], process: Any, own: Path) -> subprocess.CompletedProcess[str]:
+    """Waits for a process; one that waits for others in vain is killed after four minutes."""
+    process.join(240)
+    process.kill()
+    process.join()
+    out, err = (Path(own, name).read_text(encoding="utf-8") for name in ("out", "err"))
     return subprocess.CompletedProcess(["zoo", *words], process.exitcode or 0, out, err)
 
 
-def _entered(words: tuple[str, ...], place: str) -> None:
+def _entered(words: tuple[str, ...], place: str, environment: dict[str, Any]) -> None:
+    os.environ.update({key: str(value) for key, value in environment.items()})
     for descriptor, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(Path(place, name), os.O_WRONLY | os.O_CREAT), descriptor)
     sys.argv = ["zoo", *words]

@@ -21,7 +21,15 @@ class Fault:
         return f"{self.file}: {self.key}: found {self.found}; allowed: {self.allowed}{hint}"
 
 
-class ConfigError(Exception):
+class Told(Exception):
+    """What is told to the user in its own words, without a traceback, and the exit code with it."""
+
+    code = 2
+    everywhere = False
+    """Whether all ranks are known to have it, so that one of them tells it."""
+
+
+class ConfigError(Told):
     """All faults of one ring of checks; the command line prints them and exits with 2."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
@@ -53,9 +61,20 @@ def _folded(name: str) -> str:
     return name.casefold().replace("_", "-")
 
 
-class ResumeError(Exception):
+class ResumeError(Told):
     """A run's folder that cannot be resumed as asked; exit code 2."""
 
 
-class DiskError(Exception):
+class DiskError(Told):
     """What a disk refused while a run was under way (full, read-only, gone); exit code 1."""
+
+    code = 1
+
+
+class DataError(Told):
+    """Data that a rank could not read on while a run was under way; all ranks leave; exit code 1.
+
+    Corrupt rows beyond `data.max_corrupt` are a ConfigError.
+    """
+
+    code = 1

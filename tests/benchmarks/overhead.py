@@ -35,8 +35,11 @@ def recipe_of(size: str, stage: int) -> Recipe:
 
 def zoo_step(recipe: Recipe, root: Path, place: Place) -> tuple[Callable[[], None], Any, Any]:
     """One turn of the real loop with its bookkeeping, what was checked, and more batches."""
+    from zoo.data.corrupt import CorruptLimit
     from zoo.engines.build import build_engine
+    from zoo.engines.sums import Notice
     from zoo.training.checks import ring_two
+    from zoo.training.disk.unread import Unread
     from zoo.training.folder import RunFolder
     from zoo.training.log import Log
     from zoo.training.loop import Fit
@@ -55,13 +58,18 @@ def zoo_step(recipe: Recipe, root: Path, place: Place) -> tuple[Callable[[], Non
     batches = training_batches(recipe, checked, prepared, progress, here)
     folder = RunFolder(root)
     fit = Fit(
-        recipe, engine, checked.task, batches, {}, folder, progress, prepared.steps,
-        prepared.order.steps_per_epoch, here, Log(folder, (), 0, False),
+        recipe, engine, checked.task, batches, Unread(CorruptLimit(), here), {}, folder, progress,
+        prepared.steps, prepared.order.steps_per_epoch, here, Log(folder, (), 0, False),
     )  # fmt: skip
+
+    shares = [next(batches)]
 
     def step() -> None:
         started = time.perf_counter()
-        done = engine.train_batch(next(batches), here.signals.number)
+        following = next(batches)
+        told = Notice(here.signals.number, fit.unread.news(following))
+        done = engine.train_batch(shares.pop(), told)
+        shares.append(following)
         fit.advance(done, time.perf_counter() - started)
         if progress.step % recipe.run.log_every == 0:
             fit.write_row(done)

@@ -1,5 +1,6 @@
 """Examples that cannot be read: they keep their places, are counted, and are named."""
 
+import errno
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,10 +11,11 @@ import soundfile
 from PIL import Image
 
 from tests.data.batches import collate
+from zoo.data import loader
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loader import eval_batches, train_batches
 from zoo.data.order import Order
-from zoo.data.rows import Row
+from zoo.data.rows import CorruptExample, Row
 from zoo.data.source import open_source
 from zoo.data.sources.file_rows import ClassFolders
 from zoo.errors import ConfigError
@@ -122,3 +124,45 @@ def test_a_broken_clip_keeps_its_place_and_names_its_file(tmp_path: Path, make_r
     assert batch["labels"]["weights"].tolist() == [1, 1, 0, 1]
     assert batch["inputs"]["numbers"].tolist() == [800] * 4
     assert "2.wav" in limit.found[2]
+
+
+class FailingDisk(ClassFolders):
+    """Reading file 6 is refused by the machine, as often as it is said."""
+
+    refusals, error = 0, OSError(errno.EIO, "Input/output error")
+
+    def __getitem__(self, index: int) -> Row:
+        if index == 6 and self.refusals:
+            self.refusals -= 1
+            raise CorruptExample(f"{self.paths[index]} ({self.error})") from self.error
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_fault_of_the_machine_is_no_corrupt_row(
+    images: ClassFolders, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loader, "_AGAIN", (0.0, 0.0))
+    rows, limit = FailingDisk(images.paths), CorruptLimit(2, alone=False)
+    for refusals in (2, 3):  # the third try is the last
+        rows.refusals = refusals
+        *found, last = eval_batches(rows, pixel, collate, 2, 0, 1, 0, workers, limit)
+        failures = [row for batch in (*found, last) for row, _ in batch["failures"]]
+        assert set(failures) <= {3, 4, 5}
+        if refusals == 2:
+            assert len(found) == 4 and "fault" not in last
+        else:
+            assert len(found) == 3 and last.keys() == {"failures", "fault"}
+            assert "[Errno 5] Input/output error: " in last["fault"] and "6.jpg" in last["fault"]
+            assert "\n" not in last["fault"]
+
+
+def test_what_else_stops_a_process_that_is_not_alone_is_told_in_full(images: ClassFolders) -> None:
+    def broken(row: Row, rng: np.random.Generator, training: bool) -> dict[str, Any]:
+        return {"number": row["nothing"], "draw": 0.0}
+
+    limit, order = CorruptLimit(2, alone=False), Order(10, 10, 0, "sequential")
+    batching = SimpleNamespace(micro_batch=5, accumulation=2)
+    made = train_batches(images, order, broken, collate, batching, 0, 0, 0, 0, limit)
+    ((only,),) = made  # one share, cut short, and no more
+    assert "KeyError: 'nothing'" in only["fault"] and "Traceback" in only["fault"]

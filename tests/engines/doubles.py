@@ -12,6 +12,7 @@ from zoo.engines.contract import Contract
 from zoo.engines.engine import Evaluated
 from zoo.engines.exchange.kept import Exchange
 from zoo.engines.groups import Groups
+from zoo.engines.sums import QUIET, Notice
 from zoo.layout import Layout
 from zoo.models.draws import Draws
 from zoo.tasks.task import NO_RECORDS, Outputs, Records, Task
@@ -113,10 +114,10 @@ class Evaluating:
     def __init__(self, ours: Contract) -> None:
         self.contract = ours
 
-    def eval_batch(self, batch: Batch, signal: int = 0) -> Evaluated:
+    def eval_batch(self, batch: Batch, told: Notice = QUIET) -> Evaluated:
         """See Engine."""
         there = self.contract.moved(batch)
         outputs = self.contract.task.predict(self.contract.module.eval(), there)
         totals = self.contract.task.tally(outputs, there)
         records = self.contract.records(outputs, there)
-        return Evaluated(*self.contract.joined(totals, signal), records)
+        return Evaluated(*self.contract.joined(totals, told), records)

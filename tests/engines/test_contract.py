@@ -14,6 +14,7 @@ from tests.engines.doubles import Doubling, Told, contract
 from tests.ranks import run_ranks
 from zoo.engines.contract import MOST_SKIPPED
 from zoo.engines.engine import NonFiniteLoss, Record
+from zoo.engines.sums import QUIET, Notice
 from zoo.layout import Layout
 from zoo.tasks.task import Lost
 
@@ -52,7 +53,7 @@ def test_stages_take_up_a_micro_batch_with_the_same_numbers() -> None:
 
 def test_a_step_is_the_sum_of_losses_over_the_count_of_targets() -> None:
     ours = contract(Doubling(), ALONE)
-    counting = ours.counts([BATCH, BATCH], 15)
+    counting = ours.counts([BATCH, BATCH], Notice(15))
     total = ours.checked(ours.loss_of_all(torch.tensor(3.0).double()), 3.0, [BATCH])
     step = ours.finished(total, 2.0, 0.1, False, counting, [BATCH])
     assert (step.loss, step.grad_norm, step.lr, step.skipped) == (0.5, 2.0, 0.1, False)
@@ -73,7 +74,7 @@ def test_fifty_skipped_steps_in_a_row_are_a_loss_that_is_not_finite() -> None:
     ours = contract(Doubling(), ALONE)
 
     def step(skipped: bool) -> None:
-        ours.finished(1.0, 1.0, 0.1, skipped, ours.counts([BATCH], 0), [BATCH])
+        ours.finished(1.0, 1.0, 0.1, skipped, ours.counts([BATCH], QUIET), [BATCH])
 
     for skipped in [True] * (MOST_SKIPPED - 1) + [False] + [True] * (MOST_SKIPPED - 1):
         step(skipped)
@@ -98,7 +99,7 @@ def lossy(targets: float, dropped: int, cut: int) -> dict[str, Any]:
 def test_examples_that_lost_targets_are_counted_by_reason() -> None:
     ours = contract(Losing(), ALONE)
     batches = [lossy(3.0, 1, 0), lossy(0.0, 2, 4)]
-    counting = ours.counts(batches, 0)
+    counting = ours.counts(batches, QUIET)
     assert ours.has_targets(counting, batches)
     step = ours.finished(1.0, 1.0, 0.1, False, counting, batches)
     assert (step.targets, dict(step.lost)) == (3, {"dropped": 3, "cut": 4})
@@ -107,7 +108,7 @@ def test_examples_that_lost_targets_are_counted_by_reason() -> None:
 def test_steps_without_a_target_are_counted_and_stop_no_run() -> None:
     ours, batches = contract(Losing(), ALONE), [lossy(0.0, 2, 0)]
     for number in range(MOST_SKIPPED + 1):
-        counting = ours.counts(batches, 15)
+        counting = ours.counts(batches, Notice(15))
         assert not ours.has_targets(counting, batches)
         step = ours.without_targets(0.1, counting, batches)
         assert ours.step == number + 1
@@ -120,7 +121,7 @@ def one_rank_has_targets() -> list[Any]:
     dist.init_process_group("gloo")
     ours, found = contract(Losing(), Layout.of(data=2), dist.get_rank()), []
     for targets in (5.0 * dist.get_rank(), 0.0):
-        counting = ours.counts([lossy(targets, 1, 0)], 0)
+        counting = ours.counts([lossy(targets, 1, 0)], QUIET)
         found.append(ours.has_targets(counting, [lossy(targets, 1, 0)]))
         found.append(ours.finished(1.0, 1.0, 0.1, False, counting, []).lost["dropped"])
     dist.destroy_process_group()
@@ -145,16 +146,17 @@ def together(layouts: list[Layout]) -> list[dict[str, Any]]:
     rank, found = dist.get_rank(), []
     for layout in layouts:
         ours = contract(Doubling(), layout, rank)
-        (targets, corrupt), signal = ours.counts([BATCH], 15 * rank).found
+        (targets, corrupt), told = ours.counts([BATCH], Notice(15 * rank, rank == 0)).found
         loss = ours.checked(ours.loss_of_all(torch.tensor(4.0).double()), 4.0, [BATCH])
-        totals, stop = ours.joined({"table": torch.ones(2, 2), "loss": torch.ones(())}, 15 * rank)
+        tallies = {"table": torch.ones(2, 2), "loss": torch.ones(())}
+        totals, stop = ours.joined(tallies, Notice(15 * rank))
         sums = {name: value.tolist() for name, value in totals.items()}
         own = float("inf") if ours.speaks else 1.0
         with pytest.raises(NonFiniteLoss) as caught:
             ours.checked(ours.loss_of_all(torch.tensor(own).double()), own, [BATCH])
         found.append(
             {
-                "counts": (targets, corrupt, signal),
+                "counts": (targets, corrupt, *told),
                 "loss": loss,
                 "tallies": (sums, stop),
                 "culprits": str(caught.value).count("loss inf"),
@@ -171,9 +173,9 @@ def test_ranks_of_one_model_count_once_and_data_ranks_add_up() -> None:
     for rank in by_rank:
         for share, found in zip(cuts.values(), rank, strict=True):
             assert found == {
-                "counts": (3.0 * share, 1.0 * share, 15),
+                "counts": (3.0 * share, 1.0 * share, 15, True),
                 "loss": 4.0 * share,
-                "tallies": ({"loss": 1.0 * share, "table": [[1.0 * share] * 2] * 2}, 15),
+                "tallies": ({"loss": 1.0 * share, "table": [[1.0 * share] * 2] * 2}, (15, False)),
                 "culprits": share,
             }
 

@@ -7,6 +7,7 @@ import torch
 
 from tests.engines.doubles import Doubling, Told, contract
 from zoo.data.rows import Batch
+from zoo.engines.sums import Notice
 from zoo.engines.zero import ZeroEngine
 from zoo.layout import Layout
 from zoo.tasks.task import Outputs
@@ -36,11 +37,11 @@ def engine(task: Doubling) -> ZeroEngine:
 
 def test_a_kind_may_generate_in_evaluation() -> None:
     plain, generating = engine(Told()), engine(Generating())
-    found, more = plain.eval_batch(BATCH, 2), generating.eval_batch(BATCH, 2)
+    found, more = plain.eval_batch(BATCH, Notice(2)), generating.eval_batch(BATCH, Notice(2))
     assert (plain.contract.module.modes, generating.contract.module.modes) == ([False], [False] * 2)
     assert (found.totals["loss"], more.totals["loss"]) == (0.0, 2.0 + 4.0)
     assert [(row, float(one["guess"])) for row, one in more.records] == [(3, 4.0)]
-    assert found.signal == more.signal == 2
+    assert found.told == more.told == Notice(2)
 
 
 def test_a_kind_without_records_gives_none() -> None:

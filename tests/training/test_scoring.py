@@ -1,5 +1,6 @@
 """Scores are the same on every layout and every rank, by sums or by records of single examples."""
 
+import socket
 from typing import Any
 
 import numpy as np
@@ -10,24 +11,35 @@ from tests.engines.doubles import BROKEN, COUNT, CPU, Doubling, Evaluating, Numb
 from tests.ranks import run_ranks
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loader import eval_batches
+from zoo.errors import ConfigError
 from zoo.layout import Layout, Place
-from zoo.training.scoring import Stopped, score_set
+from zoo.training.disk.unread import Unread
+from zoo.training.scoring import ScoredSet, Stopped, score_set
 from zoo.training.world import Here, StopSignals, world
 
 ROWS = [row for row in range(COUNT) if row != BROKEN]
 
 
 def scored(
-    task: Doubling, layout: Layout, here: Here, signal: int = 0, workers: int = 0
+    task: Doubling,
+    layout: Layout,
+    here: Here,
+    signal: int = 0,
+    workers: int = 0,
+    allowed: int = 1,
 ) -> dict[str, float]:
     """The scores of the numbers; micro-batches of 4, so that the last are padded."""
     rank, signals = here.place.rank, StopSignals()
     signals.number = signal
-    batches = eval_batches(
-        Numbers(), task.example, task.collate, 4, layout.data_rank(rank), layout.data, 1, workers,
-        CorruptLimit(1),
+    limit = CorruptLimit(allowed, alone=False)
+    numbers = ScoredSet(
+        lambda: eval_batches(
+            Numbers(), task.example, task.collate, 4, layout.data_rank(rank), layout.data, 1,
+            workers, limit,
+        ),
+        Unread(limit, here),
     )  # fmt: skip
-    return score_set(Evaluating(contract(task, layout, rank)), task, batches, here, signals)
+    return score_set(Evaluating(contract(task, layout, rank)), task, numbers, here, signals)
 
 
 def on_layouts(layouts: list[Layout]) -> list[dict[str, Any]]:
@@ -81,7 +93,9 @@ class Unscorable(Told):
 
 
 def ends() -> list[str]:
-    """How evaluation ends on this rank: without records, stopped by another rank, unscorable."""
+    """How evaluation ends on this rank: without records, stopped by another rank, unscorable, and
+    with more corrupt rows than may be.
+    """
     layout = Layout.of(data=2)
     with world(Place.from_environment()) as here:
         gather, dist.gather_object = dist.gather_object, None  # type: ignore[assignment]
@@ -92,6 +106,9 @@ def ends() -> list[str]:
                 scored(task, layout, here, signal)
             except (Stopped, ArithmeticError, RuntimeError) as error:
                 said.append(f"{type(error).__name__}: {error}")
+        with pytest.raises(ConfigError) as refused:
+            scored(Told(), layout, here, allowed=0)
+        said.append(str(refused.value))
     return said
 
 
@@ -102,3 +119,5 @@ def test_ranks_score_stop_and_fail_together_and_sums_alone_gather_nothing() -> N
     assert first[:2] == second[:2] == [scores, "Stopped: stopped by signal 15"]
     assert first[2] == "ZeroDivisionError: nothing to divide by"
     assert second[2].startswith("RuntimeError: rank 0 could not score: ZeroDivisionError")
+    assert first[3] == second[3]
+    assert f"row {BROKEN} (rank 1 on {socket.gethostname()}); allowed: 0 at most" in first[3]

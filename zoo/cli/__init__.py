@@ -2,13 +2,15 @@
 
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from zoo.cli import catalog, launch, runs
-from zoo.errors import ConfigError, DiskError, ResumeError
+from zoo.cli.leaving import leave, speaks, spoken
+from zoo.errors import Told
 
 app = typer.Typer(
     name="zoo",
@@ -50,12 +52,10 @@ def main() -> None:
     """Run the command line; faults go to stderr one a line, without a traceback."""
     try:
         app()
-    except (ConfigError, DiskError, ResumeError) as error:
-        if os.environ.get("RANK", "0") == "0" or _of_this_process(error):
-            print(error, file=sys.stderr)  # the others found the same, and keep silent
-        sys.exit(1 if isinstance(error, DiskError) else 2)
-
-
-def _of_this_process(error: Exception) -> bool:
-    """Whether it is about what this process alone was told, so that nobody else would say it."""
-    return any(fault.file == "environment" for fault in getattr(error, "faults", ()))
+    except Told as error:
+        if speaks(error, os.environ):
+            print(spoken(error, os.environ), file=sys.stderr)
+        leave(error.code)
+    except Exception:
+        traceback.print_exc()
+        leave(1)

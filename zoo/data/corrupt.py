@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 
-from zoo.data.rows import Rows
+from zoo.data.rows import Batch, Rows
 from zoo.errors import ConfigError, Fault
 from zoo.recipe import Recipe, origin
 
@@ -13,28 +13,50 @@ _NAMED = 20  # files named in the message
 class CorruptLimit:
     """Counts the different corrupt rows of one set and ends the run when there are too many.
 
-    `limit` is a number of rows (int) or a share of `count` rows (float).
+    `limit` is a number of rows (int) or a share of `count` rows (float). A process that is `alone`
+    decides for itself and raises. Else others would wait for it: what it met stays in the batches,
+    for all ranks to decide on (zoo.training.unread).
     """
 
-    def __init__(self, limit: int | float = 0, count: int = 0, file: str = "recipe") -> None:
+    def __init__(
+        self, limit: int | float = 0, count: int = 0, file: str = "recipe", alone: bool = True
+    ) -> None:
         self.allowed = limit if isinstance(limit, int) else math.floor(limit * count)
-        self.file = file
+        self.file, self.alone = file, alone
         self.found: dict[int, str] = {}
 
     @classmethod
-    def of(cls, recipe: Recipe, rows: Rows) -> "CorruptLimit":
+    def of(cls, recipe: Recipe, rows: Rows, alone: bool = True) -> "CorruptLimit":
         """The limit that `data.max_corrupt` sets for these rows."""
-        return cls(recipe.data.max_corrupt, len(rows), origin(recipe, "data.max_corrupt"))
+        file = origin(recipe, "data.max_corrupt")
+        return cls(recipe.data.max_corrupt, len(rows), file, alone)
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether more rows are corrupt than may be."""
+        return len(self.found) > self.allowed
+
+    def take(self, batch: Batch) -> None:
+        """Notes what a batch of a process alone met; raises ConfigError beyond the limit, or where
+        no row could stand in.
+        """
+        if self.alone:
+            self.add(batch.pop("failures"))
+            if "inputs" not in batch:
+                raise self.error()
 
     def add(self, failures: Iterable[tuple[int, str]]) -> None:
         """Notes (row index, message) of corrupt rows; raises ConfigError beyond the limit."""
         self.found.update(failures)
-        if len(self.found) > self.allowed:
+        if self.exceeded:
             raise self.error()
 
     def error(self) -> ConfigError:
         """The fault that names the files."""
-        names = sorted(self.found.values())
-        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        found = f"{len(names)} corrupt examples: {'; '.join(names[:_NAMED])}{more}"
+        names = sorted(name for name in self.found.values() if name)
+        before = len(self.found) - len(names)
+        hidden = max(len(names) - _NAMED, 0)
+        more = [f"{hidden} more"] * bool(hidden) + [f"{before} found before"] * bool(before)
+        found = f"{len(self.found)} corrupt examples: {'; '.join(names[:_NAMED])}"
+        found = " and ".join([found, *more])
         return ConfigError([Fault(self.file, "data.max_corrupt", found, f"{self.allowed} at most")])

@@ -5,27 +5,30 @@ time. A micro-batch is a pure function of (seed, step, its index in the global b
 the number of workers nor the number of ranks changes a bit of it.
 """
 
-import os
-import signal
-import threading
+import errno
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.order import Order
 from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows
+from zoo.data.workers import lightened, or_fault, worked
 
 MakeExample = Callable[[Row, np.random.Generator, bool], Example]
 Collate = Callable[[list[Example], np.random.Generator, bool], Batch]
 
 _EXAMPLE, _COLLATE, _EVAL_EXAMPLE, _EVAL_COLLATE = 11, 12, 13, 14  # streams of random numbers
-_PREFETCH = 4  # micro-batches each worker is ahead
-_BY_PIPE = 1 << 19  # bytes; a smaller tensor crosses a pipe faster than it is shared (measured)
+_AGAIN = (0.5, 2.0)  # seconds to wait before a read is tried again that the machine has failed
+_OF_THE_MACHINE = {
+    *(errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EREMOTEIO, errno.ENOTCONN, errno.ECONNRESET),
+    *(errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN),
+}
 
 
 class Batching(Protocol):
@@ -80,7 +83,7 @@ class _MicroBatches(Dataset[Batch]):
         batch = self.collate(examples, rng, self.training)
         corrupt = cell.real - sum(counted)
         batch.update(ids=cell.rows.tolist(), counted=counted, corrupt=corrupt, failures=failures)
-        return _lightened(batch) if self.by_pipe else batch
+        return lightened(batch) if self.by_pipe else batch
 
     def _readable(
         self, index: int, epoch: int, failures: list[tuple[int, str]]
@@ -89,14 +92,31 @@ class _MicroBatches(Dataset[Batch]):
         stream = _EXAMPLE if self.training else _EVAL_EXAMPLE
         for offset in range(len(self.rows)):
             row = (index + offset) % len(self.rows)
-            rng = np.random.default_rng([self.seed, stream, epoch, index])
             try:
-                return self.example(self.rows[row], rng, self.training), offset == 0
+                return self._example(row, [self.seed, stream, epoch, index]), offset == 0
             except CorruptExample as error:
                 failures.append((row, str(error)))
             if len(dict(failures)) > self.allowed:
                 break
         return None, False
+
+    def _example(self, row: int, words: list[int]) -> Example:
+        """The example of a row, with draws from a generator of these words.
+
+        A fault of the machine (a disk, a file server, memory) says nothing about the row: the read
+        is tried again, and then the OSError is raised.
+        """
+        for pause in (*_AGAIN, None):
+            try:
+                return self.example(self.rows[row], np.random.default_rng(words), self.training)
+            except (CorruptExample, OSError) as error:
+                cause = error if isinstance(error, OSError) else error.__cause__
+                if not isinstance(cause, OSError) or cause.errno not in _OF_THE_MACHINE:
+                    raise
+                if pause is None:
+                    raise OSError(cause.errno, f"{cause.strerror}: {error}") from error
+            time.sleep(pause)
+        raise AssertionError("the last try returns or raises")
 
 
 def train_batches(
@@ -116,7 +136,9 @@ def train_batches(
     Rank r takes micro-batches [r * accumulation, (r + 1) * accumulation) of the global batch. To
     what `collate` returns are added "ids" (row indices), "counted" (whether each place has the row
     that it names) and "corrupt" (places whose row could not be read: the next readable row stands
-    in with weight 0). Raises ConfigError beyond `corrupt`.
+    in with weight 0). Where `corrupt` is of a process alone, ConfigError is raised beyond it. Else
+    each batch also has "failures", what rows could not be read (row, message); one that could not
+    be made has nothing else, but for the "fault" that stopped it.
     """
     first = layout_data_rank * batching.accumulation
     size = batching.micro_batch
@@ -137,6 +159,8 @@ def train_batches(
         if len(share) == batching.accumulation:
             yield share
             share = []
+    if share:  # a fault cut it short
+        yield share
 
 
 def eval_batches(
@@ -171,72 +195,8 @@ def eval_batches(
 def _made(
     made: _MicroBatches, cells: Iterator[_Cell], workers: int, corrupt: CorruptLimit
 ) -> Iterator[Batch]:
-    """The batches of the cells, in their order, whatever the number of workers."""
-    loader: DataLoader[Batch] = DataLoader(
-        made,
-        batch_size=None,
-        sampler=cells,
-        num_workers=workers,
-        collate_fn=_unchanged,  # type: ignore[arg-type]  # one batch, not a list of examples
-        worker_init_fn=_begin_worker,
-        prefetch_factor=_PREFETCH if workers else None,
-        multiprocessing_context="fork" if workers else None,
-        generator=torch.Generator(),  # else torch draws from the global one
-    )
-    for batch in _begun(loader):
-        corrupt.add(batch.pop("failures"))
-        if "inputs" not in batch:
-            raise corrupt.error()
-        yield _restored(batch)
-
-
-def _begun(loader: DataLoader[Batch]) -> Iterator[Batch]:
-    """The loader's iterator, without the signal handler of torch that comes with it.
-
-    That handler raises wherever the main process happens to be when a worker dies. A launcher that
-    stops a run terminates the workers first, and the step at hand must still be finished and saved;
-    whoever waits for a batch of a dead worker gets torch's RuntimeError all the same.
-    """
-    previous = signal.getsignal(signal.SIGCHLD)
-    batches: Iterator[Batch] = iter(loader)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGCHLD, previous or signal.SIG_DFL)
-    return batches
-
-
-def _unchanged(batch: Batch) -> Batch:
-    return batch
-
-
-def _begin_worker(worker: int) -> None:
-    """Ctrl-C is for the main process, which ends its workers; SIGTERM ends a worker at once."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    torch.set_num_threads(1)
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # its thread pool does not survive the fork
-
-
-def _lightened(batch: Batch) -> Batch:
-    """Small tensors as arrays: sharing memory costs the main process more than copying them."""
-    return {key: _each(value, _to_array) for key, value in batch.items()}
-
-
-def _restored(batch: Batch) -> Batch:
-    return {key: _each(value, _to_tensor) for key, value in batch.items()}
-
-
-def _each(value: Any, change: Callable[[Any], Any]) -> Any:
-    if isinstance(value, dict):
-        return {key: _each(inner, change) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_each(inner, change) for inner in value]
-    return change(value)
-
-
-def _to_array(value: Any) -> Any:
-    small = isinstance(value, torch.Tensor) and value.nbytes <= _BY_PIPE
-    return value.numpy() if small and value.dtype != torch.bfloat16 else value
-
-
-def _to_tensor(value: Any) -> Any:
-    return torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+    """The batches of the cells, noted by the limit; one that is not alone is told faults too."""
+    batches = worked(made, cells, workers)
+    for batch in batches if corrupt.alone else or_fault(batches):
+        corrupt.take(batch)
+        yield batch

@@ -17,7 +17,7 @@ from zoo.data.rows import Batch
 from zoo.engines.engine import NonFiniteLoss, Record, Step, Totals, entries, moved
 from zoo.engines.exchange.kept import Exchange
 from zoo.engines.groups import Groups
-from zoo.engines.sums import Sums
+from zoo.engines.sums import QUIET, Notice, Sums
 from zoo.models.build import batch_norms
 from zoo.models.draws import Draws
 from zoo.tasks.task import Outputs, Task
@@ -56,9 +56,9 @@ class Contract:
         micro = self.layout.data_rank(self.rank) * len(micro_batches) + index
         self.draws.begin(self.step, micro)
 
-    def counts(self, micro_batches: Sequence[Batch], signal: int) -> Sums:
+    def counts(self, micro_batches: Sequence[Batch], told: Notice) -> Sums:
         """Of the global batch: targets, corrupt examples, and those that lost targets, by the
-        task's counters; and the largest stop signal.
+        task's counters; and what ranks tell each other.
         """
         mine = torch.zeros(2 + len(self.task.lost), dtype=torch.float64)
         if self.counts_targets:
@@ -66,7 +66,7 @@ class Contract:
             mine[1] = float(sum(batch["corrupt"] for batch in micro_batches))
             for place, name in enumerate(self.task.lost, 2):
                 mine[place] = float(sum(float(batch["lost"][name]) for batch in micro_batches))
-        return self.sums(mine, signal)
+        return self.sums(mine, told)
 
     def has_targets(self, counting: Sums, micro_batches: Sequence[Batch]) -> bool:
         """Whether the global batch has a target: all ranks find the same, and only those that have
@@ -82,11 +82,11 @@ class Contract:
     def loss_of_all(self, mine: Tensor) -> Sums:
         """The sum of the losses of all ranks."""
         own = mine if self.speaks else torch.zeros_like(mine)
-        return self.sums(own.reshape(1), 0)
+        return self.sums(own.reshape(1), QUIET)
 
-    def sums(self, values: Tensor, signal: int) -> Sums:
-        """Starts to add up numbers over all ranks and to find the largest signal of any."""
-        return Sums(values, signal, self.rank, self.layout.world, self.device)
+    def sums(self, values: Tensor, told: Notice) -> Sums:
+        """Starts to add up numbers over all ranks and to hear what they tell."""
+        return Sums(values, told, self.rank, self.layout.world, self.device)
 
     def checked(self, adding: Sums, mine: float, micro_batches: Sequence[Batch]) -> float:
         """The sum of all losses; raises NonFiniteLoss before anybody updates."""
@@ -110,7 +110,7 @@ class Contract:
         """Counts a step; fifty skipped ones in a row (but for those without a target, which break
         no row) are a loss that is not finite.
         """
-        (targets, corrupt, *lost), stop = counting.found
+        (targets, corrupt, *lost), told = counting.found
         mean, sent = loss / max(targets, 1.0), self.exchange.sent - self.sent
         self.sent += sent
         if targets:
@@ -120,7 +120,7 @@ class Contract:
         self.step += 1
         self.statistics_differ = True
         by_reason = dict(zip(self.task.lost, map(int, lost), strict=True))
-        return Step(mean, norm, lr, int(targets), int(corrupt), skipped, stop, sent, by_reason)
+        return Step(mean, norm, lr, int(targets), int(corrupt), skipped, told, sent, by_reason)
 
     def stop_at(self, loss: float, micro_batches: Sequence[Batch]) -> None:
         """Raises NonFiniteLoss with what every rank knows; all ranks come here together."""
@@ -133,18 +133,18 @@ class Contract:
             everyone = [mine]
         raise NonFiniteLoss(self.step, [c for c in everyone if not np.isfinite(c[1])])
 
-    def joined(self, totals: Totals, signal: int) -> tuple[Totals, int]:
-        """Tallies summed over the ranks that speak, and the largest stop signal."""
+    def joined(self, totals: Totals, told: Notice) -> tuple[Totals, Notice]:
+        """Tallies summed over the ranks that speak, and what all ranks told."""
         names = sorted(totals)
         flat = torch.cat([totals[name].to(torch.float64).reshape(-1) for name in names])
-        stops = torch.zeros(self.layout.world, dtype=torch.float64, device=flat.device)
-        stops[self.rank] = signal
-        everything = torch.cat([flat if self.speaks else torch.zeros_like(flat), stops])
+        words = torch.zeros(self.layout.world, dtype=torch.float64, device=flat.device)
+        words[self.rank] = told.word
+        everything = torch.cat([flat if self.speaks else torch.zeros_like(flat), words])
         if self.layout.world > 1:
             dist.all_reduce(everything)
         parts = everything[: len(flat)].split([totals[name].numel() for name in names])
         found = {n: part.view(totals[n].shape) for n, part in zip(names, parts, strict=True)}
-        return found, int(everything[len(flat) :].max())
+        return found, Notice.by_all(everything[len(flat) :].tolist())
 
     def records(self, outputs: Outputs, batch: Batch) -> list[Record]:
         """What the task tells of each example that counts; nothing on ranks that do not speak."""

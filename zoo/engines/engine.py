@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from zoo.data.rows import Batch
+from zoo.engines.sums import QUIET, Notice
 from zoo.layout import Part
 
 Totals = dict[str, Tensor]
@@ -74,9 +75,10 @@ class Step:
     """What one optimizer step did; the same values on every rank.
 
     `loss` is the global sum over the global count of targets; `grad_norm` the global norm before
-    clipping; `lr` the first group's rate used in this step; `signal` the largest stop signal of
-    any rank; `sent` (this rank's own) the bytes that went in place of whole gradients; `lost` the
-    examples that lost targets, by the task's counters. A step that is `skipped` changed nothing.
+    clipping; `lr` the first group's rate used in this step; `told` what ranks told each other in
+    its message; `sent` (this rank's own) the bytes that went in place of whole gradients; `lost`
+    the examples that lost targets, by the task's counters. A step that is `skipped` changed
+    nothing.
     """
 
     loss: float
@@ -85,9 +87,14 @@ class Step:
     targets: int
     corrupt: int
     skipped: bool
-    signal: int
+    told: Notice
     sent: int = 0
     lost: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def signal(self) -> int:
+        """The largest stop signal of any rank."""
+        return self.told.signal
 
 
 @dataclass(frozen=True)
@@ -110,12 +117,12 @@ class Fragment:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What one micro-batch a rank gave: tallies summed over all ranks, the largest stop signal of
-    any, and this rank's own records.
+    """What one micro-batch a rank gave: tallies summed over all ranks, what these told each other,
+    and this rank's own records.
     """
 
     totals: Totals
-    signal: int
+    told: Notice
     records: list[Record]
 
 
@@ -139,13 +146,13 @@ class Engine(Protocol):
     def step(self) -> int:
         """How many steps were taken."""
 
-    def train_batch(self, micro_batches: Sequence[Batch], signal: int = 0) -> Step:
-        """One optimizer step over this rank's micro-batches; raises NonFiniteLoss before any
-        update.
+    def train_batch(self, micro_batches: Sequence[Batch], told: Notice = QUIET) -> Step:
+        """One optimizer step over this rank's micro-batches, which tells the others `told`; raises
+        NonFiniteLoss before any update.
         """
 
-    def eval_batch(self, batch: Batch, signal: int = 0) -> Evaluated:
-        """Tallies and records of one micro-batch a rank, and the largest stop signal."""
+    def eval_batch(self, batch: Batch, told: Notice = QUIET) -> Evaluated:
+        """Tallies and records of one micro-batch a rank, which tells the others `told`."""
 
     def facts(self) -> dict[str, float]:
         """Numbers of this rank that a row of metrics tells beside the step's own."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from zoo.data.rows import Batch
 from zoo.engines.contract import Contract
 from zoo.engines.engine import Evaluated, Fragment, Record, Step, Totals
+from zoo.engines.sums import QUIET, Notice
 from zoo.engines.upstream import set_loss, update_only_if
 from zoo.engines.wrapped import Wrapped
 from zoo.models.stage import Stage
@@ -42,10 +43,10 @@ class PipelineEngine:
         """How many steps were taken."""
         return self.contract.step
 
-    def train_batch(self, micro_batches: Sequence[Batch], signal: int = 0) -> Step:
+    def train_batch(self, micro_batches: Sequence[Batch], told: Notice = QUIET) -> Step:
         """See Engine."""
         contract = self.contract
-        counting = contract.counts(micro_batches, signal)
+        counting = contract.counts(micro_batches, told)
         if not contract.has_targets(counting, micro_batches):
             self.wrapped.skip()
             return contract.without_targets(self.wrapped.lr, counting, micro_batches)
@@ -65,13 +66,13 @@ class PipelineEngine:
         self.total = self.contract.checked(adding, float(self.sums), self.micro_batches)
         return self.wrapped.before_update(self.contract.average())
 
-    def eval_batch(self, batch: Batch, signal: int = 0) -> Evaluated:
+    def eval_batch(self, batch: Batch, told: Notice = QUIET) -> Evaluated:
         """See Engine."""
         self.contract.settle()
         self.begin([batch])
         self.wrapped.inner.eval_batch(self.items(), bcast_loss=False, num_micro_batches=1)
-        totals, stop = self.contract.joined(self.shaped(self.totals), signal)
-        return Evaluated(totals, stop, self.records)
+        totals, by_all = self.contract.joined(self.shaped(self.totals), told)
+        return Evaluated(totals, by_all, self.records)
 
     def begin(self, micro_batches: Sequence[Batch]) -> None:
         """Takes up the micro-batches of one schedule."""

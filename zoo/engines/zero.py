@@ -8,6 +8,7 @@ import torch
 from zoo.data.rows import Batch
 from zoo.engines.contract import Contract
 from zoo.engines.engine import Evaluated, Fragment, Step
+from zoo.engines.sums import QUIET, Notice
 from zoo.engines.upstream import update_only_if
 from zoo.engines.wrapped import Wrapped
 
@@ -25,10 +26,10 @@ class ZeroEngine:
         """How many steps were taken."""
         return self.contract.step
 
-    def train_batch(self, micro_batches: Sequence[Batch], signal: int = 0) -> Step:
+    def train_batch(self, micro_batches: Sequence[Batch], told: Notice = QUIET) -> Step:
         """See Engine; `micro_batches` are this data rank's, in their order."""
         contract, inner = self.contract, self.wrapped.inner
-        counting = contract.counts(micro_batches, signal)
+        counting = contract.counts(micro_batches, told)
         if not contract.has_targets(counting, micro_batches):
             self.wrapped.skip()
             return contract.without_targets(self.wrapped.lr, counting, micro_batches)
@@ -61,7 +62,7 @@ class ZeroEngine:
         """Runs where DeepSpeed would update: whether it may."""
         return self.wrapped.before_update(self.contract.average())
 
-    def eval_batch(self, batch: Batch, signal: int = 0) -> Evaluated:
+    def eval_batch(self, batch: Batch, told: Notice = QUIET) -> Evaluated:
         """See Engine."""
         contract, inner = self.contract, self.wrapped.inner
         contract.settle()
@@ -71,7 +72,7 @@ class ZeroEngine:
             outputs = contract.task.predict(inner, there)
             totals = contract.task.tally(outputs, there)
             records = contract.records(outputs, there)
-        return Evaluated(*contract.joined(totals, signal), records)
+        return Evaluated(*contract.joined(totals, told), records)
 
     def facts(self) -> dict[str, float]:
         """See Engine."""

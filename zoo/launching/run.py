@@ -59,7 +59,9 @@ def launch_environment(
 
 @contextmanager
 def _handed_on() -> Iterator[list[int]]:
-    """While it lasts, SIGTERM and SIGINT of this process go to the groups put into the list."""
+    """While it lasts, SIGTERM and SIGINT of this process go to the groups put into the list, and
+    SIGUSR1, a batch system's notice, as SIGTERM: launchers would die of it.
+    """
     groups: list[int] = []
 
     def hand_on(number: int, frame: FrameType | None) -> None:
@@ -67,10 +69,11 @@ def _handed_on() -> Iterator[list[int]]:
             raise SystemExit(128 + number)
         for group in groups:
             with suppress(ProcessLookupError):
-                os.killpg(group, number)
+                os.killpg(group, signal.SIGTERM if number == signal.SIGUSR1 else number)
 
     before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {
-        number: signal.signal(number, hand_on) for number in (signal.SIGTERM, signal.SIGINT)
+        number: signal.signal(number, hand_on)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
     }
     try:
         yield groups

@@ -102,8 +102,8 @@ def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str,
             sample=lambda: sample_batch(recipe, checked.task, next(iter(rows.values()))),
         )
         scores: dict[str, float] = {}
-        for name, batches in valid_sets(recipe, checked.layout, checked.task, rows, here).items():
-            own = score_set(engine, checked.task, batches(), here, StopSignals())  # heeds none
+        for name, one in valid_sets(recipe, checked.layout, checked.task, rows, here).items():
+            own = score_set(engine, checked.task, one, here, StopSignals())  # heeds none
             scores |= {f"{name}/{key}": value for key, value in own.items()}
         engine.close()
     return scores

@@ -2,24 +2,24 @@
 
 import gc
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from zoo.data.rows import Batch
 from zoo.engines.engine import Engine, Step
-from zoo.errors import ConfigError, Fault, near
+from zoo.engines.sums import Notice
+from zoo.errors import ConfigError, Fault, Told, near
 from zoo.recipe import Recipe, origin
 from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.tasks.task import Task
 from zoo.training import checkpoint
+from zoo.training.disk.unread import Unread
 from zoo.training.folder import RunFolder
 from zoo.training.log import Log, memory_gib, people_line
 from zoo.training.progress import Progress, due
-from zoo.training.scoring import Stopped, score_set
+from zoo.training.scoring import ScoredSet, Stopped, score_set
 from zoo.training.world import Here
-
-Sets = Mapping[str, Callable[[], Iterable[Batch]]]
 
 
 @dataclass
@@ -30,7 +30,8 @@ class Fit:
     engine: Engine
     task: Task
     batches: Iterator[list[Batch]]
-    sets: Sets
+    unread: Unread
+    sets: Mapping[str, ScoredSet]
     folder: RunFolder
     progress: Progress
     steps: int
@@ -41,7 +42,11 @@ class Fit:
     window: list[tuple[float, Step]] = field(default_factory=list)
 
     def run(self) -> None:
-        """Trains to the last step; raises Stopped after a signal, NonFiniteLoss on a bad loss."""
+        """Trains to the last step; raises Stopped after a signal, NonFiniteLoss on a bad loss, and
+        ConfigError or DataError where a rank could not read what comes next: all ranks the same.
+
+        A step's message also tells whether the next micro-batches are there.
+        """
         run = self.recipe.run
         if (
             self.progress.step
@@ -49,12 +54,18 @@ class Fit:
             and self.progress.evaluated < self.progress.step
         ):
             self.evaluate()
+        share = self.fetched(0)
+        self.settle(share)
         while self.progress.step < self.steps:
             started = time.perf_counter()
-            step = self.engine.train_batch(next(self.batches), self.here.signals.number)
+            following = self.fetched(1)
+            told = Notice(self.here.signals.number, self.unread.news(following))
+            step, share = self.engine.train_batch(share, told), following
             self.advance(step, time.perf_counter() - started)
             if due(run.log_every, self.progress.step, self.steps, self.steps_per_epoch):
                 self.write_row(step)
+            if step.told.news and not step.signal:
+                self.settle(following)
             if self.evaluation_due() and not step.signal:
                 self.evaluate()
             if step.signal or due(
@@ -63,6 +74,19 @@ class Fit:
                 self.save()
             if step.signal:
                 raise Stopped(step.signal)
+
+    def fetched(self, ahead: int) -> list[Batch]:
+        """This rank's micro-batches so many steps ahead; none beyond the last step."""
+        return next(self.batches) if self.progress.step + ahead < self.steps else []
+
+    def settle(self, share: list[Batch]) -> None:
+        """Shares what ranks could not read; before they leave for it, they save."""
+        try:
+            self.unread.settle(share)
+        except Told:
+            self.save_finished()
+            raise
+        self.progress.unread = self.unread.rows
 
     def advance(self, step: Step, seconds: float) -> None:
         """Counts a finished step."""
@@ -112,8 +136,8 @@ class Fit:
     def evaluate(self) -> None:
         """Scores every set; a better headline is saved and pointed at by `best`."""
         row: dict[str, float] = {}
-        for name, batches in self.sets.items():
-            scores = self.score(batches())
+        for name, one in self.sets.items():
+            scores = self.score(one)
             prefix = "valid" if name == "valid" else f"valid/{name}"
             row |= {f"{prefix}/{key}": value for key, value in scores.items()}
         self.progress.evaluated = self.progress.step
@@ -139,12 +163,12 @@ class Fit:
             raise ConfigError([Fault(where, key, chosen, ", ".join(row), near(chosen, row))])
         return chosen or next(key for key in row if key.endswith(f"/{headline}"))
 
-    def score(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """The scores of one set; saves and raises Stopped if a stop signal comes in between."""
+    def score(self, one: ScoredSet) -> dict[str, float]:
+        """The scores of one set; saves before ranks leave for a stop signal or unreadable rows."""
         try:
-            return score_set(self.engine, self.task, batches, self.here, self.here.signals)
-        except Stopped:
-            self.save()
+            return score_set(self.engine, self.task, one, self.here, self.here.signals)
+        except (Stopped, Told):
+            self.save_finished()
             raise
 
     def better(self, metric: str, value: float) -> bool:
@@ -154,6 +178,11 @@ class Fit:
             return True
         upward = KINDS[self.recipe.task.kind].larger_is_better(metric)
         return value > best if upward else value < best
+
+    def save_finished(self) -> None:
+        """A checkpoint of the steps that were taken, if any; all ranks leave after it."""
+        if self.progress.step:
+            self.save()
 
     def save(self) -> Path:
         """A checkpoint of this step, once; older ones beyond `run.keep` go."""

@@ -11,7 +11,8 @@ class Progress:
     `samples` are examples seen, `seconds` those of training (resumes added up), `evaluated` the
     last step that was scored, `best` the best headline so far and `best_step` where it was; `lost`
     the examples that lost targets, by the task's counters; `learned` the digests of what the run
-    learns from (zoo.training.disk.learned).
+    learns from (zoo.training.disk.learned); `corrupt` the examples that stood in for corrupt ones,
+    `unread` the train rows that these were.
     """
 
     step: int = 0
@@ -23,6 +24,7 @@ class Progress:
     best_step: int | None = None
     lost: dict[str, int] = field(default_factory=dict)
     learned: dict[str, Any] = field(default_factory=dict)
+    unread: list[int] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary for progress.json."""

@@ -29,13 +29,14 @@ from zoo.training.disk.resuming import AS_IT_LIES, Chosen, Start, choose, resume
 from zoo.training.disk.sharing import shared
 from zoo.training.disk.status import Status, held
 from zoo.training.disk.together import on_first
+from zoo.training.disk.unread import Unread
 from zoo.training.disk.writing import told_in_a_line
 from zoo.training.export import export
 from zoo.training.folder import RunFolder
 from zoo.training.log import Log
-from zoo.training.loop import Fit, Sets
+from zoo.training.loop import Fit
 from zoo.training.progress import Progress
-from zoo.training.scoring import Stopped
+from zoo.training.scoring import ScoredSet, Stopped
 from zoo.training.world import Here, device_of, refuse_different, say, world
 
 NOT_FINITE = 3
@@ -135,6 +136,7 @@ def train(
         engine=engine,
         task=checked.task,
         batches=training_batches(recipe, checked, prepared, progress, here),
+        unread=Unread(CorruptLimit.of(recipe, prepared.train), here, progress.unread),
         sets=valid_sets(recipe, checked.layout, checked.task, prepared.valid, here),
         folder=folder,
         progress=progress,
@@ -207,16 +209,16 @@ def training_batches(
         recipe.run.seed,
         recipe.data.workers,
         progress.step,
-        CorruptLimit.of(recipe, prepared.train),
+        CorruptLimit.of(recipe, prepared.train, alone=False),
     )
 
 
 def valid_sets(
     recipe: Recipe, layout: Layout, task: Task, sets: dict[str, Rows], here: Here
-) -> Sets:
+) -> dict[str, ScoredSet]:
     """For each set a way to go through it once, sharing it out to the data ranks."""
 
-    def batches_of(rows: Rows) -> Callable[[], Iterator[Batch]]:
+    def batches_of(rows: Rows, limit: CorruptLimit) -> Callable[[], Iterator[Batch]]:
         return lambda: eval_batches(
             rows,
             task.example,
@@ -226,10 +228,14 @@ def valid_sets(
             layout.data,
             recipe.run.seed,
             recipe.data.workers,
-            CorruptLimit.of(recipe, rows),
+            limit,
         )
 
-    return {name: batches_of(rows) for name, rows in sets.items()}
+    limits = {name: CorruptLimit.of(recipe, rows, alone=False) for name, rows in sets.items()}
+    return {
+        name: ScoredSet(batches_of(rows, limits[name]), Unread(limits[name], here))
+        for name, rows in sets.items()
+    }
 
 
 def finish(recipe: Recipe, folder: RunFolder, checked: Checked) -> Path:

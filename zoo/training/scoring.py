@@ -1,13 +1,16 @@
 """Scores one set: the way from its micro-batches to numbers, for the loop and for `zoo eval`."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 import torch.distributed as dist
 
 from zoo.data.rows import Batch
 from zoo.engines.engine import Engine, Record, Totals
+from zoo.engines.sums import Notice
 from zoo.tasks.task import Records, Task
+from zoo.training.disk.unread import Unread
 from zoo.training.world import Here, StopSignals
 
 
@@ -19,22 +22,38 @@ class Stopped(Exception):
         super().__init__(f"stopped by signal {signal}")
 
 
+class ScoredSet(NamedTuple):
+    """A set that is scored: a way to go through this rank's micro-batches, as many on each rank,
+    and what is known of its rows.
+    """
+
+    batches: Callable[[], Iterable[Batch]]
+    unread: Unread
+
+
 def score_set(
-    engine: Engine, task: Task, batches: Iterable[Batch], here: Here, signals: StopSignals
+    engine: Engine, task: Task, one: ScoredSet, here: Here, signals: StopSignals
 ) -> dict[str, float]:
-    """The scores of a set, the same on every rank; all ranks call it with their own batches.
+    """The scores of a set, the same on every rank; all ranks call it together.
 
     Tallies are sums; records, where the task has them, go to rank 0, which scores and tells.
-    Raises Stopped on all ranks together when `signals` of any rank has one.
+    Raises on all ranks together Stopped when `signals` of any has one, and as Unread does.
     """
     totals: Totals = {}
     records: list[Record] = []
-    for batch in batches:
-        found = engine.eval_batch(batch, signals.number)
-        if found.signal:
-            raise Stopped(found.signal)
+    batches = iter(one.batches())
+    batch = [*islice(batches, 1)]
+    one.unread.settle(batch)
+    while batch:
+        following = [*islice(batches, 1)]
+        found = engine.eval_batch(batch[0], Notice(signals.number, one.unread.news(following)))
+        if found.told.signal:
+            raise Stopped(found.told.signal)
+        if found.told.news:
+            one.unread.settle(following)
         totals = added(totals, found.totals)
         records += found.records
+        batch = following
     if type(task).records is Task.records:
         return task.score(totals)
     everyones = gathered(records, here)

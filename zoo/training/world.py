@@ -23,17 +23,27 @@ from zoo.recipe import Recipe, origin
 SAME_REQUEST = 5.0  # seconds: launchers send several signals for one wish to stop
 
 
+INSISTING = (signal.SIGTERM, signal.SIGINT)
+NOTICE = signal.SIGUSR1
+"""What a batch system sends ahead (Slurm: `--signal=USR1@300`), before the SIGTERM of its limit."""
+
+
 class StopSignals:
-    """Remembers the first SIGTERM or SIGINT; one after five seconds ends the process at once."""
+    """Remembers the first SIGTERM, SIGINT or SIGUSR1, which is a notice.
+
+    Of those that insist a second one, after five seconds, ends the process at once.
+    """
 
     def __init__(self) -> None:
         self.number, self.since = 0, 0.0
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        if self.number and time.monotonic() - self.since > SAME_REQUEST:
-            os._exit(128 + number)
-        if not self.number:
-            self.number, self.since = number, time.monotonic()
+        now = time.monotonic()
+        if number in INSISTING:
+            if self.since and now - self.since > SAME_REQUEST:
+                os._exit(128 + number)
+            self.since = self.since or now
+        self.number = self.number or number
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,8 @@ def lone_store() -> Any:
 def world(place: Place) -> Iterator[Here]:
     """Joins the process group (NCCL on GPUs, gloo on CPUs) and takes over the stop signals.
 
-    One process alone needs no rendezvous and no port.
+    One process alone needs no rendezvous and no port. With an error in flight the group of several
+    is not taken down: print it and leave the process at once.
     """
     device = device_of(place)
     if device.type == "cuda":
@@ -108,16 +119,23 @@ def world(place: Place) -> Iterator[Here]:
         timeout=timedelta(minutes=minutes),
     )
     here = Here(place, device)
-    before = {
-        number: signal.signal(number, here.signals) for number in (signal.SIGTERM, signal.SIGINT)
-    }
+    before = {number: signal.signal(number, here.signals) for number in (*INSISTING, NOTICE)}
     try:
         yield here
+        leave_group()
+    except BaseException:
+        if place.world == 1:
+            leave_group()
+        raise  # of several, others may wait in a collective, and would have to take part
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        if dist.is_initialized():
-            dist.destroy_process_group()
+
+
+def leave_group() -> None:
+    """Takes the process group down in order; all ranks call it."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 RULERS = {"train split": "data.train", "tokenizer": "model.tokenizer", "labels": "data.labels"}
@@ -141,7 +159,9 @@ def refuse_different(here: Here, recipe: Recipe, digests: Mapping[str, str]) -> 
             allowed = "the same on all ranks: files and a data.cache that all hosts share"
             faults.append(Fault(origin(recipe, key), key, found, allowed))
     if faults:
-        raise ConfigError(faults)
+        error = ConfigError(faults)
+        error.everywhere = True
+        raise error
 
 
 def say(here: Here, text: str) -> None:

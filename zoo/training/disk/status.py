@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import ConfigError, DiskError, Fault, ResumeError
+from zoo.errors import ConfigError, Fault, Told
 from zoo.recipe import Recipe, origin
 from zoo.recipe.compose.catalog import RECIPE
 from zoo.training.disk.lease import BEAT, Lease, take
@@ -47,15 +47,20 @@ class Status:
                 _write(self.root / STATUS, self.values)
 
     def ended(self, error: BaseException) -> None:
-        """Says that the run ended with an error, unless a rank has said so before."""
+        """Says that the run ended with an error, unless a rank has said so before, or rank 0 will:
+        what all ranks have is its to say.
+        """
         if self.lease is None or not self.lease.held:
+            return
+        if isinstance(error, Told) and error.everywhere and not self.first:
             return
         code, now = exit_code_of(error), _read(self.root / STATUS)
         told = now.get("state") not in ("starting", "running")
         if told and (not self.first or now.get("started") == self.values["started"]):
             return
-        state = "refused" if self.values["state"] == "starting" and code == REFUSED else "failed"
         self.values = self.values if self.first else now
+        begun = self.values.get("state") != "starting"
+        state = "refused" if code == REFUSED and not begun else "failed"
         with self.lock:
             self.values |= {"state": state, "exit_code": code, "at": time.time()} | self.known()
             _write(self.root / STATUS, self.values | {"error": _told(error)})
@@ -126,8 +131,8 @@ def held(recipe: Recipe, root: Path, first: bool) -> Iterator[Status]:
 
 def exit_code_of(error: BaseException) -> int:
     """With which code the process ends."""
-    if isinstance(error, ConfigError | ResumeError):
-        return REFUSED
+    if isinstance(error, Told):
+        return error.code
     if isinstance(error, KeyboardInterrupt):
         return 128 + signal.SIGINT
     code = error.code if isinstance(error, SystemExit) else CRASHED
@@ -152,8 +157,8 @@ def _beat(status: Status, done: threading.Event) -> None:
 
 def _told(error: BaseException) -> str:
     """An error as a person reads it: ours speak for themselves, of others the type does."""
-    ours = isinstance(error, ConfigError | ResumeError | DiskError)
-    return (str(error) if ours else f"{type(error).__name__}: {error}")[:_LONGEST]
+    text = str(error) if isinstance(error, Told) else f"{type(error).__name__}: {error}"
+    return text[:_LONGEST]
 
 
 def _read(path: Path) -> dict[str, Any]:

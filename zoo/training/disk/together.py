@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from zoo.errors import ConfigError, DiskError, ResumeError
+from zoo.errors import Told
 from zoo.training.world import Here
 
 T = TypeVar("T")
@@ -16,14 +16,15 @@ def together(here: Here, action: Callable[[], T]) -> list[T]:
     wait for other ranks.
     """
     value: T | None = None
-    fault: Exception | None = None
+    fault: Told | None = None
     try:
         value = action()
-    except (ConfigError, DiskError, ResumeError) as error:
+    except Told as error:
         fault = error
-    answers: list[tuple[Any, Exception | None]] = here.gather((value, fault))
+    answers: list[tuple[Any, Told | None]] = here.gather((value, fault))
     for _, found in answers:
         if found is not None:
+            found.everywhere = True
             raise found
     return [answer for answer, _ in answers]
 
