@@ -4,6 +4,7 @@
 # Two minutes before its time is up the job gets USR1: it saves, ends and is requeued, where it resumes.
 # A save that takes longer needs an earlier signal: sbatch --signal=B:USR1@600; --no-requeue ends it there.
 #SBATCH --signal=B:USR1@120
+#SBATCH --requeue
 #SBATCH --open-mode=append
 set -euo pipefail
 if [ $# -lt 1 ]; then

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from zoo.launching.commands import PORT, command, launchers, quoted
-from zoo.launching.processes import Asked, on_cpu
+from zoo.launching.commands import command, launchers, quoted
+from zoo.launching.processes import PORT, Asked, on_cpu
 from zoo.launching.settle import settled
 
 CPU = {"DS_ACCELERATOR": "cpu"}

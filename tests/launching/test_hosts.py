@@ -137,6 +137,15 @@ def test_a_port_that_somebody_listens_on_is_refused() -> None:
     assert launch_faults(Asked("torchrun", port=port), {}) == []
 
 
+def test_the_head_of_several_machines_must_have_the_port(tmp_path: Path) -> None:
+    file = write(tmp_path, "a slots=2\nb slots=2")
+    with socket.create_server(("", 0)) as taken:
+        asked = Asked("torchrun", hostfile=file, port=taken.getsockname()[1])
+        (fault,) = launch_faults(asked, {"NODE_RANK": "0"})
+        assert launch_faults(asked, {"NODE_RANK": "1"}) == []
+    assert (fault.key, fault.allowed) == ("--port", "a free one")
+
+
 def test_processes_beyond_the_visible_gpus_are_refused() -> None:
     environment = {"DS_ACCELERATOR": "cuda", "CUDA_VISIBLE_DEVICES": "2,3"}
     assert launch_faults(Asked("deepspeed", 1, 2), environment) == []

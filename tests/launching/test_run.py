@@ -69,6 +69,8 @@ def test_a_launcher_that_a_signal_killed_counts_as_128_and_the_signal(tmp_path: 
 def test_a_launcher_that_is_not_installed_is_a_fault(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no-such-launcher"):
         launch(["no-such-launcher"], tmp_path / "none")
+    with pytest.raises(ConfigError, match="found no-such-shell; allowed: a launcher that is inst"):
+        launch(python("raise SystemExit(7)"), tmp_path / "none", needs=("no-such-shell",))
 
 
 # A launcher that dies of the signal at once, as deepspeed's does, and a worker that saves first.

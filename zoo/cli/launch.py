@@ -102,7 +102,8 @@ def launch(
         from zoo.training.checks import ring_two
 
         ring_two(loaded, processes.world, "cpu" if processes.cpu else "cuda")
-    raise typer.Exit(start(argv, run_folder(loaded) / "status.json", environment))
+    needs = () if processes.here else LAUNCHERS[how].needs
+    raise typer.Exit(start(argv, run_folder(loaded) / "status.json", environment, needs))
 
 
 def checked(asked: Asked, recipe: Recipe) -> Processes:

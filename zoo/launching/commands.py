@@ -6,11 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.launching.processes import Processes, free_port
+from zoo.launching.processes import PORT, Processes, free_port
 from zoo.launching.shell import sent
 from zoo.recipe.compose.catalog import shipped
-
-PORT = 29500  # of the rendezvous of several machines, unless the command line names another
 
 
 def command(
@@ -91,13 +89,15 @@ class Launcher:
     """Its own system hands out machines and GPUs: there is no hostfile."""
     starts_all: bool = False
     """Started on one machine it starts the others by a shell, and tells them their ranks."""
+    needs: tuple[str, ...] = ()
+    """Programs by which it reaches other machines."""
     numbers_gpus: bool = False
     """It knows GPUs by their numbers only."""
 
 
 LAUNCHERS: dict[str, Launcher] = {
     "accelerate": Launcher(accelerate),
-    "deepspeed": Launcher(deepspeed, starts_all=True, numbers_gpus=True),
+    "deepspeed": Launcher(deepspeed, starts_all=True, needs=("pdsh", "ssh"), numbers_gpus=True),
     "torchrun": Launcher(torchrun),
     "slurm": Launcher(slurm, names_hosts=True),
 }

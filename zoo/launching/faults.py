@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from zoo.errors import Fault
 from zoo.launching.commands import LAUNCHERS
 from zoo.launching.hosts import Host, read_hosts
-from zoo.launching.processes import Asked, Processes, port_is_taken
+from zoo.launching.processes import PORT, Asked, Processes, port_is_taken
 from zoo.launching.settle import settled
 from zoo.launching.shell import shell_faults
 from zoo.layout import working_directory
@@ -37,7 +37,7 @@ def launch_faults(asked: Asked, environment: Mapping[str, str]) -> list[Fault]:
     if LAUNCHERS[asked.how].starts_all and not processes.here:
         places = {"working directory": str(working_directory()), "interpreter": sys.executable}
         faults += shell_faults(places, environment)
-    return [*faults, *_machine_faults(asked, processes)] if processes.here else faults
+    return [*faults, *_machine_faults(asked, processes)]
 
 
 def _count_faults(asked: Asked) -> Iterator[Fault]:
@@ -94,11 +94,13 @@ def _host_faults(asked: Asked, processes: Processes, hosts: Sequence[Host]) -> I
 
 
 def _machine_faults(asked: Asked, processes: Processes) -> Iterator[Fault]:
-    """What this machine cannot give to the processes that it runs alone."""
-    if asked.port is not None and 0 < asked.port <= LAST_PORT and port_is_taken(asked.port):
-        yield _said("--port", f"{asked.port}, which is taken", "a free one, or none: one is chosen")
+    """What this machine cannot give: a port where it is the head, GPUs where it is alone."""
+    port = asked.port or (PORT if processes.nodes > 1 else 0)
+    if processes.rank == 0 and 0 < port <= LAST_PORT and port_is_taken(port):
+        allowed = "a free one, or none: one is chosen" if processes.here else "a free one"
+        yield _said("--port", f"{port}, which is taken", allowed)
     visible = processes.visible
-    if visible is None:
+    if visible is None or not processes.here:
         return
     if len(visible) < processes.per_node:
         allowed = f"at most {len(visible)}, the GPUs in CUDA_VISIBLE_DEVICES"

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+PORT = 29500
+"""Where several machines meet, unless the command line names another port."""
 NO_GPUS = ("", "-1", "NoDevFiles")
 """What CUDA_VISIBLE_DEVICES says where no GPU may be used."""
 

@@ -20,29 +20,38 @@ _PATIENCE = 600.0  # seconds that workers may take to save after their launcher 
 
 
 def launch(
-    argv: Sequence[str], status_file: Path, environment: Mapping[str, str] = os.environ
+    argv: Sequence[str],
+    status_file: Path,
+    environment: Mapping[str, str] = os.environ,
+    needs: Sequence[str] = (),
 ) -> int:
     """Runs the command; returns the run's exit code: a fresh status.json's, else the launcher's.
 
     torchrun and accelerate turn every failure into 1, and the deepspeed launcher dies of a signal
     before its workers have saved; so SIGTERM and SIGINT go to all processes of the launcher, and
-    all of them are waited for. Raises ConfigError where the launcher is not installed.
+    all of them are waited for. Raises ConfigError where the launcher is not installed, or a program
+    that it `needs`.
     """
-    program = shutil.which(argv[0], path=environment.get("PATH"))
-    if program is None:
-        raise ConfigError(
-            [Fault("command line", "--with", argv[0], "a launcher that is installed")]
-        )
+    missing = [name for name in (argv[0], *needs) if not _installed(name, environment)]
+    if missing:
+        allowed = "a launcher that is installed, with what it starts"
+        raise ConfigError([Fault("command line", "--with", ", ".join(missing), allowed)])
     before = _status(status_file)
     with _handed_on() as groups:
         # A session of its own: Ctrl-C then comes from us alone, not from the terminal as well.
         child = subprocess.Popen(
-            [program, *argv[1:]], env=dict(environment), start_new_session=True
+            [str(_installed(argv[0], environment)), *argv[1:]],
+            env=dict(environment),
+            start_new_session=True,
         )
         groups.append(child.pid)
         code = child.wait()
         _wait_for_group(child.pid)
     return _meant(code, _fresh_code(before, _status(status_file)))
+
+
+def _installed(program: str, environment: Mapping[str, str]) -> str | None:
+    return shutil.which(program, path=environment.get("PATH"))
 
 
 def launch_environment(
