@@ -116,6 +116,19 @@ def test_training_scales_values_as_the_checkpoint_does(kind, make_recipe, make_s
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "colour"),
+    [("DeiTImageProcessor", (124, 116, 104)), ("MobileViTImageProcessor", (0, 0, 0))],
+)
+def test_what_moves_in_is_painted_with_the_colour_of_0(
+    kind, colour, make_recipe, make_source, checkpoint
+):
+    recipe = make_recipe(KIND, {"image_size": 32}, name=checkpoint(kind), config={})
+    task = build_task(recipe, make_source(KIND))
+    assert task.fill == colour
+    assert task.pixels.tensor([np.full((2, 2, 3), colour, np.uint8)]).abs().max() < 0.02
+
+
 def test_at_another_size_the_transform_keeps_its_proportion(make_recipe, make_source, checkpoint):
     name = checkpoint("DeiTImageProcessor")
     recipe = make_recipe(KIND, {"image_size": 48}, name=name, config={})

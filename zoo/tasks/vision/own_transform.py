@@ -19,6 +19,25 @@ class NoSquare(Exception):
 
 
 @dataclass(frozen=True)
+class Values:
+    """What a processor does to bytes: channels in another order, then `gain * byte + offset`."""
+
+    order: list[int]
+    gain: Tensor  # (channels, 1, 1)
+    offset: Tensor  # (channels, 1, 1)
+
+    @classmethod
+    def of(cls, processor: Any, channels: int) -> "Values":
+        """Found by what it makes of black, of white and of one channel at a time."""
+        bytes_ = np.zeros((channels + 2, 1, 1, channels), np.uint8)
+        bytes_[1] = 255
+        bytes_[np.arange(channels) + 2, 0, 0, np.arange(channels)] = 255
+        black, white, *single = scaled(processor, list(bytes_))
+        moved = torch.stack([(one - black).abs().flatten() for one in single])
+        return cls(moved.argmax(0).tolist(), (white - black) / 255, black)
+
+
+@dataclass(frozen=True)
 class OwnTransform:
     """A transformers image processor in two parts: geometry, and what is done to the values.
 
@@ -26,30 +45,30 @@ class OwnTransform:
     """
 
     sized: Mapping[int, Any]
-    channels: int
+    values: Values
 
     @property
     def mode(self) -> str:
         """The Pillow mode that the processor is given."""
-        return "L" if self.channels == 1 else "RGB"
+        return "L" if len(self.values.order) == 1 else "RGB"
 
     @property
     def fill(self) -> tuple[int, ...]:
         """The colour whose values lie nearest to 0."""
-        shape = (1, 1, self.channels)
-        black, white = self.tensor([np.full(shape, v, np.uint8) for v in (0, 255)]).flatten(1)
-        nearest = (-black / (white - black)).clamp(0, 1) * 255
-        return tuple(int(value) for value in nearest.round())
+        nearest = (-self.values.offset / self.values.gain).flatten().clamp(0, 255).round()
+        by_channel = dict(zip(self.values.order, nearest.tolist(), strict=True))
+        return tuple(int(by_channel[channel]) for channel in sorted(by_channel))
 
     def frame(self, image: Image.Image, size: int) -> Image.Image:
         """Resized, cropped and padded as the processor does, `size` x `size`."""
         processor = self.sized[size]
         values = processor(image, **_without_values(processor))["pixel_values"][0]
-        return Image.fromarray(values[0] if self.channels == 1 else np.moveaxis(values, 0, -1))
+        return Image.fromarray(values[0] if len(values) == 1 else np.moveaxis(values, 0, -1))
 
     def tensor(self, images: Sequence[np.ndarray]) -> Tensor:
         """uint8 (height, width, channels) as one float32 (batch, channels, height, width)."""
-        return scaled(next(iter(self.sized.values())), images)
+        ordered = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)[:, self.values.order]
+        return ordered.float().mul_(self.values.gain).add_(self.values.offset).contiguous()
 
     def processor(self, size: int) -> Any:
         """The processor of a size, as it is exported."""
@@ -63,8 +82,9 @@ def own_transform(given: Any, sizes: Iterable[int], channels: int) -> OwnTransfo
     """
     try:
         own = _edge(given, channels)
-        transform = OwnTransform({size: _resized(given, size, own) for size in sizes}, channels)
-        for size, processor in transform.sized.items():
+        sized = {size: _resized(given, size, own) for size in sizes}
+        transform = OwnTransform(sized, Values.of(given, channels))
+        for size, processor in sized.items():
             _check(transform, size, processor)
     except NoSquare:
         raise
@@ -75,12 +95,13 @@ def own_transform(given: Any, sizes: Iterable[int], channels: int) -> OwnTransfo
 
 def _check(transform: OwnTransform, size: int, processor: Any) -> None:
     """Both parts together must give what the processor gives at once."""
-    for image in _images(transform.channels):
+    channels = len(transform.values.order)
+    for image in _images(channels):
         whole = torch.from_numpy(np.array(processor(image)["pixel_values"][0]))
-        if tuple(whole.shape) != (transform.channels, size, size):
+        if tuple(whole.shape) != (channels, size, size):
             raise NoSquare(f"makes {list(whole.shape)} at size {size}")
         framed = np.asarray(transform.frame(image, size)).reshape(size, size, -1)
-        if not torch.allclose(transform.tensor([framed])[0], whole.float(), atol=1e-4):
+        if not torch.allclose(transform.tensor([framed])[0], whole.float(), atol=1e-5):
             raise NoSquare("does more than framing and scaling")
 
 
@@ -93,7 +114,7 @@ def _edge(given: Any, channels: int) -> int:
 
 
 def scaled(processor: Any, images: Sequence[np.ndarray]) -> Tensor:
-    """What a processor makes of framed images, as `OwnTransform.tensor`."""
+    """What a processor makes of framed images, as `OwnTransform.tensor`, and slower."""
     off = dict.fromkeys(_GEOMETRY & _words(processor), False)
     found = processor(list(images), **off, input_data_format="channels_last")["pixel_values"]
     return torch.from_numpy(np.stack(found).astype(np.float32))
