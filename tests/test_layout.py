@@ -82,6 +82,12 @@ def test_ranks_without_a_local_one_take_the_one_of_who_started_them() -> None:
     assert Place.from_environment(said) == Place(5, 8, 0)
 
 
+def test_a_process_that_sees_one_gpu_takes_it_whatever_its_local_rank() -> None:
+    assert [Place(3, 4, 3).gpu(1), Place(1, 2, 1).gpu(4), Place().gpu(2)] == [0, 1, 0]
+    with pytest.raises(ConfigError, match="LOCAL_RANK: found 2 with 2 visible GPUs"):
+        Place(2, 3, 2).gpu(2)
+
+
 def test_a_working_directory_that_was_deleted_is_a_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

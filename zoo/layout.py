@@ -67,6 +67,18 @@ class Place:
             local_rank = _local_rank_of_starter(environment)
         return cls(rank or 0, world, local_rank or 0)
 
+    def gpu(self, visible: int) -> int:
+        """Which of the GPUs that this process sees is its own: the only one, else by local rank.
+
+        A scheduler may show each process its own GPU alone. Raises ConfigError where there are
+        several, and fewer than processes on the machine.
+        """
+        if visible > 1 and self.local_rank >= visible:
+            found = f"{self.local_rank} with {visible} visible GPUs"
+            allowed = "one process a GPU: fewer on this machine, or all its GPUs visible"
+            raise ConfigError([Fault("environment", "LOCAL_RANK", found, allowed)])
+        return self.local_rank if visible > 1 else 0
+
 
 def _lone_copies(environment: Mapping[str, str]) -> list[Fault]:
     """A fault if several processes were started, and nobody made ranks of them."""

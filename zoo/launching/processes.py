@@ -64,7 +64,13 @@ def on_cpu(environment: Mapping[str, str]) -> bool:
         return said == "cpu"
     if environment.get("CUDA_VISIBLE_DEVICES") in NO_GPUS:
         return True
-    return not (any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/kfd").exists())
+    return not (nvidia_gpus(environment) or Path("/dev/kfd").exists())
+
+
+def nvidia_gpus(environment: Mapping[str, str]) -> bool:
+    """Whether this machine has NVIDIA devices that CUDA_VISIBLE_DEVICES does not hide."""
+    hidden = environment.get("CUDA_VISIBLE_DEVICES") in NO_GPUS
+    return not hidden and any(Path("/dev").glob("nvidia[0-9]*"))
 
 
 def visible_gpus(environment: Mapping[str, str]) -> tuple[str, ...] | None:

@@ -17,6 +17,7 @@ import torch.distributed as dist
 import transformers
 
 from zoo.errors import ConfigError, Fault
+from zoo.launching.processes import nvidia_gpus
 from zoo.layout import Place
 from zoo.recipe import Recipe, origin
 
@@ -69,9 +70,19 @@ class Here:
 
 
 def device_of(place: Place) -> torch.device:
-    """The GPU of this rank where there is one (DS_ACCELERATOR=cpu says no), else the CPU."""
-    if os.environ.get("DS_ACCELERATOR", "cuda") == "cuda" and torch.cuda.is_available():
-        return torch.device("cuda", place.local_rank)
+    """The GPU of this rank where there is one (DS_ACCELERATOR=cpu says no), else the CPU.
+
+    Raises ConfigError for more ranks than GPUs, and where torch cannot use a GPU that is there: a
+    rank that turned to the CPU alone would wait for the others for ever.
+    """
+    if os.environ.get("DS_ACCELERATOR", "cuda") != "cuda":
+        return torch.device("cpu")
+    if torch.cuda.is_available():
+        return torch.device("cuda", place.gpu(torch.cuda.device_count()))
+    if torch.version.cuda is not None and nvidia_gpus(os.environ):
+        found = f"an NVIDIA GPU that torch, built for CUDA {torch.version.cuda}, cannot use"
+        allowed = "a driver that fits, or DS_ACCELERATOR=cpu to train on the CPU"
+        raise ConfigError([Fault("environment", "GPU", found, allowed)])
     return torch.device("cpu")
 
 
@@ -108,6 +119,9 @@ def world(place: Place) -> Iterator[Here]:
         ("LOCAL_RANK", place.local_rank),
     ):
         os.environ.setdefault(name, str(value))
+    if device.type == "cuda":  # DeepSpeed takes the GPU of this number, and holds mpirun's to it
+        os.environ["LOCAL_RANK"] = str(device.index)
+        os.environ.pop("OMPI_COMM_WORLD_LOCAL_RANK", None)
     backend = "nccl" if device.type == "cuda" else "gloo"
     store = lone_store() if place.world == 1 else None
     minutes = float(os.environ.get("DEEPSPEED_TIMEOUT", "30"))
