@@ -23,6 +23,7 @@ from zoo.recipe.derived.anywhere import anywhere
 from zoo.recipe.derived.deepspeed import deepspeed_config
 from zoo.recipe.derived.exchange import compression_kind
 from zoo.tasks.build import build_task
+from zoo.tasks.labels import in_checkpoints_order
 from zoo.tasks.targets import checked_targets
 from zoo.tasks.task import Task
 from zoo.training.starting import starting_weights
@@ -61,8 +62,9 @@ def ring_two(
         faults += launcher_conflicts(recipe, deepspeed_config(recipe, layout), environment)
     faults += device_faults(recipe, device) if device else []
     task: Task | None = None
+    said: list[str] = []
     with collected(faults):
-        source = open_source(recipe, with_train)
+        source, said = in_checkpoints_order(recipe, open_source(recipe, with_train))
         task = build_task(recipe, source)
     if task is None:
         raise ConfigError(faults)
@@ -75,7 +77,7 @@ def ring_two(
         faults += cut_faults(recipe, model)
         weights, notes = starting_weights(recipe, model, task.tokenizer)
     lost, lines = checked_targets(recipe, task, source.train) if with_train else ([], [])
-    notes += lines
+    notes = [*said, *notes, *lines]
     faults += lost
     if faults:
         raise ConfigError(faults)
