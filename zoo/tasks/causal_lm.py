@@ -22,6 +22,7 @@ from zoo.tasks.scores import bits, perplexity, ratio
 from zoo.tasks.task import IGNORE, NO_RECORDS, Lost, Outputs, Records, Task, lost_in
 from zoo.tasks.text.conversations import fitted, marked_ids
 from zoo.tasks.text.encoding import Speller, document_frame, frame_of, piecewise
+from zoo.tasks.text.files import save_generation, save_tokenizer
 from zoo.tasks.text.tokenizer import build_tokenizer, tokenizer_fingerprint
 from zoo.tasks.text.tokens import (
     attention_mask,
@@ -149,8 +150,9 @@ class CausalLM(Task):
         return {"tokenizer": tokenizer_fingerprint(self.tokenizer)}
 
     def save(self, folder: Path) -> None:
-        """The tokenizer's files."""
-        self.tokenizer.save_pretrained(folder)
+        """The tokenizer's files, and how a pretrained model generates."""
+        save_tokenizer(self.recipe, self.tokenizer, folder)
+        save_generation(self.recipe, self.tokenizer, folder)
 
 
 def _template_faults(recipe: Recipe, roles: tuple[str, ...], template: bool) -> list[Fault]:

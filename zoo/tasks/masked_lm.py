@@ -19,6 +19,7 @@ from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
 from zoo.tasks.task import IGNORE, NO_RECORDS, Outputs, Records, Task
 from zoo.tasks.text.encoding import document_frame, piecewise
+from zoo.tasks.text.files import limit_length, save_tokenizer
 from zoo.tasks.text.masking import Hiding
 from zoo.tasks.text.tokenizer import build_tokenizer, tokenizer_fingerprint
 from zoo.tasks.text.tokens import (
@@ -59,7 +60,7 @@ class MaskedLM(Task):
         if faults:
             raise ConfigError(faults)
         self.hiding = Hiding(self.tokenizer)
-        self.tokenizer.model_max_length = self.spec.sequence_length
+        limit_length(self.tokenizer, self.spec.sequence_length)
         frame = (self.tokenizer.cls_token_id, self.tokenizer.sep_token_id)
         self.frame = None if None in frame else frame
 
@@ -125,4 +126,4 @@ class MaskedLM(Task):
 
     def save(self, folder: Path) -> None:
         """The tokenizer's files."""
-        self.tokenizer.save_pretrained(folder)
+        save_tokenizer(self.recipe, self.tokenizer, folder)

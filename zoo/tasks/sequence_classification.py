@@ -25,6 +25,7 @@ from zoo.tasks.roles import (
 )
 from zoo.tasks.scores import accuracy, confusion, macro_f1, matthews, ratio
 from zoo.tasks.task import NO_RECORDS, Outputs, Records, Task
+from zoo.tasks.text.files import limit_length, save_tokenizer
 from zoo.tasks.text.masking import Hiding
 from zoo.tasks.text.tokenizer import build_tokenizer, framer, tokenizer_fingerprint
 from zoo.tasks.text.tokens import (
@@ -44,7 +45,7 @@ class SequenceClassification(Task):
     def __init__(self, recipe: Recipe, source: Source) -> None:
         """Raises ConfigError with every fault of columns, labels, tokenizer and length."""
         assert isinstance(recipe.task, SequenceClassificationSpec)
-        self.spec = recipe.task
+        self.recipe, self.spec = recipe, recipe.task
         choices = [tuple(r for r in roles if r != "label") for roles in kind_roles(recipe)]
         roles = chosen_roles(source, *choices)
         faults = role_faults(recipe, source, (*roles, "label")) + label_faults(recipe, source)
@@ -63,7 +64,7 @@ class SequenceClassification(Task):
             faults += position_faults(recipe, self.config, self.spec.sequence_length)
         if faults:
             raise ConfigError(faults)
-        self.tokenizer.model_max_length = self.spec.sequence_length
+        limit_length(self.tokenizer, self.spec.sequence_length)
         self.framed = framer(self.tokenizer, self.spec.sequence_length)
         self.hiding = Hiding(self.tokenizer)
         self.pair = "text_pair" in roles
@@ -136,7 +137,7 @@ class SequenceClassification(Task):
 
     def save(self, folder: Path) -> None:
         """The tokenizer's files."""
-        self.tokenizer.save_pretrained(folder)
+        save_tokenizer(self.recipe, self.tokenizer, folder)
 
 
 def _token_faults(recipe: Recipe, tokenizer: Any, mask_probability: float) -> list[Fault]:

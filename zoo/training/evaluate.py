@@ -32,7 +32,8 @@ def load_from(folder: Path, changes: Sequence[str]) -> Recipe:
         raise ConfigError([Fault("command line", str(folder), f"no {RECIPE}", allowed)])
     exported = next((p for p in (folder, folder / "model") if (p / "config.json").is_file()), None)
     plain = load_recipe(folder / RECIPE)
-    kept = kept_tokenizer(folder)
+    own = plain.model.tokenizer is None  # the name's, which comes with several ends and the like
+    kept = None if own else kept_tokenizer(folder)
     words = [] if kept is None else [f"model.tokenizer={kept.absolute()}"]
     labels = RunFolder(folder).origin().get("labels") or labels_of(exported)
     if labels and KINDS[plain.task.kind].classes:

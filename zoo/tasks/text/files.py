@@ -1,0 +1,70 @@
+"""The files that a pretrained text model has beside its weights, in what is exported."""
+
+import json
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from zoo.models.config import located
+from zoo.models.upstream import optional_file
+from zoo.recipe import Recipe
+from zoo.tasks.text.kept import made_from_texts
+
+GENERATION = "generation_config.json"
+_VOCABULARIES = (
+    *("tokenizer.model", "spiece.model", "sentencepiece.bpe.model"),
+    *("vocab.json", "merges.txt", "vocab.txt"),
+)
+_IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
+
+
+def save_tokenizer(recipe: Recipe, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Writes the tokenizer, and the vocabulary files of the name that it came from, which other
+    programs than transformers read.
+    """
+    tokenizer.save_pretrained(folder)
+    chosen = recipe.model.tokenizer
+    if chosen == "bytes" or made_from_texts(recipe):
+        return
+    place, revision = str(chosen or recipe.model.name), recipe.model.revision
+    for name in _VOCABULARIES:
+        found = brought_file(place, name, None if chosen else revision)
+        if found is not None and not (folder / name).exists():
+            shutil.copyfile(found, folder / name)
+
+
+def save_generation(recipe: Recipe, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Writes how the pretrained model generates, whole, over what the model's class makes up.
+
+    With another tokenizer than the name's own the special ids are that one's.
+    """
+    section = recipe.model
+    place = section.weights or section.name
+    if place is None or place == "random":
+        return
+    run = Path(located(place)) / "model"
+    name = str(run) if (run / "config.json").is_file() else place
+    found = brought_file(name, GENERATION, section.revision if place == section.name else None)
+    if found is None:
+        return
+    values: dict[str, Any] = json.loads(found.read_text(encoding="utf-8"))
+    if section.tokenizer is not None:
+        ids = {key: getattr(tokenizer, key) for key in _IDS}
+        values |= {key: number for key, number in ids.items() if number is not None}
+    (folder / GENERATION).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+
+
+def brought_file(place: str, name: str, revision: str | None) -> Path | None:
+    """A file of a folder or hub id; None where there is none in reach."""
+    with suppress(OSError):
+        return optional_file(located(place), name, revision)
+    return None
+
+
+def limit_length(tokenizer: PreTrainedTokenizerBase, length: int) -> None:
+    """Lets a tokenizer that knows no longest text say the length that is trained on."""
+    if tokenizer.model_max_length > 1 << 30:
+        tokenizer.model_max_length = length
