@@ -133,6 +133,18 @@ def test_all_ranks_agree_whether_a_step_has_a_target() -> None:
     assert run_ranks(2, one_rank_has_targets) == [[True, 2, False, 2]] * 2
 
 
+def test_an_overflow_in_the_forward_of_a_skipped_step_leaves_no_running_statistics() -> None:
+    norm = torch.nn.BatchNorm1d(2)
+    ours = contract(Doubling(), ALONE, dtype=torch.float16)
+    ours.module = torch.nn.Sequential(norm)
+    for skipped, value in ((False, 3.0), (True, torch.inf), (True, torch.nan)):
+        counting = ours.counts([BATCH], QUIET)
+        norm(torch.full((4, 2), value))
+        ours.finished(1.0, 1.0, 0.1, skipped, counting, [BATCH])
+    assert norm.running_mean.tolist() == pytest.approx([0.3, 0.3])
+    assert norm.running_var.tolist() == pytest.approx([0.9, 0.9])
+
+
 def test_one_rank_of_a_model_speaks_and_one_counts() -> None:
     layout = Layout.of(pipe=2, data=2, tensor=2)
     all_of_them = [contract(Doubling(), layout, rank) for rank in range(layout.world)]

@@ -118,6 +118,6 @@ def test_ranks_score_stop_and_fail_together_and_sums_alone_gather_nothing() -> N
     scores = str({"loss": 0.0, "count": float(len(ROWS))})
     assert first[:2] == second[:2] == [scores, "Stopped: stopped by signal 15"]
     assert first[2] == "ZeroDivisionError: nothing to divide by"
-    assert second[2].startswith("RuntimeError: rank 0 could not score: ZeroDivisionError")
+    assert second[2].startswith("RuntimeError: rank 0 failed: ZeroDivisionError")
     assert first[3] == second[3]
     assert f"row {BROKEN} (rank 1 on {socket.gethostname()}); allowed: 0 at most" in first[3]

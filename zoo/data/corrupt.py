@@ -7,7 +7,8 @@ from zoo.data.rows import Batch, Rows
 from zoo.errors import ConfigError, Fault
 from zoo.recipe import Recipe, origin
 
-_NAMED = 20  # files named in the message
+NAMED = 20
+"""Files that are named in a message."""
 
 
 class CorruptLimit:
@@ -55,8 +56,8 @@ class CorruptLimit:
         """The fault that names the files."""
         names = sorted(name for name in self.found.values() if name)
         before = len(self.found) - len(names)
-        hidden = max(len(names) - _NAMED, 0)
+        hidden = max(len(names) - NAMED, 0)
         more = [f"{hidden} more"] * bool(hidden) + [f"{before} found before"] * bool(before)
-        found = f"{len(self.found)} corrupt examples: {'; '.join(names[:_NAMED])}"
+        found = f"{len(self.found)} corrupt examples: {'; '.join(names[:NAMED])}"
         found = " and ".join([found, *more])
         return ConfigError([Fault(self.file, "data.max_corrupt", found, f"{self.allowed} at most")])

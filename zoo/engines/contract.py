@@ -41,6 +41,7 @@ class Contract:
         self.layout, self.rank = groups.layout, groups.rank
         self.step, self.skipped_in_a_row, self.sent = 0, 0, 0
         self.statistics_differ = False
+        self.statistics_before: list[Tensor] = []
         head = self.layout.tensor_rank(self.rank) == 0
         self.counts_targets = head and self.layout.stage(self.rank) == 0
         self.speaks = head and self.layout.stage(self.rank) == self.layout.pipe - 1
@@ -58,8 +59,10 @@ class Contract:
 
     def counts(self, micro_batches: Sequence[Batch], told: Notice) -> Sums:
         """Of the global batch: targets, corrupt examples, and those that lost targets, by the
-        task's counters; and what ranks tell each other.
+        task's counters; and what ranks tell each other. A step begins with them.
         """
+        if self.dtype == torch.float16:  # whose forward may overflow, and the step is skipped
+            self.statistics_before = [one.clone() for one in self.statistics()]
         mine = torch.zeros(2 + len(self.task.lost), dtype=torch.float64)
         if self.counts_targets:
             mine[0] = float(sum(float(batch["count"]) for batch in micro_batches))
@@ -117,6 +120,9 @@ class Contract:
             self.skipped_in_a_row = self.skipped_in_a_row + 1 if skipped else 0
         if self.skipped_in_a_row >= MOST_SKIPPED:
             self.stop_at(float("nan"), micro_batches)
+        if skipped and self.statistics_before:
+            for now, before in zip(self.statistics(), self.statistics_before, strict=True):
+                now.copy_(before)
         self.step += 1
         self.statistics_differ = True
         by_reason = dict(zip(self.task.lost, map(int, lost), strict=True))
@@ -158,12 +164,15 @@ class Contract:
         self.exchange.settle()
         if not self.statistics_differ or self.layout.data == 1:
             return
-        for module in batch_norms(self.module):
-            for buffer in (module.running_mean, module.running_var):
-                if buffer is not None:
-                    dist.all_reduce(buffer, group=self.groups.along("data"))
-                    buffer /= self.layout.data
+        for buffer in self.statistics():
+            dist.all_reduce(buffer, group=self.groups.along("data"))
+            buffer /= self.layout.data
         self.statistics_differ = False
+
+    def statistics(self) -> list[Tensor]:
+        """BatchNorm's running means and variances."""
+        both = [(one.running_mean, one.running_var) for one in batch_norms(self.module)]
+        return [one for pair in both for one in pair if one is not None]
 
     def counters(self) -> dict[str, Any]:
         """What of this is to be saved, JSON-ready."""

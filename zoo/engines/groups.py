@@ -1,11 +1,14 @@
 """The process groups of a layout, as this rank sees them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
+import torch
 import torch.distributed as dist
 
+from zoo.compression.mean import world
+from zoo.errors import Told
 from zoo.layout import Layout
 
 SHARED = (("data",), ("tensor",), ("pipe", "tensor"))
@@ -46,3 +49,28 @@ def own_group(layout: Layout, rank: int, *axes: str) -> Any:
     """The group of the ranks that differ from this one only along `axes`."""
     made = {tuple(ranks): dist.new_group(ranks) for ranks in layout.peers(*axes)}
     return next(group for ranks, group in made.items() if rank in ranks)
+
+
+T = TypeVar("T")
+
+
+def by_first(make: Callable[[], T], first: bool, device: torch.device) -> T:
+    """What `make` gives on rank 0 (`first`), which alone calls it, on every rank; all call this.
+
+    Where it raises, all ranks do: nobody waits for what will not come.
+    """
+    found: list[Any] = [None, None]
+    failure: Exception | None = None
+    if first:
+        try:
+            found[0] = make()
+        except Exception as error:
+            failure, found[1] = error, RuntimeError(f"rank 0 failed: {error!r}")
+            if isinstance(error, Told):
+                error.everywhere, found[1] = True, error
+    if world(None)[1] > 1:
+        dist.broadcast_object_list(found, src=0, device=device)
+    if found[1] is not None:
+        raise failure or found[1]
+    made: T = found[0]
+    return made

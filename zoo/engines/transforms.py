@@ -19,12 +19,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import nn
 from transformers import PreTrainedModel
 
 from zoo.data.rows import Batch
-from zoo.engines.groups import Groups
+from zoo.engines.groups import Groups, by_first
 from zoo.layout import Part
 from zoo.models.build import apply_batch_norm, freeze, on_meta
 from zoo.models.draws import Draws
@@ -153,11 +152,10 @@ def weights_of(draft: Draft, family: Family, groups: Groups) -> list[float]:
         return layer_weights(draft.model, family)
     if balance == "parameters":
         return parameter_weights(draft.model, family)
-    found: list[Any] = [None]
-    if groups.rank == 0:
-        assert draft.sample is not None, "stages balanced by time need a micro-batch"
-        inputs = draft.sample()["inputs"]
-        found = [time_weights(draft.model, family, inputs, draft.device)]
-    dist.broadcast_object_list(found, src=0, device=draft.device)
-    weights: list[float] = found[0]
-    return weights
+    sample = draft.sample
+    assert sample is not None, "stages balanced by time need a micro-batch"
+
+    def timed() -> list[float]:
+        return time_weights(draft.model, family, sample()["inputs"], draft.device)
+
+    return by_first(timed, groups.rank == 0, draft.device)

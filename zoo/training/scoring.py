@@ -8,6 +8,7 @@ import torch.distributed as dist
 
 from zoo.data.rows import Batch
 from zoo.engines.engine import Engine, Record, Totals
+from zoo.engines.groups import by_first
 from zoo.engines.sums import Notice
 from zoo.tasks.task import Records, Task
 from zoo.training.disk.unread import Unread
@@ -57,7 +58,7 @@ def score_set(
     if type(task).records is Task.records:
         return task.score(totals)
     everyones = gathered(records, here)
-    return told(lambda: task.score(totals, everyones), here)
+    return by_first(lambda: task.score(totals, everyones), here.first, here.device)
 
 
 def added(totals: Totals, found: Totals) -> Totals:
@@ -75,22 +76,3 @@ def gathered(own: list[Record], here: Here) -> Records:
     rows.sort(key=lambda record: record[0])
     names = rows[0][1] if rows else {}
     return {name: [values[name] for _, values in rows] for name in names}
-
-
-def told(score: Callable[[], dict[str, float]], here: Here) -> dict[str, float]:
-    """What `score` gives on rank 0, on every rank; where it raises, all ranks do."""
-    found: list[Any] = [{}, ""]
-    failure: Exception | None = None
-    if here.first:
-        try:
-            found[0] = score()
-        except Exception as error:
-            failure, found[1] = error, repr(error)
-    if here.place.world > 1:
-        dist.broadcast_object_list(found, src=0, device=here.device)
-    if failure is not None:
-        raise failure
-    if found[1]:
-        raise RuntimeError(f"rank 0 could not score: {found[1]}")
-    scores: dict[str, float] = found[0]
-    return scores

@@ -63,6 +63,18 @@ def test_a_share_was_cut_by_the_runs_seed_before_it_had_one_of_its_own(catalog: 
     assert changes(old, kept) == Changes((), (), ())
 
 
+@pytest.mark.parametrize(
+    "alone", ["parallel.compression.kind=local-sgd", "optimizer.type=ZeroOneAdam", ""]
+)
+def test_a_rhythm_is_reported_where_ranks_that_step_alone_meet_for_it(
+    alone: str, catalog: Catalog
+) -> None:
+    before = (alone, "parallel.zero.stage=0") if alone else ()
+    for key in ("run.eval_every", "run.save_every"):
+        found = compared(catalog, f"{key}=7", before=before)
+        assert [one.key for one in (found.reported if alone else found.free)] == [key]
+
+
 def test_a_change_holds_both_values(catalog: Catalog) -> None:
     assert compared(catalog, "run.batch=32").refused == (Change("run.batch", 16, 32),)
 

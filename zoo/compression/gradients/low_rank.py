@@ -3,11 +3,22 @@
 from collections.abc import Iterator
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 from zoo.compression.codecs.message import bearable, refuse_non_finite
 from zoo.compression.fused import Fused
 from zoo.compression.mean import Group, dense_mean, world
+
+
+def hardware(group: Group | None, device: torch.device) -> set[str]:
+    """What the ranks of a group compute on, by name; all of them call it."""
+    cuda = device.type == "cuda"
+    own = torch.cuda.get_device_name(device) if cuda else torch.backends.cpu.get_cpu_capability()
+    names: list[str] = [own] * world(group)[1]
+    if len(names) > 1:
+        dist.all_gather_object(names, own, group=group)
+    return set(names)
 
 
 class Factors:
@@ -31,7 +42,8 @@ class PowerSGD:
     dimension, the rest) and are factored if that is `min_compression_rate` times shorter; the rest
     travels whole in the message of P: two all-reduces a step. Q starts from a seed, equal on all
     ranks, and with `warm_start` goes on from the step before. Linear in the gradients, so there is
-    no server error. In a group of one nothing is compressed.
+    no server error. In a group of one nothing is compressed. Ranks on different hardware may
+    round P otherwise when they make it orthonormal: there the first rank's is sent to all.
     """
 
     def __init__(
@@ -40,6 +52,7 @@ class PowerSGD:
         warm_start: bool = True, feedback: bool = True, seed: int = 0,
     ) -> None:  # fmt: skip
         self.group, self.ranks = group, world(group)[1]
+        self.mixed = len(hardware(group, torch.device(device))) > 1
         self.warm_start, self.feedback, self.seed = warm_start, feedback, seed
         self.matrices: dict[int, Factors] = {}
         self.rest: list[slice] = []
@@ -93,8 +106,12 @@ class PowerSGD:
         for part, whole in self._dense():
             whole.copy_(self.error[part])
         self.sent += dense_mean(self.left, self.group)
-        for matrix, p, q in self._factors():
+        for _, p, _ in self._factors():
             p.copy_(torch.linalg.qr(p).Q)
+        if self.mixed:
+            dist.broadcast(self.left, group=self.group, group_src=0)
+            self.sent += self.left.nbytes
+        for matrix, p, q in self._factors():
             torch.matmul(matrix.matrix(self.error).T, p, out=q)
         self.sent += dense_mean(self.right, self.group)
 

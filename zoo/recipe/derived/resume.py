@@ -6,6 +6,8 @@ from typing import Any
 
 from zoo.recipe.provenance import Key
 from zoo.recipe.spec.task import CROP_RATIO
+from zoo.recipe.vocabulary.compressors import COMPRESSORS
+from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
 from zoo.recipe.vocabulary.parameters import counts
 from zoo.recipe.vocabulary.schedulers import SCHEDULERS
 
@@ -49,6 +51,11 @@ COLUMN = {
 ABSENT = {"task.crop_ratio": CROP_RATIO}
 
 
+MEETINGS = ("run.eval_every", "run.save_every")
+"""Rhythms in which ranks that step alone meet early: other losses follow, on the same mathematics.
+"""
+
+
 @dataclass(frozen=True)
 class Change:
     """A key with two values; None stands for an absent one."""
@@ -76,6 +83,8 @@ def changes(old: dict[str, Any], new: dict[str, Any]) -> Changes:
         for path, a, b in _differ(old, new)
         if not _same(".".join(path), a, b, named)
     ]
+    if _steps_alone(new):
+        found = [(one, "!" if one.key in MEETINGS else rule) for one, rule in found]
     reported = [change for change, rule in found if rule == "!"]
     if any(change.key in ("run.steps", "run.epochs") for change in reported):
         reported += _stretched(old, new)
@@ -114,6 +123,15 @@ def _rule(path: Key, old: Any, new: Any) -> str:
             return COLUMN[".".join(path)]
         path = path[:-1]
     return "="
+
+
+def _steps_alone(recipe: dict[str, Any]) -> bool:
+    """Whether data ranks step by themselves between meetings, as local SGD does."""
+    compressor = (recipe.get("parallel", {}).get("compression") or {}).get("kind")
+    optimizer = recipe.get("optimizer", {}).get("type")
+    return (compressor in COMPRESSORS and COMPRESSORS[compressor].steps_alone) or (
+        optimizer in OPTIMIZERS and OPTIMIZERS[optimizer].steps_alone
+    )
 
 
 def _stretched(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:

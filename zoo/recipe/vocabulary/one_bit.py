@@ -98,6 +98,7 @@ ONE_BIT: dict[str, Optimizer] = {
         begins="var_freeze_step",
         sends_early="var_update_scaler",
         intervals_grow=True,
+        steps_alone=True,
         dense="AdamW",
         unused=UNUSED,
     ),

@@ -37,6 +37,8 @@ class Optimizer:
     """The parameter after whose steps something is compressed even before `begins`."""
     intervals_grow: bool = False
     """What it sends changes over the run, so that no step stands for the others."""
+    steps_alone: bool = False
+    """Ranks step by themselves and meet every so often, also to evaluate and to save."""
     dense: str = ""
     """The optimizer that it is a compressed form of."""
     unused: Mapping[str, str] = field(default_factory=dict)

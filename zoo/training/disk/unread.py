@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Sequence
 
-from zoo.data.corrupt import CorruptLimit
+from zoo.data.corrupt import NAMED, CorruptLimit
 from zoo.data.rows import Batch
 from zoo.errors import DataError, Told
 from zoo.training.world import Here, say
@@ -60,8 +60,9 @@ class Unread:
         return {row: text for row, text in told.items() if row not in self.limit.found}
 
     def _note(self, found: dict[int, str], where: str) -> None:
-        """Takes up what a rank found, and says it."""
+        """Takes up what a rank found, and says the first of it; rows of metrics count the rest."""
         for row, text in found.items():
             if row not in self.limit.found:
                 self.limit.found[row] = text + where
-                say(self.here, f"corrupt, left out: {text}{where}")
+                if len(self.limit.found) <= NAMED:
+                    say(self.here, f"corrupt, left out: {text}{where}")
