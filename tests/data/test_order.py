@@ -29,10 +29,12 @@ def test_the_order_depends_on_the_step_alone_and_not_on_what_was_asked_before() 
     assert straight == backwards[::-1]
 
 
-def test_sequential_order_is_the_order_of_the_data_in_every_epoch() -> None:
+def test_sequential_order_is_the_order_of_the_data_and_leaves_no_row_out_for_ever() -> None:
     order = Order(7, 3, seed=1, sampling="sequential")
     steps = [order.batch_of(step).tolist() for step in range(4)]
-    assert steps == [[0, 1, 2], [3, 4, 5]] * 2
+    assert steps == [[0, 1, 2], [3, 4, 5], [6, 0, 1], [2, 3, 4]]
+    whole = Order(6, 3, seed=1, sampling="sequential")
+    assert [whole.batch_of(step).tolist() for step in range(4)] == [[0, 1, 2], [3, 4, 5]] * 2
 
 
 def test_grouped_batches_hold_rows_of_like_length_and_lose_none() -> None:

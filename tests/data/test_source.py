@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from zoo.data.rows import Rows
+from zoo.data.rows import CorruptExample, Rows
 from zoo.data.source import open_source
 from zoo.errors import ConfigError
 
@@ -34,6 +34,35 @@ def test_numbers_are_sorted_by_size(tables: Any, make_recipe: Any) -> None:
     source = open_source(make_recipe(CLASSIFY, **tables(train=[10, 9, 2, 9])))
     assert source.labels == ("2", "9", "10")
     assert labels_of(source.train) == [2, 1, 0, 1]
+
+
+def test_a_row_without_label_is_no_class_and_takes_no_id(tables: Any, make_recipe: Any) -> None:
+    files = tables(train=[None if number == 3 else number for number in range(12)])
+    with pytest.raises(ConfigError) as caught:
+        open_source(make_recipe(CLASSIFY, **files))
+    (fault,) = caught.value.faults
+    assert (fault.key, fault.allowed) == ("data.max_corrupt", "0 at most")
+    assert fault.found.endswith("train.jsonl line 4 (no label)")
+    source = open_source(make_recipe(CLASSIFY, **files, max_corrupt=2))
+    assert source.labels == ("0", "1", "2", "4", "5", "6", "7", "8", "9", "10", "11")
+    with pytest.raises(CorruptExample, match="line 4"):
+        source.train[3]
+    assert source.train[4]["label"] == 3
+
+
+def test_corrupt_rows_are_counted_where_they_are_read(tables: Any, make_recipe: Any) -> None:
+    files = tables(train=["a", "b"] * 20, dev=[None, "a"])
+    with pytest.raises(ConfigError, match=r"found 1 corrupt examples: .*dev\.jsonl line 1"):
+        open_source(make_recipe(CLASSIFY, **files, valid="dev"))
+    files = tables(train=[None, *["a", "b"] * 20])
+    seen = [
+        bool(source.train.unreadable())
+        for seed in range(4)
+        for source in [
+            open_source(make_recipe(CLASSIFY, seed, **files, max_train_examples=9, max_corrupt=1))
+        ]
+    ]
+    assert False in seen
 
 
 def test_written_labels_give_the_ids(tables: Any, make_recipe: Any) -> None:

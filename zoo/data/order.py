@@ -12,7 +12,8 @@ class Order:
     """The row indices of every global batch of an endless training, step by step.
 
     `sampling` is `random`, `sequential` or `group-by-length`; the last needs `lengths`, float
-    (count,). An epoch's last incomplete batch is dropped. Raises ConfigError if none is complete.
+    (count,). An epoch's last incomplete batch is dropped; `sequential` goes on with it in the next
+    one. Raises ConfigError if no batch is complete.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Order:
     def _epoch_rows(self, epoch: int) -> np.ndarray:
         kept = self.steps_per_epoch * self.batch
         if self.sampling == "sequential":
-            return np.arange(kept, dtype=np.int64)
+            return np.arange(epoch * kept, (epoch + 1) * kept, dtype=np.int64) % self.count
         rows = np.random.default_rng([self.seed, _ORDER, epoch]).permutation(self.count)[:kept]
         if self.lengths is not None and self.sampling == "group-by-length":
             rows = self._grouped(rows, self.lengths, epoch)

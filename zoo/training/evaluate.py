@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from zoo.data.rows import drawn
 from zoo.engines.build import build_engine
 from zoo.errors import ConfigError, Fault
 from zoo.layout import Place
@@ -87,7 +88,9 @@ def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str,
         raise ConfigError(
             [Fault(f"{folder}/{RECIPE}", f"data.{split}", "nothing", "a split to score")]
         )
-    rows = {name: checked.task.rows(part) for name, part in sets.items()}
+    most = recipe.data.max_valid_examples if split == "valid" else None
+    seed = recipe.data.split_seed
+    rows = {name: drawn(checked.task.rows(part), most, seed) for name, part in sets.items()}
     found = open_weights(checked.model, str(folder), None)
     weights, _ = fitting(checked.model, found, str(folder), "weights")
     with world(place) as here:

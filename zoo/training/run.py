@@ -10,7 +10,7 @@ from typing import Any
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loader import eval_batches, train_batches
 from zoo.data.order import Order
-from zoo.data.rows import Batch, Rows
+from zoo.data.rows import Batch, Rows, drawn
 from zoo.engines.build import build_engine
 from zoo.engines.engine import Engine, NonFiniteLoss
 from zoo.errors import ConfigError
@@ -55,7 +55,9 @@ class Prepared:
 def prepare(recipe: Recipe, checked: Checked) -> Prepared:
     """Packs, filters and orders the rows; LM text is tokenized here and cached."""
     train = checked.task.rows(checked.source.train)
-    valid = {name: checked.task.rows(rows) for name, rows in checked.source.valid.items()}
+    most, seed = recipe.data.max_valid_examples, recipe.data.split_seed
+    sets = checked.source.valid.items()  # a set of few texts may be packed into many blocks
+    valid = {name: drawn(checked.task.rows(rows), most, seed) for name, rows in sets}
     run, sampling = recipe.run, recipe.data.sampling
     lengths = train.lengths() if sampling == "group-by-length" else None
     order = Order(len(train), run.batch, run.seed, sampling, lengths)

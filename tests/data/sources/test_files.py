@@ -158,6 +158,12 @@ def test_a_missing_folder_is_one_fault_for_all_splits(tmp_path: Path, make_recip
     assert allowed == "a folder that exists; say where the data lies with data.folder=PATH"
 
 
+def test_a_missing_folder_says_what_the_recipe_is_of(tmp_path: Path, make_recipe: Any) -> None:
+    recipe = make_recipe(CLASSIFY, source="files", folder=str(tmp_path / "nowhere"))
+    about = recipe.model_copy(update={"description": "banking77 (arXiv:2003.04807)"})
+    assert fault_of(about).endswith("; the recipe is of: banking77 (arXiv:2003.04807)")
+
+
 def test_globs_without_a_match_are_all_named_with_the_nearest_name(
     tmp_path: Path, make_recipe: Any
 ) -> None:

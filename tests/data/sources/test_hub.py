@@ -108,3 +108,18 @@ def test_an_unknown_subset_is_a_fault_of_the_subset(pictures: str, make_recipe: 
     recipe = hub(make_recipe, "causal-lm", pictures, subset="large")
     with pytest.raises(ConfigError, match=r"data\.subset: found large .*default"):
         open_source(recipe)
+
+
+def test_a_dataset_with_a_script_says_which_revision_has_none(
+    make_recipe: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise RuntimeError("Dataset scripts are no longer supported, but found openwebtext.py")
+
+    monkeypatch.setattr(datasets, "load_dataset", refuse)
+    with pytest.raises(ConfigError) as caught:
+        open_source(hub(make_recipe, "causal-lm", "some/openwebtext"))
+    (fault,) = caught.value.faults
+    assert fault.key == "data.revision"
+    assert "openwebtext.py" in fault.found
+    assert "refs/convert/parquet" in fault.allowed

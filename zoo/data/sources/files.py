@@ -25,8 +25,7 @@ class FilesReader:
 
     def read(self, key: str, entry: str, wanted: Wanted) -> Opened | None:
         if not self.folder.is_dir():
-            allowed = "a folder that exists; say where the data lies with data.folder=PATH"
-            self.faults.add("folder", str(self.folder), allowed)
+            self.faults.add("folder", str(self.folder), self._where())
             return None
         files = found(self.folder, entry, self.data.format)
         if files is None:
@@ -45,6 +44,12 @@ class FilesReader:
         else:
             return self._table(files, key, entry, wanted)
         return None
+
+    def _where(self) -> str:
+        """What a folder should be, and what the recipe says of where its data comes from."""
+        about = self.faults.recipe.description
+        said = f"; the recipe is of: {about}" if about else ""
+        return f"a folder that exists; say where the data lies with data.folder=PATH{said}"
 
     def _renamed(self, rows: Rows, values: frozenset[str | None]) -> Opened | None:
         columns = self.data.columns

@@ -72,6 +72,11 @@ class HubReader:
             return datasets.load_dataset(name, data.subset, revision=data.revision, cache_dir=cache)
         except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
             reason = " ".join(str(error).split())[:300]
+            if "scripts are no longer supported" in reason:
+                found = f"{data.revision or 'the main branch'} of {data.name} ({reason})"
+                allowed = "one without a script, such as the hub's own refs/convert/parquet"
+                self.faults.add("revision", found, allowed)
+                return None
             key = "subset" if "BuilderConfig" in reason or "Config name" in reason else "name"
             found = f"{data.name if key == 'name' else data.subset} ({reason})"
             self.faults.add(key, found, "a dataset that the hub, the cache or the disk has")

@@ -26,11 +26,11 @@ class _Data(Spec):
     sampling: Literal["random", "sequential", "group-by-length"] = "random"
     """Order of the examples; every order is a pure function of the seed."""
     max_train_examples: Positive | None = None
-    """Read no more than this many; absent: all."""
+    """Read no more than this many (texts, where they are packed into blocks); absent: all."""
     max_valid_examples: Positive | None = None
-    """Read no more than this many of each validation set; absent: all."""
+    """Read no more than this many of each validation set (texts, and then blocks); absent: all."""
     max_corrupt: Count = 0
-    """How many examples (or which share) may be unreadable before the run ends."""
+    """How many examples (or which share) may be unreadable or incomplete before the run ends."""
     workers: NotNegative = 2
     """Loader processes per rank; 0 loads in the training process."""
     cache: Folder | None = None
