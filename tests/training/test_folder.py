@@ -1,6 +1,7 @@
 """A run writes into a run's folder and no other, and goes on there from anywhere."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from tests.runs import twin
 from zoo.errors import ConfigError
 from zoo.recipe import load_recipe
 from zoo.training.folder import RunFolder
-from zoo.training.log import finite
+from zoo.training.log import Log, finite
 
 RECIPE = twin("sequence-classification")
 
@@ -19,7 +20,7 @@ def in_folder(root: Path, *words: str) -> RunFolder:
     recipe = load_recipe(RECIPE, [f"run.folder={root}", *words], tiny=True)
     folder = RunFolder.of(recipe)
     (root / ".lease").mkdir(parents=True, exist_ok=True)
-    folder.write_origin(recipe, ("no", "yes"))
+    folder.write_origin(recipe, ("no", "yes"), 100)
     return folder
 
 
@@ -47,7 +48,7 @@ def test_the_recipe_of_a_run_goes_on_in_its_folder_from_anywhere_and_in_a_copy(
     root = tmp_path / "runs" / "bert-base-mnli-finetune-tiny"
     root.mkdir(parents=True)
     (root / ".lease").mkdir()
-    RunFolder(root).write_origin(load_recipe(RECIPE, tiny=True), None)
+    RunFolder(root).write_origin(load_recipe(RECIPE, tiny=True), None, 100)
     assert json.loads((root / "recipe.json").read_text())["run"]["folder"] == str(root)
     monkeypatch.chdir(root.parent)
     for word in (root.name, f"{root.name}/recipe.json"):
@@ -62,11 +63,18 @@ def test_a_run_remembers_what_it_was_made_from_when_its_own_recipe_goes_on(tmp_p
     root = tmp_path / "run"
     in_folder(root, "run.steps=6", "run.keep=1")
     recipe = load_recipe(root, ["run.steps=9"])
-    RunFolder(root).write_origin(recipe, ("no", "yes"))
+    RunFolder(root).write_origin(recipe, ("no", "yes"), 100)
     made = RunFolder(root).made()
     assert (made.recipe, made.twin) == ("bert-base-mnli-finetune", True)
     assert made.words == ("run.steps=9", "run.keep=1")
     assert RunFolder(root).origin()["labels"] == ["no", "yes"]
+
+
+def test_the_recipe_of_a_changed_run_counts_the_parameters_of_its_own_model(tmp_path: Path) -> None:
+    recipe = load_recipe("gpt2-small-openwebtext", [f"run.folder={tmp_path}"])
+    (tmp_path / ".lease").mkdir()
+    RunFolder(tmp_path).write_origin(recipe, None, 12_345)
+    assert json.loads((tmp_path / "recipe.json").read_text())["model"]["parameters"] == 12_345
 
 
 def test_rows_that_a_resume_makes_again_are_moved_scores_too(tmp_path: Path) -> None:
@@ -84,6 +92,17 @@ def test_rows_that_a_resume_makes_again_are_moved_scores_too(tmp_path: Path) -> 
     assert kept == rows[:3]
     gone = (tmp_path / "metrics-superseded.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in gone[:2]] == rows[3:] and len(gone) == 3
+
+
+def test_a_row_is_on_the_disk_when_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.fstat(file).st_size))
+    log = Log(RunFolder(tmp_path), (), 0, first=True)
+    log.row({"step": 1, "loss": 0.5})
+    assert synced == [(tmp_path / "metrics.jsonl").stat().st_size] and synced[0] > 0
+    log.close()
 
 
 def test_numbers_that_are_not_finite_are_null_in_json() -> None:

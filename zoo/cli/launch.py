@@ -6,11 +6,15 @@ from typing import Annotated
 import typer
 
 from zoo.cli.words import (
+    AcceptDataOption,
     ChangesArgument,
+    FreshOption,
+    FromStepOption,
     JsonOption,
     RecipeArgument,
     TinyOption,
     choose_accelerator,
+    start_options,
 )
 from zoo.errors import ConfigError, collected
 from zoo.launching.commands import LAUNCHERS, command, quoted
@@ -85,7 +89,9 @@ def launch(
     gpus_per_node: GpusOption = None,
     sbatch: SbatchOption = None,
     tiny: TinyOption = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start the run over.")] = False,
+    fresh: FreshOption = False,
+    from_step: FromStepOption = None,
+    accept_data: AcceptDataOption = False,
     deep: DeepOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command only.")] = False,
 ) -> None:
@@ -94,7 +100,8 @@ def launch(
     loaded = load_recipe(recipe, changes or (), tiny)
     processes = checked(asked, loaded)
     environment = launch_environment(os.environ, processes.per_node)
-    argv = command(recipe, how, processes, tiny, changes or (), ["--fresh"] if fresh else [])
+    options = start_options(fresh, from_step, accept_data)
+    argv = command(recipe, how, processes, tiny, changes or (), options)
     if dry_run:
         print(quoted(argv))
         return
@@ -102,6 +109,9 @@ def launch(
         from zoo.training.checks import ring_two
 
         ring_two(loaded, processes.world, "cpu" if processes.cpu else "cuda")
+    from zoo.training.disk.lease import refuse_if_held
+
+    refuse_if_held(run_folder(loaded))
     needs = () if processes.here else LAUNCHERS[how].needs
     raise typer.Exit(start(argv, run_folder(loaded) / "status.json", environment, needs))
 

@@ -8,14 +8,17 @@ from typing import Annotated
 import typer
 
 from zoo.cli.words import (
+    AcceptDataOption,
     ChangesArgument,
     FolderArgument,
+    FreshOption,
+    FromStepOption,
     JsonOption,
     RecipeArgument,
     TinyOption,
     choose_accelerator,
+    start_options,
 )
-from zoo.errors import ConfigError, Fault
 
 
 class Split(StrEnum):
@@ -29,16 +32,9 @@ def train(
     recipe: RecipeArgument,
     changes: ChangesArgument = None,
     tiny: TinyOption = False,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start over; the old folder is renamed, never lost.")
-    ] = False,
-    from_step: Annotated[
-        int | None,
-        typer.Option("--from-step", min=1, help="Go back to this checkpoint; newer ones are kept."),
-    ] = None,
-    accept_data: Annotated[
-        bool, typer.Option("--accept-data", help="Go on though data or tokenizer have changed.")
-    ] = False,
+    fresh: FreshOption = False,
+    from_step: FromStepOption = None,
+    accept_data: AcceptDataOption = False,
 ) -> None:
     """Train, or go on where the run's folder stopped; evaluate, save and export.
 
@@ -51,9 +47,7 @@ def train(
     from zoo.recipe.derived.run_folder import run_folder
     from zoo.training.disk.lease import refuse_if_held
 
-    if fresh and from_step is not None:
-        allowed = "one of the two: start over, or go back"
-        raise ConfigError([Fault("command line", "--from-step", "beside --fresh", allowed)])
+    start_options(fresh, from_step, accept_data)
     loaded = load_recipe(recipe, changes or (), tiny)
     if Place.from_environment().rank == 0:
         refuse_if_held(run_folder(loaded))  # before seconds of imports, hours of preparation

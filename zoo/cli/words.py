@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from zoo.errors import ConfigError, Fault
+
 FolderArgument = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="A run's folder, or an exported one.")
 ]
@@ -16,11 +18,33 @@ ChangesArgument = Annotated[
     typer.Argument(metavar="[section.key=value ...]", help="Changes, left to right."),
 ]
 TinyOption = Annotated[bool, typer.Option("--tiny", help="The twin that runs on a CPU.")]
+FreshOption = Annotated[
+    bool, typer.Option("--fresh", help="Start over; the old folder is renamed, never lost.")
+]
+FromStepOption = Annotated[
+    int | None,
+    typer.Option("--from-step", min=1, help="Go back to this checkpoint; newer ones are kept."),
+]
+AcceptDataOption = Annotated[
+    bool, typer.Option("--accept-data", help="Go on though rows, labels or tokenizer changed.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 WorldOption = Annotated[
     int | None,
     typer.Option("--world-size", min=1, help="How many processes; else the fewest it takes."),
 ]
+
+
+def start_options(fresh: bool, from_step: int | None, accept_data: bool) -> list[str]:
+    """How `zoo train` is told what to do where a run's folder is there already.
+
+    Raises ConfigError where two of them say the contrary.
+    """
+    if fresh and from_step is not None:
+        allowed = "one of the two: start over, or go back"
+        raise ConfigError([Fault("command line", "--from-step", "beside --fresh", allowed)])
+    back = [] if from_step is None else ["--from-step", str(from_step)]
+    return [*(["--fresh"] if fresh else []), *back, *(["--accept-data"] if accept_data else [])]
 
 
 def choose_accelerator() -> None:

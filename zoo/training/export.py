@@ -85,7 +85,7 @@ def describe(
     content = expanded(recipe)
     content["run"].pop("folder", None)
     if "parameters" in content["model"]:
-        content["model"]["parameters"] = count
+        content["model"]["parameters"] = count  # and not what the recipe says of the unchanged one
     text = card(recipe, content, folder.made(), count, scores_at(folder, found))
     (part / RECIPE).write_text(json.dumps(content, indent=1), encoding="utf-8")
     (part / "README.md").write_text(text, encoding="utf-8")

@@ -78,15 +78,20 @@ class RunFolder:
             )
         return [f"{one.key}: {one.old!r} becomes {one.new!r}" for one in found.reported]
 
-    def write_recipe(self, recipe: Recipe) -> None:
-        """Writes the fully expanded recipe, with this folder, and reads it back to prove it."""
+    def write_recipe(self, recipe: Recipe, parameters: int) -> None:
+        """Writes the fully expanded recipe, with this folder, and reads it back to prove it.
+
+        Where it says how many parameters the model has, that becomes what this one has.
+        """
         run = recipe.run.model_copy(update={"folder": str(self.root)})
-        written = expanded(recipe.model_copy(update={"run": run}))
+        counted = {"parameters": parameters} if recipe.model.parameters is not None else {}
+        model = recipe.model.model_copy(update=counted)
+        written = expanded(recipe.model_copy(update={"run": run, "model": model}))
         with told_in_a_line(self.root):
             write_json(self.root / RECIPE, written)
         assert expanded(load_recipe(self.root / RECIPE)) == written
 
-    def write_origin(self, recipe: Recipe, labels: tuple[str, ...] | None) -> None:
+    def write_origin(self, recipe: Recipe, labels: tuple[str, ...] | None, parameters: int) -> None:
         """Writes the recipe, and beside it what it was made from and the class names in id order.
 
         A run that goes on from its own recipe adds its changes to those of before.
@@ -95,7 +100,7 @@ class RunFolder:
         before = self.made() if made.of_run else replace(made, words=())
         by_key = {word.partition("=")[0]: word for word in (*before.words, *made.words)}
         by_key.pop("run.folder", None)
-        self.write_recipe(recipe)
+        self.write_recipe(recipe, parameters)
         values = asdict(replace(before, words=tuple(by_key.values()), of_run=False))
         with told_in_a_line(self.root):
             write_json(self.root / ORIGIN, values | {"labels": labels})

@@ -14,6 +14,7 @@ from zoo.recipe import Recipe, origin
 from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.tasks.task import Task
 from zoo.training import checkpoint
+from zoo.training.disk.together import on_first
 from zoo.training.disk.unread import Unread
 from zoo.training.folder import RunFolder
 from zoo.training.log import Log, memory_gib, people_line
@@ -123,7 +124,7 @@ class Fit:
         }
         self.window = []
         gc.collect()  # on all ranks at once, where they have just met
-        self.log.row(row)
+        on_first(self.here, lambda: self.log.row(row))
         unit = KINDS[self.recipe.task.kind].unit
         passing = progress.step < self.steps
         self.log.line(people_line(row, self.steps, unit, self.log.scores), passing)
@@ -141,7 +142,7 @@ class Fit:
             prefix = "valid" if name == "valid" else f"valid/{name}"
             row |= {f"{prefix}/{key}": value for key, value in scores.items()}
         self.progress.evaluated = self.progress.step
-        self.log.row({"step": self.progress.step} | row)
+        on_first(self.here, lambda: self.log.row({"step": self.progress.step} | row))
         self.log.line(
             f"step {self.progress.step}: " + ", ".join(f"{k} {v:.4f}" for k, v in row.items())
         )

@@ -103,7 +103,8 @@ def run(recipe: Recipe, start: Start = AS_IT_LIES) -> int:
 
 def begin(kept: Recipe, recipe: Recipe, checked: Checked, folder: RunFolder) -> None:
     """Writes what a run is made from, before its first step; rank 0 does."""
-    folder.write_origin(recipe, checked.source.labels)
+    parameters = sum(parameter.numel() for parameter in checked.model.parameters())
+    folder.write_origin(recipe, checked.source.labels, parameters)
     if made_from_texts(kept) and checked.task.tokenizer is not None:
         with told_in_a_line(folder.root):
             keep_tokenizer(checked.task.tokenizer, folder.root)
