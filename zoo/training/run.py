@@ -27,7 +27,7 @@ from zoo.training.checks import Checked, ring_two
 from zoo.training.disk.learned import equal_everywhere, learned
 from zoo.training.disk.resuming import AS_IT_LIES, Chosen, Start, choose, resume
 from zoo.training.disk.sharing import shared
-from zoo.training.disk.status import Status, held
+from zoo.training.disk.status import Status, held, stopped_by_signals
 from zoo.training.disk.together import on_first
 from zoo.training.disk.unread import Unread
 from zoo.training.disk.writing import told_in_a_line
@@ -76,12 +76,13 @@ def run(recipe: Recipe, start: Start = AS_IT_LIES) -> int:
     place = Place.from_environment()
     folder = RunFolder.of(recipe)
     with held(recipe, folder.root, place.rank == 0) as status:
-        kept = recipe if start.fresh else with_kept_tokenizer(recipe, folder.root)
-        checked = ring_two(kept, place.world, device_of(place).type)
-        notes = [] if start.fresh else folder.compare(recipe)
-        prepared = prepare(recipe, checked)
-        notes += said_left_out(checked.task)
-        data = learned(checked.source.train, checked.task)
+        with stopped_by_signals():
+            kept = recipe if start.fresh else with_kept_tokenizer(recipe, folder.root)
+            checked = ring_two(kept, place.world, device_of(place).type)
+            notes = [] if start.fresh else folder.compare(recipe)
+            prepared = prepare(recipe, checked)
+            notes += said_left_out(checked.task)
+            data = learned(checked.source.train, checked.task)
         with world(place) as here:
             refuse_different(here, recipe, equal_everywhere(data))
             for note in [*without_effect(recipe), *unchecked(recipe), *checked.notes, *notes]:

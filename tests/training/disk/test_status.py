@@ -1,6 +1,7 @@
 """status.json always ends right: with the state, the exit code and the last error."""
 
 import json
+import os
 import signal
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ from zoo.errors import ConfigError, DiskError, Fault, ResumeError
 from zoo.recipe import load_recipe
 from zoo.training.disk import status as module
 from zoo.training.disk.lease import take
-from zoo.training.disk.status import Status, held
+from zoo.training.disk.status import Status, held, stopped_by_signals
 
 RECIPE = load_recipe(twin("sequence-classification"), tiny=True)
 FAULT = ConfigError([Fault("recipe", "run.steps", "0", "more")])
@@ -33,7 +34,7 @@ def said(root: Path) -> dict[str, Any]:
         (ResumeError("no checkpoint"), True, "failed", 2),
         (DiskError("/x: No space left on device"), True, "failed", 1),
         (KeyError("valid/f1"), True, "failed", 1),
-        (KeyboardInterrupt(), True, "failed", 130),
+        (KeyboardInterrupt(), True, "stopped", 130),
         (SystemExit(7), False, "failed", 7),
     ],
 )
@@ -50,6 +51,16 @@ def test_whatever_ends_a_run_stands_in_its_status(
     assert (found["state"], found["exit_code"]) == (state, code)
     assert str(error) in found["error"] and found["error"]
     assert found.get("step") == (12 if runs else None)
+
+
+def test_a_signal_while_a_run_is_prepared_stands_in_its_status(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    ends = pytest.raises(SystemExit)
+    with ends as caught, held(RECIPE, tmp_path, True), stopped_by_signals():
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+    assert caught.value.code == 143 and signal.getsignal(signal.SIGTERM) == before
+    assert (said(tmp_path)["state"], said(tmp_path)["exit_code"]) == ("stopped", 143)
 
 
 def test_a_folder_that_cannot_be_written_is_a_fault_of_its_key(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from zoo.errors import ConfigError, Fault, Told
@@ -25,6 +26,7 @@ from zoo.training.disk.writing import move_aside, told_in_a_line, write_json
 
 STATUS = "status.json"
 REFUSED, CRASHED = 2, 1
+_SIGNALLED = 128  # and the number of a signal
 _SHOWN = 5  # touches of the lease between two heartbeats in status.json
 _LONGEST = 2000  # characters of an error
 
@@ -61,6 +63,7 @@ class Status:
         self.values = self.values if self.first else now
         begun = self.values.get("state") != "starting"
         state = "refused" if code == REFUSED and not begun else "failed"
+        state = "stopped" if code > _SIGNALLED else state
         with self.lock:
             self.values |= {"state": state, "exit_code": code, "at": time.time()} | self.known()
             _write(self.root / STATUS, self.values | {"error": _told(error)})
@@ -129,12 +132,29 @@ def held(recipe: Recipe, root: Path, first: bool) -> Iterator[Status]:
                 status.lease.release()
 
 
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """While it lasts, SIGTERM and SIGUSR1 raise SystemExit, so that `held` tells the end of what is
+    prepared before there is a step to finish.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(_SIGNALLED + number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGUSR1)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def exit_code_of(error: BaseException) -> int:
     """With which code the process ends."""
     if isinstance(error, Told):
         return error.code
     if isinstance(error, KeyboardInterrupt):
-        return 128 + signal.SIGINT
+        return _SIGNALLED + signal.SIGINT
     code = error.code if isinstance(error, SystemExit) else CRASHED
     return code if isinstance(code, int) else CRASHED
 
