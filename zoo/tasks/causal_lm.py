@@ -21,8 +21,15 @@ from zoo.tasks.roles import chosen_roles, fault, kind_roles, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
 from zoo.tasks.task import IGNORE, NO_RECORDS, Lost, Outputs, Records, Task, lost_in
 from zoo.tasks.text.conversations import fitted, marked_ids
-from zoo.tasks.text.encoding import Speller, document_frame, frame_of, piecewise
+from zoo.tasks.text.encoding import (
+    Speller,
+    document_frame,
+    frame_of,
+    piecewise,
+    vocabulary_size,
+)
 from zoo.tasks.text.files import save_generation, save_tokenizer
+from zoo.tasks.text.router import router_factor, router_faults, router_notes
 from zoo.tasks.text.tokenizer import build_tokenizer, tokenizer_fingerprint
 from zoo.tasks.text.tokens import (
     attention_mask,
@@ -68,8 +75,10 @@ class CausalLM(Task):
             faults += _template_faults(recipe, roles, bool(self.tokenizer.chat_template))
             self.config = model_config(recipe, special_ids(recipe, self.tokenizer))
             faults += position_faults(recipe, self.config, self.spec.sequence_length)
+            faults += router_faults(recipe, self.config, added=True)
         if faults:
             raise ConfigError(faults)
+        self.router, self.notes = router_factor(self.config), router_notes(self.config)
         self.speller = Speller.of(self.tokenizer)
         self.opening = _opening(self.tokenizer, roles)
         self.lost = {} if self.packed else LOST
@@ -82,7 +91,7 @@ class CausalLM(Task):
             rows,
             piecewise(self.tokenizer),
             document_frame(self.tokenizer),
-            len(self.tokenizer),
+            vocabulary_size(self.tokenizer),
             tokenizer_fingerprint(self.tokenizer),
             self.spec.sequence_length + 1,
             1,
@@ -129,8 +138,14 @@ class CausalLM(Task):
         }
 
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
-        """Cross entropy in nats, summed over the target tokens."""
-        return token_loss(outputs["logits"], batch["labels"]["labels"])
+        """Cross entropy in nats, summed over the target tokens; where it is on, the router's loss
+        of the micro-batch weighs as many tokens.
+        """
+        labels = batch["labels"]["labels"]
+        own = token_loss(outputs["logits"], labels)
+        if not self.router:
+            return own
+        return own + self.router * outputs["aux_loss"].float() * target_count(labels).float()
 
     def tally(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
         """Nats, target tokens, and the bytes that they stand for."""

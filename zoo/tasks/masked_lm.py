@@ -18,9 +18,10 @@ from zoo.recipe.spec.task import MaskedLMSpec
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
 from zoo.tasks.task import IGNORE, NO_RECORDS, Outputs, Records, Task
-from zoo.tasks.text.encoding import document_frame, piecewise
+from zoo.tasks.text.encoding import document_frame, piecewise, vocabulary_size
 from zoo.tasks.text.files import limit_length, save_tokenizer
 from zoo.tasks.text.masking import Hiding
+from zoo.tasks.text.router import router_faults
 from zoo.tasks.text.tokenizer import build_tokenizer, tokenizer_fingerprint
 from zoo.tasks.text.tokens import (
     position_faults,
@@ -57,6 +58,7 @@ class MaskedLM(Task):
                 )
             self.config = model_config(recipe, special_ids(recipe, self.tokenizer))
             faults += position_faults(recipe, self.config, self.spec.sequence_length)
+            faults += router_faults(recipe, self.config, added=False)
         if faults:
             raise ConfigError(faults)
         self.hiding = Hiding(self.tokenizer)
@@ -73,7 +75,7 @@ class MaskedLM(Task):
             rows,
             piecewise(tokenizer),
             document_frame(tokenizer) if end is None else ([], [end]),
-            len(tokenizer),
+            vocabulary_size(tokenizer),
             tokenizer_fingerprint(tokenizer),
             self.spec.sequence_length - (2 if self.frame else 0),
             0,
@@ -82,23 +84,36 @@ class MaskedLM(Task):
         )
 
     def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
-        """One block of token ids, int64 (sequence_length,)."""
+        """One block of token ids, int64 (sequence_length,); in evaluation with what is hidden.
+
+        There each block has draws of its own, so that scores do not depend on the micro-batch.
+        """
         ids = row["input_ids"]
         if self.frame:
             ids = np.concatenate([self.frame[:1], ids, self.frame[1:]])
-        return {"ids": ids}
+        if training:
+            return {"ids": ids}
+        shown, labels = self.hidden(torch.from_numpy(ids[None]), rng)
+        return {"ids": ids, "shown": shown[0], "labels": labels[0]}
 
     def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
-        """Draws what is hidden, in evaluation too: there the generator is the same every time."""
-        tokens = torch.from_numpy(np.stack([example["ids"] for example in examples]))
-        probability, whole_word = self.spec.mask_probability, self.spec.whole_word
-        shown, labels = self.hiding.targets(tokens, probability, whole_word, rng)
+        """Draws what is hidden in training; in evaluation the examples say so."""
+        if training:
+            tokens = torch.from_numpy(np.stack([example["ids"] for example in examples]))
+            shown, labels = self.hidden(tokens, rng)
+        else:
+            shown = torch.stack([example["shown"] for example in examples])
+            labels = torch.stack([example["labels"] for example in examples])
         labels[torch.tensor([example["weight"] == 0 for example in examples])] = IGNORE
         return {
             "inputs": {"input_ids": shown},
             "labels": {"labels": labels},
             "count": target_count(labels),
         }
+
+    def hidden(self, tokens: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """What to show and what to predict of blocks, int64 (batch, length)."""
+        return self.hiding.targets(tokens, self.spec.mask_probability, self.spec.whole_word, rng)
 
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         """Cross entropy in nats, summed over the hidden tokens."""

@@ -27,6 +27,7 @@ from zoo.tasks.scores import accuracy, confusion, macro_f1, matthews, ratio
 from zoo.tasks.task import NO_RECORDS, Outputs, Records, Task
 from zoo.tasks.text.files import limit_length, save_tokenizer
 from zoo.tasks.text.masking import Hiding
+from zoo.tasks.text.router import router_faults
 from zoo.tasks.text.tokenizer import build_tokenizer, framer, tokenizer_fingerprint
 from zoo.tasks.text.tokens import (
     attention_mask,
@@ -62,6 +63,7 @@ class SequenceClassification(Task):
                 recipe, {**special_ids(recipe, self.tokenizer), **label_names(source)}
             )
             faults += position_faults(recipe, self.config, self.spec.sequence_length)
+            faults += router_faults(recipe, self.config, added=False)
         if faults:
             raise ConfigError(faults)
         limit_length(self.tokenizer, self.spec.sequence_length)

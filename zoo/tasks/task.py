@@ -4,7 +4,7 @@ What can be said of a kind without opening anything stands in its entry (recipe/
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -55,6 +55,9 @@ class Task(ABC):
     lost: Mapping[str, Lost] = MappingProxyType({})
     """The counters of examples that lose targets: every batch of the task holds "lost", the number
     of its examples by each of these names. They stand in the rows of metrics, added up."""
+
+    notes: Sequence[str] = ()
+    """What is to be said at the start."""
 
     @property
     def left_out(self) -> Mapping[str, int]:

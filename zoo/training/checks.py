@@ -77,7 +77,7 @@ def ring_two(
         faults += cut_faults(recipe, model)
         weights, notes = starting_weights(recipe, model, task.tokenizer)
     lost, lines = checked_targets(recipe, task, source.train) if with_train else ([], [])
-    notes = [*said, *notes, *lines]
+    notes = [*said, *task.notes, *notes, *lines]
     faults += lost
     if faults:
         raise ConfigError(faults)

@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer, models
+from transformers import PreTrainedTokenizerFast
 
 from zoo.tasks.build import build_task
 from zoo.tasks.task import IGNORE
+from zoo.tasks.text.encoding import vocabulary_size
 from zoo.tasks.text.masking import Hiding
 from zoo.tasks.text.vocabulary import ENCODER, byte_tokenizer, trained_tokenizer
 
@@ -106,3 +109,26 @@ def test_a_tokenizer_without_mask_is_a_fault(make_recipe, make_source, tmp_path)
     recipe = make_recipe("masked-lm", tokenizer=str(tmp_path / "bytes"))
     with pytest.raises(ConfigError, match="without mask token"):
         build_task(recipe, make_source("masked-lm"))
+
+
+def test_what_evaluation_hides_does_not_depend_on_the_micro_batch(
+    make_recipe, make_source, make_batch
+):
+    task = build_task(make_recipe("masked-lm"), make_source("masked-lm"))
+    rows = task.rows(make_source("masked-lm").train)
+    whole = make_batch(task, rows, 4)
+    single = make_batch(task, rows, 1)
+    for name, found in (("inputs", "input_ids"), ("labels", "labels")):
+        assert torch.equal(whole[name][found][:1], single[name][found])
+    assert int(whole["count"]) == int((whole["labels"]["labels"] != IGNORE).sum()) > 0
+    assert len({tuple(line.tolist()) for line in whole["labels"]["labels"] != IGNORE}) > 1
+
+
+def test_ids_with_holes_are_never_shown_and_fit_the_model():
+    inner = Tokenizer(models.WordLevel({"a": 0, "[MASK]": 2, "b": 7}, unk_token="a"))
+    holes = PreTrainedTokenizerFast(tokenizer_object=inner, mask_token="[MASK]")
+    assert vocabulary_size(holes) == 8 > len(holes)
+    tokens = torch.tensor([[0, 7] * 50])
+    shown, labels = Hiding(holes).targets(tokens, 1.0, False, np.random.default_rng(0))
+    assert set(shown.unique().tolist()) == {0, 2, 7}
+    assert torch.equal(labels, tokens)

@@ -64,6 +64,11 @@ def document_frame(tokenizer: PreTrainedTokenizerBase) -> tuple[Ids, Ids]:
     return before, after or ([] if end is None else [end])
 
 
+def vocabulary_size(tokenizer: PreTrainedTokenizerBase) -> int:
+    """One more than the largest id: more than there are tokens where ids have holes."""
+    return max(len(tokenizer), 1 + max(tokenizer.get_vocab().values(), default=-1))
+
+
 @dataclass(frozen=True)
 class Speller:
     """One text to ids, and which of them stand for stretches of it."""

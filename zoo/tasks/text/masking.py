@@ -6,6 +6,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from zoo.tasks.task import IGNORE
+from zoo.tasks.text.encoding import vocabulary_size
 
 _HIDDEN, _REPLACED = 0.8, 0.9  # BERT: 80 % hidden, 10 % another token, 10 % as they are
 _SPACES = {"\u0120": " ", "\u2581": " ", "\u010a": "\n", "\u0109": "\t", "\u010d": "\r"}
@@ -15,10 +16,11 @@ class Hiding:
     """Hides tokens of a tokenizer's ids; special tokens never."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        spellings = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
+        size = vocabulary_size(tokenizer)
+        spellings = tokenizer.convert_ids_to_tokens(list(range(size)))  # None where a hole is
         special = set(tokenizer.all_special_ids)
         self.mask = tokenizer.mask_token_id
-        self.special = np.array([i in special for i in range(len(spellings))])
+        self.special = np.array([i in special or spellings[i] is None for i in range(size)])
         self.ordinary = np.flatnonzero(~self.special)
         self.inside, self.open = _word_marks([str(spelling) for spelling in spellings])
         self.inside &= ~self.special

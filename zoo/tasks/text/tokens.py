@@ -15,6 +15,7 @@ from zoo.recipe import Recipe
 from zoo.tasks.roles import fault
 from zoo.tasks.task import IGNORE
 from zoo.tasks.text.conversations import turns_of
+from zoo.tasks.text.encoding import vocabulary_size
 
 _IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
 _AFTER_PADDING = {"roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "roberta-prelayernorm"}
@@ -47,7 +48,10 @@ def special_ids(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> dict[str,
     ids = {name: getattr(tokenizer, name) for name in _IDS}
     if ruler == "model.name":
         ids = {name: i for name, i in ids.items() if name == "pad_token_id" and i is not None}
-    return {key: (value, ruler) for key, value in {"vocab_size": len(tokenizer), **ids}.items()}
+    return {
+        key: (value, ruler)
+        for key, value in {"vocab_size": vocabulary_size(tokenizer), **ids}.items()
+    }
 
 
 def tokenizer_key(recipe: Recipe) -> str:
