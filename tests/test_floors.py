@@ -32,7 +32,7 @@ LIGHT = ("errors", "layout", "recipe", "telling", "launching", "cli")
 
 # Inside recipe: what a sub-room may import of the others.
 BELOW = {
-    "provenance": set(),
+    "provenance": {"spec", "vocabulary"},
     "spec": set(),
     "vocabulary": {"spec"},
     "recipe": {"spec", "vocabulary", "provenance"},

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fault:
-    """One wrong thing: where it stands, what was found, what is allowed, the nearest spelling."""
+    """One wrong thing: where it stands, what was found, what is allowed, what was meant.
+
+    `nearest` is what may be pasted in its place: words of the command line, quoted as a shell
+    wants them, or a name.
+    """
 
     file: str
     key: str
@@ -18,7 +22,17 @@ class Fault:
 
     def __str__(self) -> str:
         hint = f"; did you mean {self.nearest}?" if self.nearest else ""
-        return f"{self.file}: {self.key}: found {self.found}; allowed: {self.allowed}{hint}"
+        found = f"{self.file}: {self.key}: found {self.found}; allowed: {self.allowed}{hint}"
+        return printable(found)
+
+
+def printable(line: str) -> str:
+    """A line for a terminal: what would steer it, or does not show, stands there escaped."""
+    if line.isprintable():
+        return line
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in line
+    )
 
 
 class Told(Exception):
@@ -63,6 +77,9 @@ def _folded(name: str) -> str:
 
 class ResumeError(Told):
     """A run's folder that cannot be resumed as asked; exit code 2."""
+
+    def __str__(self) -> str:
+        return "\n".join(printable(line) for line in super().__str__().split("\n"))
 
 
 class DiskError(Told):

@@ -99,8 +99,8 @@ def test_list_markdown_is_a_table_of_the_same_rows() -> None:
 
 
 def test_show_prints_the_resolved_recipe_as_json() -> None:
-    done = forked("show", RECIPE, "run.steps=7")
-    assert json.loads(done.stdout) == expanded(load_recipe(RECIPE, ["run.steps=7"]))
+    done = forked("show", RECIPE, "run.steps=7000")
+    assert json.loads(done.stdout) == expanded(load_recipe(RECIPE, ["run.steps=7000"]))
 
 
 def test_show_deepspeed_prints_json_and_the_groups_beside_it() -> None:
@@ -119,7 +119,7 @@ def test_show_deepspeed_prints_json_and_the_groups_beside_it() -> None:
 def test_show_says_that_adam_means_adamw() -> None:
     assert (
         "note: optimizer.type Adam runs AdamW"
-        in forked("show", RECIPE, "optimizer.type=Adam").stderr
+        in forked("show", RECIPE, "optimizer.type=Adam", "optimizer.params.lr=1e-3").stderr
     )
 
 
@@ -140,8 +140,8 @@ def test_show_takes_the_fewest_processes_of_a_layout_unless_told() -> None:
 
 
 def test_explain_says_the_value_and_where_it_is_from() -> None:
-    done = forked("explain", RECIPE, "run.steps", "run.steps=7")
-    assert done.stdout == "run.steps = 7\n  from command line: run.steps=7\n"
+    done = forked("explain", RECIPE, "run.steps", "run.steps=7000")
+    assert done.stdout == "run.steps = 7000\n  from command line: run.steps=7000\n"
 
 
 def test_faults_go_to_stderr_one_a_line_with_exit_code_2() -> None:

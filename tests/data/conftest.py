@@ -27,7 +27,7 @@ def make_recipe(tmp_path: Path) -> MakeRecipe:
             "task": TASKS[kind],
             "model": {},
             "data": {"cache": str(tmp_path / "cache"), **data},
-            "optimizer": {"type": "AdamW"},
+            "optimizer": {"type": "AdamW", "params": {"lr": 1e-3}},
             "run": {"steps": 1, "batch": 4, "micro_batch": 2, "seed": seed},
         }
         return Recipe.model_validate_json(json.dumps(sections))

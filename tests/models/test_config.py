@@ -15,7 +15,7 @@ def recipe_of(config, **model):
         "task": {"kind": "masked-lm", "sequence_length": 8},
         "model": {"config": config, **model},
         "data": {"source": "built-in", "name": "stdlib-text"},
-        "optimizer": {"type": "AdamW"},
+        "optimizer": {"type": "AdamW", "params": {"lr": 1e-3}},
         "run": {"steps": 1, "batch": 1, "micro_batch": 1},
     }
     return Recipe.model_validate_json(json.dumps(content))
@@ -105,7 +105,7 @@ def test_a_configuration_needs_a_model_type_that_exists():
 
 def test_a_value_of_the_wrong_type_is_a_fault():
     fault = faults_of(recipe_of({**BERT, "hidden_size": "large"}), {})[0]
-    assert fault.key == "model.config"
+    assert fault.key == "model.config.hidden_size"
     assert "hidden_size" in fault.found
 
 
@@ -128,4 +128,8 @@ def test_a_real_checkpoint_keeps_its_configuration(shared_data):
 
 def test_a_misspelt_model_type_is_refused_here_with_the_nearest_spelling():
     [fault] = faults_of(recipe_of({"model_type": "gtp2"}), {})
-    assert (fault.key, fault.found, fault.nearest) == ("model.config.model_type", "'gtp2'", "gpt2")
+    assert (fault.key, fault.found, fault.nearest) == (
+        "model.config.model_type",
+        "'gtp2'",
+        "model.config.model_type=gpt2",
+    )

@@ -8,6 +8,7 @@ from zoo.planning.ways import WHOLE, Question, Way, dense_share, question
 from zoo.recipe import load_recipe
 
 RECIPE = "gpt2-small-openwebtext"
+LR = "optimizer.params.lr=1e-3"
 
 
 def test_below_its_break_even_a_way_is_faster() -> None:
@@ -37,7 +38,7 @@ def test_a_step_is_passes_codec_and_link_and_the_mean_counts_dense_steps() -> No
     recipe = load_recipe(RECIPE, ["run.steps=100"], True)
     short = load_recipe(
         RECIPE,
-        ["run.steps=100", "optimizer.type=OneBitAdam", "optimizer.params.freeze_step=0.2"],
+        ["run.steps=100", "optimizer.type=OneBitAdam", LR, "optimizer.params.freeze_step=0.2"],
         True,
     )
     ways = (Way(WHOLE, (), recipe), Way("1-bit", (), short), Way("no", (), None, "because"))
@@ -57,7 +58,7 @@ def test_a_step_is_passes_codec_and_link_and_the_mean_counts_dense_steps() -> No
         ([], 0.0),
         (["parallel.zero.stage=0", "parallel.compression.kind=int8"], 0.0),
         (["parallel.zero.stage=0", "parallel.compression.kind=int4"], 0.1),
-        (["optimizer.type=OneBitAdam", "optimizer.params.freeze_step=300"], 0.25),
+        (["optimizer.type=OneBitAdam", LR, "optimizer.params.freeze_step=300"], 0.25),
     ],
 )
 def test_the_dense_share_is_that_of_freeze_or_start(words: list[str], share: float) -> None:

@@ -33,12 +33,18 @@ FILES: dict[str, Any] = {
     "optimizer/adam-like": {
         "type": "AdamW",
         "params": {"lr": 0.1, "weight_decay": 0.1},
-        "scheduler": {"type": "WarmupLR", "params": {"warmup_num_steps": 10}},
+        "scheduler": {
+            "type": "WarmupLR",
+            "params": {"warmup_num_steps": 10, "warmup_type": "linear"},
+        },
     },
     "optimizer/based": {"base": "adam-like"},
     "tiny/causal-lm": {
         "data": {"source": "built-in", "name": "stdlib-text"},
-        "optimizer": {"params": {"lr": 0.01}},
+        "optimizer": {
+            "params": {"lr": 0.01},
+            "scheduler": {"params": {"warmup_num_steps": 0.2}},
+        },
         "run": {"steps": 5, "batch": 4, "micro_batch": 2},
     },
     "recipes/good": GOOD,

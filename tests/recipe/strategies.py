@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.recipe.conftest import FILES
-from zoo.recipe.checks.keys import recipe_schema
+from zoo.recipe.checks.known import recipe_schema
 from zoo.recipe.checks.nodes import resolve
 from zoo.recipe.compose.catalog import fragments, shipped_catalog
 from zoo.recipe.provenance import Key

@@ -21,10 +21,12 @@ RECIPE = "gpt2-small-openwebtext"
 LAYOUTS = Path(zoo.__file__).parents[1] / "configs" / "parallel"
 
 
-def refused(recipe: str, words: list[str], tiny: bool = True) -> set[str]:
+def refused(
+    recipe: str, words: list[str], tiny: bool = True, last: tuple[str, ...] = ()
+) -> set[str]:
     """The keys that `zoo check` finds wrong."""
     try:
-        load_recipe(recipe, words, tiny)
+        load_recipe(recipe, words, tiny, last=last)
     except ConfigError as error:
         return {fault.key for fault in error.faults}
     return set()
@@ -57,7 +59,7 @@ def test_the_nearest_alternative_of_every_refused_cell_is_legal(path: Path) -> N
     assert several
     for cell in several[::5]:
         assert cell.instead, cell
-        assert not refused(str(path), [*cell.words, *cell.instead], tiny=False), cell
+        assert not refused(str(path), [*cell.words], tiny=False, last=cell.instead), cell
 
 
 def test_what_is_known_of_layouts_stands_in_the_matrix() -> None:
@@ -68,7 +70,7 @@ def test_what_is_known_of_layouts_stands_in_the_matrix() -> None:
     assert bf16.instead == ("parallel.zero.stage=1",)
     assert gpt2["tensor-2", "bf16", "SGD"].reasons == ("norm of slices",)
     assert gpt2["zero-3-offload", "fp32", "Muon"].reasons == ("whole matrices",)
-    assert gpt2["zero-3-offload", "fp32", "Muon"].instead == ("optimizer.type=AdamW",)
+    assert gpt2["zero-3-offload", "fp32", "Muon"].instead[0] == "optimizer.type=AdamW"
     assert gpt2["hybrid-2x2", "fp32", "Lamb"].reasons == ("whole matrices", "matrices, not slices")
     assert resnet["tensor-2", "fp32", "SGD"].reasons == ("slices of a whole family",)
     assert not resnet["pipeline-2", "fp32", "SGD"].reasons

@@ -113,7 +113,7 @@ def assert_told(recipe: Recipe, keys: Iterable[str]) -> None:
         assert_only_faults(lambda key=key: explained(recipe, key))  # type: ignore[misc]
     assert parameter_groups(recipe)
     json.dumps([group_rows(recipe), schedule_line(recipe), notes(recipe), recipe_row(recipe)])
-    assert card(recipe, {})
+    assert card(recipe, whole, recipe.provenance.made, 1, {})
 
 
 def assert_recipe_or_fault(
@@ -128,7 +128,8 @@ def assert_recipe_or_fault(
     assert_told(recipe, [*keys, *(one.partition("=")[0] for one in words)])
     again = file.with_name("expanded.json")
     again.write_text(json.dumps(expanded(recipe)), encoding="utf-8")
-    assert load_recipe(again) == recipe
+    trusted = ["model.trust_remote_code=true"] if recipe.model.trust_remote_code else []
+    assert load_recipe(again, trusted) == recipe
 
 
 def check_any_json(

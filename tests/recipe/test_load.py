@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipe.conftest import Catalog
+from tests.recipe.conftest import GOOD, Catalog
 from zoo.errors import ConfigError
 from zoo.recipe import expanded, load_recipe, origin
 from zoo.recipe.compose.catalog import fragments, recipes, shipped_catalog
@@ -27,7 +27,9 @@ def test_a_section_may_be_the_name_of_a_fragment(catalog: Catalog) -> None:
 def test_an_object_changes_keys_of_its_base_deeply(catalog: Catalog) -> None:
     recipe = load_recipe(catalog.recipe())
     assert recipe.optimizer.params == {"lr": 0.002, "weight_decay": 0.1}
-    assert recipe.optimizer.scheduler == Scheduler(type="WarmupLR", params={"warmup_num_steps": 10})
+    assert recipe.optimizer.scheduler == Scheduler(
+        type="WarmupLR", params={"warmup_num_steps": 10, "warmup_type": "linear"}
+    )
 
 
 def test_lists_replace_and_are_not_merged(catalog: Catalog) -> None:
@@ -37,8 +39,8 @@ def test_lists_replace_and_are_not_merged(catalog: Catalog) -> None:
 
 
 def test_a_new_optimizer_type_drops_the_old_params(catalog: Catalog) -> None:
-    recipe = load_recipe(catalog.recipe(), ["optimizer.type=SGD", "optimizer.params.momentum=0.9"])
-    assert recipe.optimizer.params == {"momentum": 0.9}
+    recipe = load_recipe(catalog.recipe(), ["optimizer.type=SGD", "optimizer.params.lr=0.9"])
+    assert recipe.optimizer.params == {"lr": 0.9}
     assert recipe.optimizer.scheduler is not None
 
 
@@ -49,8 +51,13 @@ def test_the_same_optimizer_type_in_other_letters_drops_nothing(catalog: Catalog
 
 
 def test_a_new_schedule_drops_the_old_params(catalog: Catalog) -> None:
-    recipe = load_recipe(catalog.recipe(), ["optimizer.scheduler.type=WarmupCosineLR"])
-    assert recipe.optimizer.scheduler == Scheduler(type="WarmupCosineLR", params={})
+    params = {"warmup_type": "log"}
+    words = [
+        "optimizer.scheduler.type=WarmupCosineLR",
+        "optimizer.scheduler.params.warmup_type=log",
+    ]
+    recipe = load_recipe(catalog.recipe(run={**GOOD["run"], "steps": 1000}), words)
+    assert recipe.optimizer.scheduler == Scheduler(type="WarmupCosineLR", params=params)
 
 
 def test_a_schedule_is_switched_off_by_false(catalog: Catalog) -> None:
@@ -79,8 +86,8 @@ def test_a_new_kind_drops_the_other_keys_of_task(catalog: Catalog) -> None:
 def test_steps_and_epochs_unset_each_other(catalog: Catalog) -> None:
     run = load_recipe(catalog.recipe(), ["run.epochs=2.5"]).run
     assert (run.steps, run.epochs) == (None, 2.5)
-    run = load_recipe(catalog.recipe(), ["run.epochs=2.5", "run.steps=7"]).run
-    assert (run.steps, run.epochs) == (7, None)
+    run = load_recipe(catalog.recipe(run={**GOOD["run"], "epochs": 2.5}), ["run.steps=70"]).run
+    assert (run.steps, run.epochs) == (70, None)
 
 
 def test_changes_apply_from_left_to_right(catalog: Catalog) -> None:
@@ -90,7 +97,8 @@ def test_changes_apply_from_left_to_right(catalog: Catalog) -> None:
 
 
 def test_a_word_for_a_section_replaces_it(catalog: Catalog) -> None:
-    recipe = load_recipe(catalog.recipe(), ["model.attention=eager", "model=plain"])
+    model = {"base": "small", "attention": "eager"}
+    recipe = load_recipe(catalog.recipe(model=model), ["model=plain"])
     assert recipe.model.attention == "sdpa"
     assert recipe.model.config == {"model_type": "gpt2"}
 
@@ -102,7 +110,7 @@ def test_a_pattern_of_a_group_keeps_its_dots(catalog: Catalog) -> None:
 
 def test_paths_of_a_file_are_relative_to_that_file(catalog: Catalog) -> None:
     recipe = load_recipe(
-        catalog.recipe(run={"steps": 1, "batch": 4, "micro_batch": 4, "folder": "r"})
+        catalog.recipe(run={"steps": 10, "batch": 4, "micro_batch": 4, "folder": "r"})
     )
     assert isinstance(recipe.data, FilesData)
     assert recipe.data.folder == str(catalog.root / "data" / "texts")
@@ -192,8 +200,8 @@ def test_the_twin_lays_tiny_over_model_and_the_kinds_file_over_the_recipe(
 
 
 def test_words_come_after_the_twin(catalog: Catalog) -> None:
-    recipe = load_recipe(catalog.recipe(), ["run.steps=9", "model.config.n_layer=2"], tiny=True)
-    assert recipe.run.steps == 9
+    recipe = load_recipe(catalog.recipe(), ["run.steps=90", "model.config.n_layer=2"], tiny=True)
+    assert recipe.run.steps == 90
     assert recipe.model.config["n_layer"] == 2
 
 
@@ -227,20 +235,20 @@ def test_origin_names_the_file_or_the_word(catalog: Catalog) -> None:
 
 
 def test_explain_says_value_source_and_what_a_discriminator_dropped(catalog: Catalog) -> None:
-    recipe = load_recipe(catalog.recipe(), ["optimizer.type=SGD"])
+    recipe = load_recipe(catalog.recipe(), ["optimizer.type=SGD", 'optimizer.params={"lr": 1}'])
     assert explained(recipe, "optimizer.type") == [
         'optimizer.type = "SGD"',
         "  from command line: optimizer.type=SGD",
     ]
     assert explained(recipe, "optimizer.params") == [
-        "optimizer.params = {}",
-        "  from the default",
+        "optimizer.params.lr = 1",
+        '  from command line: optimizer.params={"lr": 1}',
         '  dropped: optimizer.params = {"lr": 0.002, "weight_decay": 0.1}',
         '    from optimizer/adam-like.json, because optimizer.type became "SGD" by command line:'
         " optimizer.type=SGD",
     ]
     assert explained(recipe, "model.name") == ["model.name is not set"]
-    with pytest.raises(ConfigError, match="did you mean batch"):
+    with pytest.raises(ConfigError, match=r"did you mean run\.batch"):
         explained(recipe, "run.bach")
 
 
@@ -279,10 +287,14 @@ def test_a_count_of_zero_may_be_written_as_a_float(catalog: Catalog) -> None:
 
 
 def test_a_twin_has_an_object_of_params_whatever_stood_there(catalog: Catalog) -> None:
-    catalog.write("tiny/causal-lm", {"run": {"steps": 20, "batch": 4, "micro_batch": 2}})
+    tiny = {
+        "optimizer": {"params": {"lr": 0.01}},
+        "run": {"steps": 20, "batch": 4, "micro_batch": 2},
+    }
+    catalog.write("tiny/causal-lm", tiny)
     optimizer = {"type": "OneBitAdam", "params": "lr"}
     recipe = load_recipe(catalog.recipe(optimizer=optimizer), tiny=True)
-    assert recipe.optimizer.params == {"freeze_step": 0.2}
+    assert recipe.optimizer.params == {"lr": 0.01, "freeze_step": 0.2}
 
 
 def test_a_fragment_that_is_no_text_has_no_twin(catalog: Catalog) -> None:

@@ -88,7 +88,7 @@ def make_recipe(tmp_path: Path) -> Callable[..., Recipe]:
             "task": {"kind": kind, **TASKS[kind], **(task or {})},
             "model": {**MODELS[kind], **model},
             "data": {"source": "built-in", "name": "digits", "cache": str(tmp_path / "cache")},
-            "optimizer": {"type": "AdamW"},
+            "optimizer": {"type": "AdamW", "params": {"lr": 1e-3}},
             "run": {"steps": 1, "batch": 4, "micro_batch": 4},
         }
         return Recipe.model_validate_json(json.dumps(content))

@@ -14,7 +14,7 @@ from zoo.data.source import Source
 from zoo.errors import ConfigError, collected
 from zoo.models.config import model_config
 from zoo.recipe import Recipe
-from zoo.recipe.checks.keys import recipe_schema
+from zoo.recipe.checks.known import recipe_schema
 from zoo.recipe.spec.task import TaskSpec
 from zoo.recipe.spec.words import TwoOrMore
 from zoo.recipe.vocabulary.kinds import KINDS, Kind

@@ -154,7 +154,7 @@ def test_missing_columns_are_named_with_the_nearest(make_recipe, make_source):
     faults = caught.value.faults
     assert [fault.key for fault in faults] == ["data.columns.text"] * 2  # train and valid
     assert faults[0].found == "columns texts in the train set"
-    assert faults[0].nearest == '"text": "texts"'
+    assert faults[0].nearest == "data.columns.text=texts"
 
 
 def test_blocks_must_fit_the_models_positions(make_recipe, make_source):

@@ -105,7 +105,7 @@ def test_its_keys_are_checked_like_those_of_any_kind(recipe: Path) -> None:
     with known(), pytest.raises(ConfigError) as caught:
         load_recipe(recipe, ["task.scales=2", "data.source=built-in", "data.name=digits"])
     said = str(caught.value)
-    assert "task.scales: found an unknown key" in said and "did you mean scale?" in said
+    assert "task.scales: found an unknown key" in said and "did you mean task.scale=2?" in said
     assert f'found "digits" with task.kind {KIND}' in said and "stdlib-keywords" in said
     with pytest.raises(ConfigError, match=r"task\.kind"):
         load_recipe(recipe)

@@ -38,7 +38,10 @@ SMALL = (
 )
 FREEZE = "optimizer.params.freeze_step=6"
 # Long enough for the variance to settle: else two trajectories part.
-COSINE = {"type": "WarmupCosineLR", "params": {"warmup_num_steps": 10, "cos_min_ratio": 0.1}}
+COSINE = {
+    "type": "WarmupCosineLR",
+    "params": {"warmup_num_steps": 10, "warmup_type": "log", "cos_min_ratio": 0.1},
+}
 LONG = (
     *("run.steps=240", "run.save_every=120", "run.eval_every=10", "run.keep=99"),
     *("data.max_valid_examples=4", "run.eval_micro_batch=32"),

@@ -18,7 +18,7 @@ from zoo.telling.explain import explained
 from zoo.telling.families import families_page
 from zoo.telling.groups import group_rows, schedule_line
 from zoo.telling.listing import HEADS, catalog_rows
-from zoo.telling.notes import notes, unchecked
+from zoo.telling.notes import notes
 from zoo.telling.page import markdown, print_page, print_table
 
 
@@ -75,7 +75,7 @@ def check(
         ring_two(loaded, world_size or layout_of(loaded).world, None)
     else:
         batching(loaded, layout_of(loaded, world_size))
-    for note in unchecked(loaded):
+    for note in notes(loaded):
         print(f"note: {note}", file=sys.stderr)
     print(f"{loaded.name}: no faults")
 

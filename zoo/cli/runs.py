@@ -97,9 +97,12 @@ def evaluate_folder(
 def export_run(
     folder: FolderArgument,
     out: Annotated[Path | None, typer.Argument(metavar="[OUT]", help="Default: RUN/model.")] = None,
+    trusted: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run the code that comes with the model.")
+    ] = False,
 ) -> None:
     """Write a run's checkpoint as a folder that plain transformers loads."""
     choose_accelerator()
     from zoo.training.evaluate import export_folder
 
-    print(f"the model lies in {export_folder(folder, out)}")
+    print(f"the model lies in {export_folder(folder, out, trusted)}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -93,8 +93,8 @@ def _reader(recipe: Recipe, faults: Faults) -> SplitReader:
     return reader(data, cache_root(data), faults)
 
 
-def _entries(written: str | Sequence[str] | None) -> tuple[str, ...]:
-    if written is None:
+def _entries(written: str | Sequence[str] | Literal[False]) -> tuple[str, ...]:
+    if not written:
         return ()
     return (written,) if isinstance(written, str) else tuple(written)
 

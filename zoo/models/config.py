@@ -79,7 +79,9 @@ def _plain(recipe: Recipe) -> PreTrainedConfig:
         where = origin(recipe, key if model_type else "model")
         allowed = "a model type of transformers, or model.name"
         spelled = near(str(model_type), list(CONFIG_MAPPING)) if model_type else ""
-        raise ConfigError([Fault(where, key, found, allowed, spelled)])
+        raise ConfigError(
+            [Fault(where, key, found, allowed, f"{key}={spelled}" if spelled else "")]
+        )
     return AutoConfig.for_model(model_type)
 
 
@@ -93,9 +95,18 @@ def _built(recipe: Recipe, own: PreTrainedConfig, values: dict[str, Any]) -> Pre
         return AutoConfig.for_model(own.model_type, **values)
     except (ValueError, TypeError, StrictDataclassError) as error:
         why = " ".join(str(error).split())
-        where = origin(recipe, "model.config")
-        fault = Fault(where, "model.config", why, f"what {type(own).__name__} takes")
+        key = key_in(recipe, why) or "model.config"
+        fault = Fault(origin(recipe, key), key, why, f"what {type(own).__name__} takes")
         raise ConfigError([fault]) from error
+
+
+def key_in(recipe: Recipe, message: str) -> str:
+    """The key of `model.config` that a message of transformers names, or names the value of."""
+    words = message.replace("'", " ").split()
+    config = recipe.model.config
+    named = [key for key in config if key in words]
+    named += [key for key, value in config.items() if isinstance(value, str) and value in words]
+    return f"model.config.{named[0]}" if named else ""
 
 
 def _contradicts(key: str, found: Any, value: Any) -> bool:

@@ -69,7 +69,7 @@ def question(
         raise ConfigError(faults)
     found = [judged(name, words, path, changes, tiny) for name, words in candidates(recipe)]
     if found[0].recipe is None:
-        load_recipe(path, [*changes, *found[0].words], tiny)  # says why nothing can be compared
+        load_recipe(path, changes, tiny, last=found[0].words)  # says why nothing can be compared
     found += [Way(name, (), None, why) for name, why in left_out(recipe)]
     return Question(recipe, link, tuple(found))
 
@@ -102,7 +102,7 @@ def cut_faults(recipe: Recipe) -> list[Fault]:
 def judged(name: str, words: Sequence[str], path: str, changes: Sequence[str], tiny: bool) -> Way:
     """A way with its recipe, or with what the rules say against it."""
     try:
-        return Way(name, tuple(words), load_recipe(path, [*changes, *words], tiny))
+        return Way(name, tuple(words), load_recipe(path, changes, tiny, last=words))
     except ConfigError as error:
         said = [f"{one.key}: found {one.found}; allowed: {one.allowed}" for one in error.faults]
         return Way(name, tuple(words), None, "; ".join(dict.fromkeys(said)))

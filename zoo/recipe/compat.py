@@ -1,25 +1,24 @@
 """What goes with what: the rules asked about every layout, precision and optimizer of a recipe."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, get_args
+from typing import get_args
 
 from zoo.errors import ConfigError, Fault
-from zoo.recipe.checks.keys import check_keys
-from zoo.recipe.checks.open_maps import map_faults
+from zoo.recipe.checks.judge import judged
 from zoo.recipe.checks.rules import broken_rules
+from zoo.recipe.checks.steps import steps
 from zoo.recipe.compose.catalog import catalogs, find_recipe, fragments
-from zoo.recipe.compose.words import compose
+from zoo.recipe.compose.words import Asked, compose
 from zoo.recipe.load import load_recipe
 from zoo.recipe.recipe import Recipe
 from zoo.recipe.spec.run import RunSpec
-from zoo.recipe.vocabulary.optimizers import OPTIMIZERS, PLAIN
+from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
 from zoo.recipe.vocabulary.parameters import counts
 from zoo.recipe.vocabulary.tables import table
 
 PRECISIONS: tuple[str, ...] = get_args(RunSpec.model_fields["precision"].annotation)
-Change = tuple[str, Recipe]
 Laid = tuple[Recipe | None, list[Fault]]
 
 
@@ -66,10 +65,8 @@ def matrix(path: str, changes: Sequence[str] = (), tiny: bool = False) -> Matrix
     if base is None or faults:
         load_recipe(path, changes, tiny)  # says them all
         raise ConfigError(faults)
-    layouts = {name: _laid(path, [*changes, f"parallel={name}"], tiny) for name in strategies(path)}
-    chosen = {
-        name: _laid(path, [*changes, *optimizer_words(base, name)], tiny) for name in OPTIMIZERS
-    }
+    layouts = {name: _laid(path, changes, tiny, [f"parallel={name}"]) for name in strategies(path)}
+    chosen = {name: _laid(path, changes, tiny, optimizer_words(base, name)) for name in OPTIMIZERS}
     reasons: dict[str, Reason] = {}
     cells = []
     for strategy, precision, optimizer in product(layouts, PRECISIONS, chosen):
@@ -84,12 +81,10 @@ def matrix(path: str, changes: Sequence[str] = (), tiny: bool = False) -> Matrix
     return Matrix(tuple(cells), reasons, base.optimizer.type, _notes(base))
 
 
-def _laid(path: str, changes: Sequence[str], tiny: bool) -> Laid:
+def _laid(path: str, changes: Sequence[str], tiny: bool, last: Sequence[str] = ()) -> Laid:
     """A recipe whose keys are checked and whose rules are not."""
-    composed = compose(path, changes, tiny)
-    data, origin = composed.composition.data, composed.composition.origin
-    checked = check_keys(data, origin)
-    return checked.recipe, [*composed.faults, *map_faults(data, origin), *checked.faults]
+    verdict = judged(compose(Asked(path, tuple(changes), tiny, last=tuple(last))))
+    return verdict.recipe, [fault for fault in verdict.faults if fault not in verdict.broken]
 
 
 def _mixed(base: Recipe, layout: Laid, optimizer: Laid, precision: str) -> Laid:
@@ -133,44 +128,15 @@ def optimizer_words(base: Recipe, name: str) -> tuple[str, ...]:
 
 def nearest(recipe: Recipe) -> tuple[str, ...]:
     """The fewest changes of stage, offload, precision, optimizer or degrees that break no rule."""
-    first = list(_steps(recipe))
-    for word, changed in first:
+    first = list(steps(recipe))
+    for words, changed in first:
         if not broken_rules(changed):
-            return (word,)
-    for word, changed in first:
-        for further, last in _steps(changed):
+            return words
+    for words, changed in first:
+        for further, last in steps(changed):
             if not broken_rules(last):
-                return (word, further)
+                return (*words, *further)
     return ()
-
-
-def _steps(recipe: Recipe) -> Iterator[Change]:
-    """One change at a time, those that keep most of what was asked for first."""
-    parallel, zero = recipe.parallel, recipe.parallel.zero
-    stage = zero["stage"]
-
-    def with_zero(values: dict[str, Any]) -> Recipe:
-        return recipe.model_copy(update={"parallel": parallel.model_copy(update={"zero": values})})
-
-    for other in sorted({0, 1, 2, 3} - {stage}, key=lambda other: (abs(other - stage), other)):
-        yield f"parallel.zero.stage={other}", with_zero({**zero, "stage": other})
-    for key in ("offload_optimizer", "offload_param"):
-        if key in zero:
-            without = {name: value for name, value in zero.items() if name != key}
-            yield f"parallel.zero.{key}.device=none", with_zero(without)
-    for precision in sorted({"bf16", "fp32"} - {recipe.run.precision}):
-        run = recipe.run.model_copy(update={"precision": precision})
-        yield f"run.precision={precision}", recipe.model_copy(update={"run": run})
-    if recipe.optimizer.type != PLAIN:
-        plain = recipe.optimizer.model_copy(update={"type": PLAIN, "params": {}})
-        yield f"optimizer.type={PLAIN}", recipe.model_copy(update={"optimizer": plain})
-    if parallel.tensor > 1:
-        one = parallel.model_copy(update={"tensor": 1})
-        yield "parallel.tensor=1", recipe.model_copy(update={"parallel": one})
-    if parallel.pipeline.stages > 1:
-        alone = parallel.pipeline.model_copy(update={"stages": 1})
-        one = parallel.model_copy(update={"pipeline": alone})
-        yield "parallel.pipeline.stages=1", recipe.model_copy(update={"parallel": one})
 
 
 def _notes(base: Recipe) -> tuple[str, ...]:

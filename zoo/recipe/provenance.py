@@ -3,18 +3,28 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
+
 Key = tuple[str, ...]
 """The names from the outside in; a name may hold dots."""
+
+GROUPS = ("optimizer", "groups")
+"""Where names are patterns, which hold dots."""
+
+TYPED = "command line: "
+"""How the origin of a value begins that was typed."""
 
 
 @dataclass(frozen=True)
 class Drop:
-    """A value that fell away because a discriminator changed."""
+    """A value that fell away: a discriminator changed, or somebody unset it."""
 
     key: Key
     value: Any
     origin: str
     because: str
+    wanted: bool = False
+    """Somebody said so, and it was no side effect."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +51,32 @@ class Provenance:
     fragments: dict[str, str] = field(default_factory=dict, compare=False)
 
 
-def split_key(key: str) -> Key:
-    """The names in a dotted key; a pattern of `optimizer.groups` keeps its dots."""
-    start = "optimizer.groups."
-    if key.startswith(start):
-        pattern, _, last = key.removeprefix(start).rpartition(".")
-        return ("optimizer", "groups", pattern, last) if pattern else ("optimizer", "groups", last)
-    return tuple(key.split("."))
+def split_key(key: str, ends_in_parameter: bool | None = None) -> Key:
+    """The names in a dotted key; a pattern of `optimizer.groups` keeps its dots.
+
+    `ends_in_parameter` says whether the last name below it is a parameter of the pattern before
+    it; if nobody knows, it is one where some optimizer has such a parameter.
+    """
+    start = f"{'.'.join(GROUPS)}."
+    if not key.startswith(start):
+        return tuple(key.split("."))
+    rest = key.removeprefix(start)
+    pattern, _, last = rest.rpartition(".")
+    if ends_in_parameter is None:
+        ends_in_parameter = any(
+            last in one.parameters and one.parameters[last].per_group for one in OPTIMIZERS.values()
+        )
+    return (*GROUPS, pattern, last) if pattern and ends_in_parameter else (*GROUPS, rest)
+
+
+def located(content: Any, key: str) -> Key | None:
+    """The path of a dotted key that stands in an object, whose names may hold dots."""
+    if not isinstance(content, dict):
+        return None
+    for name, part in content.items():
+        if key == name:
+            return (name,)
+        rest = located(part, key[len(name) + 1 :]) if key.startswith(f"{name}.") else None
+        if rest is not None:
+            return (name, *rest)
+    return None

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo.recipe.checks.keys import recipe_schema
+from zoo.recipe.checks.known import recipe_schema
 from zoo.recipe.checks.nodes import resolve
 from zoo.recipe.compose.catalog import fragments, shipped_catalog
 from zoo.recipe.spec.sections import FOLDERS
@@ -144,6 +144,10 @@ def _joined(found: list[Node]) -> Node:
     return {"anyOf": found}
 
 
+CLOSED = ("required", "title", "discriminator")
+"""What an open node lacks: a discriminator's mapping names definitions that are written out."""
+
+
 def _open(node: Any, names: Node) -> Any:
     """A node with every $ref written out and nothing required."""
     if isinstance(node, list):
@@ -153,4 +157,4 @@ def _open(node: Any, names: Node) -> Any:
     if "$ref" in node:
         rest = {key: one for key, one in node.items() if key != "$ref"}
         return {**_open(resolve(node, names), names), **rest}
-    return {key: _open(one, names) for key, one in node.items() if key not in ("required", "title")}
+    return {key: _open(one, names) for key, one in node.items() if key not in CLOSED}

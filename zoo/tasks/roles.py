@@ -1,5 +1,6 @@
 """Ring 2 faults about a source: roles and labels that a task needs and the data lacks."""
 
+import shlex
 from difflib import get_close_matches
 from typing import Any
 
@@ -43,7 +44,7 @@ def role_faults(recipe: Recipe, source: Source, *choices: tuple[str, ...]) -> li
         near = get_close_matches(missing, sorted(rows.roles), 1, 0.5)
         allowed = " or ".join(" and ".join(choice) for choice in choices)
         found = f"columns {', '.join(sorted(rows.roles))} in the {name} set"
-        hint = f'"{missing}": "{near[0]}"' if near else ""
+        hint = shlex.quote(f"data.columns.{missing}={near[0]}") if near else ""
         faults.append(fault(recipe, f"data.columns.{missing}", found, allowed, hint))
     return faults
 

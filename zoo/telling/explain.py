@@ -1,12 +1,14 @@
 """What `zoo explain` says: a key's value, where it came from, what fell away."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, printable
 from zoo.recipe import Recipe, expanded
-from zoo.recipe.checks.keys import known_keys, unknown
-from zoo.recipe.provenance import Key, split_key
+from zoo.recipe.checks.keys import UNKNOWN, unknown
+from zoo.recipe.checks.known import names_at
+from zoo.recipe.provenance import Key, located, split_key
 from zoo.recipe.recipe import origin_of
 
 
@@ -15,8 +17,8 @@ def explained(recipe: Recipe, key: str) -> list[str]:
 
     Raises ConfigError when no recipe of this kind has such a key.
     """
-    path = split_key(key)
     content = expanded(recipe)
+    path = located(content, key) or split_key(key)
     found: Any = content
     for depth, name in enumerate(path):
         if not isinstance(found, dict) or name not in found:
@@ -31,13 +33,17 @@ def explained(recipe: Recipe, key: str) -> list[str]:
         if drop.key[: len(path)] == path or path[: len(drop.key)] == drop.key:
             lines.append(f"  dropped: {'.'.join(drop.key)} = {json.dumps(drop.value)}")
             lines.append(f"    from {drop.origin}, because {drop.because}")
-    return lines
+    return [printable(line) for line in lines]
 
 
 def _known(recipe: Recipe, content: dict[str, Any], path: Key) -> None:
-    allowed = known_keys(content, path[:-1])
-    if allowed and path[-1] not in allowed:
-        raise ConfigError([unknown(origin_of(recipe, path[:-1]), path, allowed)])
+    allowed = names_at(content, path[:-1])
+    if allowed is None or path[-1] in allowed:
+        return
+    fault = unknown(origin_of(recipe, path[:-1]), path, allowed)
+    if fault.found == UNKNOWN and fault.nearest:
+        fault = replace(fault, nearest=".".join((*path[:-1], fault.nearest)))
+    raise ConfigError([fault])
 
 
 def _leaves(value: Any, path: Key) -> list[tuple[Key, Any]]:

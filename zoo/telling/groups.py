@@ -3,11 +3,10 @@
 import json
 
 from zoo.recipe import Recipe
-from zoo.recipe.derived.exchange import (
-    optimizer_of,
-)
+from zoo.recipe.derived.exchange import optimizer_of
 from zoo.recipe.derived.groups import Group, parameter_groups
-from zoo.recipe.derived.schedule import resolve_scheduler
+from zoo.recipe.derived.schedule import spelled_out
+from zoo.recipe.vocabulary.schedulers import SCHEDULERS
 
 
 def group_rows(recipe: Recipe) -> tuple[list[str], list[list[str]]]:
@@ -27,10 +26,13 @@ def _cell(group: Group, name: str) -> str:
 
 
 def schedule_line(recipe: Recipe) -> str:
-    """The learning-rate schedule in one line."""
-    if recipe.run.steps is None:
-        scheduler = recipe.optimizer.scheduler
-        resolved = scheduler.model_dump() if scheduler else None
-    else:
-        resolved = resolve_scheduler(recipe, recipe.run.steps)
-    return f"scheduler: {json.dumps(resolved)}" if resolved else "scheduler: none, lr is constant"
+    """The learning-rate schedule in one line, and what DeepSpeed's classes make of its start."""
+    resolved = spelled_out(recipe)
+    if resolved is None:
+        return "scheduler: none, lr is constant"
+    line = f"scheduler: {json.dumps(resolved)}"
+    idle = SCHEDULERS[resolved["type"]].idle
+    if idle and resolved["params"].get("warmup_num_steps"):
+        least = "0" if not resolved["params"].get("warmup_min_lr") else "warmup_min_lr"
+        line += f"; its first {idle} updates are at {least}: DeepSpeed counts from the one before"
+    return line

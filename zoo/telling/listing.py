@@ -1,6 +1,7 @@
 """What `zoo list` says: a row for each recipe of the catalog."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from zoo.errors import ConfigError, Fault
@@ -14,17 +15,39 @@ HEADS = ("recipe", "task", "model", "parameters", "data", "layout", "optimizer")
 
 
 def catalog_rows(changes: Sequence[str], tiny: bool) -> tuple[list[tuple[str, ...]], list[Fault]]:
-    """One row of HEADS for each recipe of the shipped catalog, and the faults of broken ones."""
+    """One row of HEADS for each recipe of the shipped catalog, and the faults of broken ones.
+
+    A fault that several recipes have is said once, with their names unless all have it.
+    """
     rows: list[tuple[str, ...]] = []
-    faults: list[Fault] = []
-    for file in recipes():
+    whose: dict[Fault, dict[str, str]] = {}
+    files = recipes()
+    for file in files:
         try:
             recipe = load_recipe(file, changes, tiny)
         except ConfigError as error:
-            faults += error.faults
+            for fault in error.faults:
+                whose.setdefault(replace(fault, nearest=""), {})[file.stem] = fault.nearest
         else:
             rows.append(recipe_row(recipe))
-    return rows, faults
+    return rows, [
+        replace(fault, file=_of(fault, list(hints), len(files)), nearest=_agreed(hints))
+        for fault, hints in whose.items()
+    ]
+
+
+def _agreed(hints: dict[str, str]) -> str:
+    """What is proposed for every recipe, or nothing."""
+    first, *others = set(hints.values())
+    return "" if others else first
+
+
+def _of(fault: Fault, names: list[str], everyone: int) -> str:
+    """Where a fault is from, and of which recipes unless it is of all."""
+    if len(names) == everyone:
+        return fault.file
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{fault.file} (of {', '.join(names[:3])}{more})"
 
 
 def recipe_row(recipe: Recipe) -> tuple[str, ...]:

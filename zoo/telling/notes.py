@@ -1,14 +1,17 @@
 """What is said beside a recipe: what could be taken for something else, and what nobody checked."""
 
+from zoo.errors import printable
 from zoo.recipe import Recipe
+from zoo.recipe.compose.json_text import brief
 from zoo.recipe.derived.exchange import averages_itself, optimizer_of, without_effect, zero_stage
+from zoo.recipe.provenance import TYPED
 from zoo.recipe.vocabulary.optimizers import algorithm
 from zoo.recipe.vocabulary.tables import table
 
 
 def notes(recipe: Recipe) -> list[str]:
     """What a reader of the resolved recipe could take for something else."""
-    said = [*without_effect(recipe), *unchecked(recipe)]
+    said = [*without_effect(recipe), *fell_away(recipe), *unchecked(recipe)]
     alias = optimizer_of(recipe).alias
     if alias is not None:
         name, runs, (parameter, other) = recipe.optimizer.type, algorithm(recipe.optimizer), alias
@@ -18,7 +21,16 @@ def notes(recipe: Recipe) -> list[str]:
         )
     if averages_itself(recipe) and zero_stage(recipe):
         said.append("the optimizer shards itself: DeepSpeed runs at ZeRO stage 0")
-    return said
+    return [printable(line) for line in said]
+
+
+def fell_away(recipe: Recipe) -> list[str]:
+    """A line for each value of a file that a typed word made meaningless."""
+    return [
+        f"{'.'.join(drop.key)} {brief(drop.value)} of {drop.origin} fell away: {drop.because}"
+        for drop in recipe.provenance.drops
+        if TYPED in drop.because and not drop.wanted
+    ]
 
 
 def unchecked(recipe: Recipe) -> list[str]:

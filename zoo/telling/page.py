@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from zoo.errors import printable
+
 Table = tuple[list[str], list[list[str]]]
 
 
@@ -47,5 +49,5 @@ def print_table(
     console = Console(file=stream, width=None if stream.isatty() else 400)
     table = RichTable(*heads, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     console.print(table)

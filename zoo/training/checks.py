@@ -13,6 +13,7 @@ from zoo.engines.update.optimizer import parameter_groups
 from zoo.errors import ConfigError, Fault, collected
 from zoo.launching.conflicts import launcher_conflicts
 from zoo.layout import Layout
+from zoo.models.config import key_in
 from zoo.models.families import FAMILIES, family_of
 from zoo.models.fill import NoWeights, Weights
 from zoo.models.stage import layer_weights
@@ -84,15 +85,21 @@ def ring_two(
     return Checked(layout, source, task, model, weights, notes)
 
 
+REFUSALS = (ValueError, ImportError, LookupError, TypeError, ArithmeticError, AttributeError)
+"""What constructors of transformers and torch raise of values in a config that they do not take."""
+
+
 def build_meta(recipe: Recipe, task: Task) -> PreTrainedModel:
     """The meta model; what transformers refuses of it is a fault of the key that asked for it."""
     try:
         return meta_model(recipe, task)
-    except (ValueError, ImportError) as error:
+    except REFUSALS as error:
         key = "parallel.gradient_checkpointing" if "checkpointing" in str(error) else "model"
         if "attn_implementation" in str(error) or "attention" in str(error).lower():
             key = "model.attention"
-        found = str(error).splitlines()[0]
+        found = " ".join(str(error).split()) or type(error).__name__
+        if key == "model":
+            key = key_in(recipe, found) or key
         allowed = "eager" if key == "model.attention" else "what the architecture supports"
         raise ConfigError([Fault(origin(recipe, key), key, found, allowed)]) from None
 

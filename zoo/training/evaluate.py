@@ -12,6 +12,7 @@ from zoo.models.upstream import cpu_computes_fp16
 from zoo.recipe import Recipe, load_recipe
 from zoo.recipe.compose.catalog import RECIPE
 from zoo.recipe.derived.anywhere import anywhere
+from zoo.recipe.spec.sections import TRUST
 from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.tasks.text.kept import kept_tokenizer
 from zoo.training.checks import ring_two
@@ -23,8 +24,10 @@ from zoo.training.starting import fitting, open_weights
 from zoo.training.world import StopSignals, device_of, world
 
 
-def load_from(folder: Path, changes: Sequence[str]) -> Recipe:
+def load_from(folder: Path, changes: Sequence[str], processes: int = 1) -> Recipe:
     """The recipe that a run or an exported folder carries, with its own tokenizer and labels.
+
+    `changes` are the user's; those that the scoring of it in so many processes needs come first.
 
     Raises ConfigError where there is no recipe.json.
     """
@@ -32,14 +35,16 @@ def load_from(folder: Path, changes: Sequence[str]) -> Recipe:
         allowed = "a run's folder or an exported one"
         raise ConfigError([Fault("command line", str(folder), f"no {RECIPE}", allowed)])
     exported = next((p for p in (folder, folder / "model") if (p / "config.json").is_file()), None)
-    plain = load_recipe(folder / RECIPE)
+    trusted = [word for word in changes if word.startswith(f"{TRUST}=")]
+    plain = load_recipe(folder / RECIPE, trusted)
     own = plain.model.tokenizer is None  # the name's, which comes with several ends and the like
     kept = None if own else kept_tokenizer(folder)
-    words = [] if kept is None else [f"model.tokenizer={kept.absolute()}"]
+    words = [*whole(processes), "run.best_metric=unset"]  # another set may be scored
+    words += [] if kept is None else [f"model.tokenizer={kept.absolute()}"]
     labels = RunFolder(folder).origin().get("labels") or labels_of(exported)
     if labels and KINDS[plain.task.kind].classes:
         words.append(f"data.labels={json.dumps(labels)}")
-    return load_recipe(folder / RECIPE, [*words, *changes])
+    return load_recipe(folder / RECIPE, changes, first=words)
 
 
 def labels_of(exported: Path | None) -> list[str]:
@@ -79,7 +84,7 @@ def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str,
     Raises ConfigError where the recipe has no such split.
     """
     place = Place.from_environment()
-    recipe = load_from(folder, [*whole(place.world), *changes])
+    recipe = load_from(folder, changes, place.world)
     device = device_of(place).type
     recipe = computable(recipe) if device == "cpu" else recipe
     checked = ring_two(recipe, place.world, device, with_train=not learns_nothing(recipe))
@@ -113,10 +118,13 @@ def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str,
     return scores
 
 
-def export_folder(folder: Path, out: Path | None) -> Path:
-    """`zoo export`: writes a run's checkpoint as a Hugging Face folder; one process."""
+def export_folder(folder: Path, out: Path | None, trusted: bool = False) -> Path:
+    """`zoo export`: writes a run's checkpoint as a Hugging Face folder; one process.
+
+    `trusted`: the user lets code run that comes with the model.
+    """
     if out is not None:
         refuse_foreign(out)
-    recipe = load_from(folder, whole(1))
+    recipe = load_from(folder, [f"{TRUST}=true"] if trusted else [])
     checked = ring_two(recipe, 1, None, with_train=not learns_nothing(recipe))
     return export(RunFolder(folder.absolute()), recipe, checked.task, checked.source, out)

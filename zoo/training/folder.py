@@ -11,6 +11,7 @@ from zoo.recipe.compose.catalog import RECIPE, is_run
 from zoo.recipe.derived.resume import changes
 from zoo.recipe.derived.run_folder import run_folder
 from zoo.recipe.provenance import Made
+from zoo.recipe.spec.sections import TRUST
 from zoo.training.disk.kept import CHECKPOINTS, name_of
 from zoo.training.disk.lease import Lease
 from zoo.training.disk.writing import told_in_a_line, write_json, write_text
@@ -89,7 +90,8 @@ class RunFolder:
         written = expanded(recipe.model_copy(update={"run": run, "model": model}))
         with told_in_a_line(self.root):
             write_json(self.root / RECIPE, written)
-        assert expanded(load_recipe(self.root / RECIPE)) == written
+        trusted = [f"{TRUST}=true"] if recipe.model.trust_remote_code else []
+        assert expanded(load_recipe(self.root / RECIPE, first=trusted)) == written
 
     def write_origin(self, recipe: Recipe, labels: tuple[str, ...] | None, parameters: int) -> None:
         """Writes the recipe, and beside it what it was made from and the class names in id order.

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 import torch
 
+from zoo.errors import printable
 from zoo.training.disk.writing import told_in_a_line
 from zoo.training.folder import METRICS, RunFolder
 from zoo.training.world import Here
@@ -53,6 +54,7 @@ class Log:
         """A line on stderr; on a terminal a passing one is overwritten by the next."""
         if not self.first:
             return
+        text = printable(text)
         if self.terminal:
             print(f"\r\033[K{text}", end="" if passing else "\n", file=sys.stderr, flush=True)
         else:

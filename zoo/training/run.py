@@ -17,12 +17,11 @@ from zoo.errors import ConfigError
 from zoo.layout import Layout, Place
 from zoo.recipe import Recipe
 from zoo.recipe.derived.batching import batching
-from zoo.recipe.derived.exchange import without_effect
 from zoo.recipe.load import faults_at_length
 from zoo.tasks.targets import said_left_out
 from zoo.tasks.task import Task
 from zoo.tasks.text.kept import keep_tokenizer, made_from_texts, with_kept_tokenizer
-from zoo.telling.notes import unchecked
+from zoo.telling.notes import notes as told
 from zoo.training.checks import Checked, ring_two
 from zoo.training.disk.learned import equal_everywhere, learned
 from zoo.training.disk.resuming import AS_IT_LIES, Chosen, Start, choose, resume
@@ -85,7 +84,7 @@ def run(recipe: Recipe, start: Start = AS_IT_LIES) -> int:
             data = learned(checked.source.train, checked.task)
         with world(place) as here:
             refuse_different(here, recipe, equal_everywhere(data))
-            for note in [*without_effect(recipe), *unchecked(recipe), *checked.notes, *notes]:
+            for note in [*told(recipe), *checked.notes, *notes]:
                 say(here, note)
             aside = on_first(here, lambda: status.start_over() if start.fresh else None)
             say(here, f"the old run is now {aside}" if aside else f"run folder {folder.root}")

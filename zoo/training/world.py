@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 import transformers
 
-from zoo.errors import ConfigError, Fault
+from zoo.errors import ConfigError, Fault, printable
 from zoo.launching.processes import nvidia_gpus
 from zoo.layout import Place
 from zoo.recipe import Recipe, origin
@@ -181,4 +181,4 @@ def refuse_different(here: Here, recipe: Recipe, digests: Mapping[str, str]) -> 
 def say(here: Here, text: str) -> None:
     """One line on stderr, from rank 0."""
     if here.first:
-        print(text, file=sys.stderr, flush=True)
+        print(printable(text), file=sys.stderr, flush=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 import zoo
 import zoo.recipe.compose.catalog
 from tests.recipe.conftest import Catalog
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, Fault
 from zoo.recipe import load_recipe
+from zoo.recipe.compose.json_text import read_object
+from zoo.recipe.provenance import Key, split_key
 
 CORPUS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent / "bad_recipes.json").read_text(encoding="ascii")
@@ -40,6 +43,53 @@ def test_a_bad_recipe_is_refused_with_exactly_these_messages(
     with pytest.raises(ConfigError) as caught:
         load_recipe(path, case.get("words", []), case.get("tiny", False))
     assert [str(fault) for fault in caught.value.faults] == case["faults"]
+
+
+def hints(case: dict[str, Any], catalog: Catalog) -> list[Fault]:
+    """A case's faults that propose something."""
+    with pytest.raises(ConfigError) as caught:
+        load_recipe(laid(catalog, case), case.get("words", []), case.get("tiny", False))
+    return [fault for fault in caught.value.faults if fault.nearest]
+
+
+def left(
+    case: dict[str, Any], words: list[str], without: Key, catalog: Catalog
+) -> set[tuple[str, str]]:
+    """The faults of a case with other words, and its file without a key."""
+    content = read_object(laid(catalog, case))
+    inner: Any = content
+    for name in without[:-1]:
+        inner = inner.get(name, {}) if isinstance(inner, dict) else {}
+    if without and isinstance(inner, dict):
+        inner.pop(without[-1], None)
+    try:
+        load_recipe(catalog.write("recipes/good", content), words, case.get("tiny", False))
+    except ConfigError as error:
+        return {(fault.key, fault.found) for fault in error.faults}
+    return set()
+
+
+HINTED = [case for case in CORPUS if any("did you mean" in fault for fault in case["faults"])]
+
+
+@pytest.mark.parametrize("case", HINTED, ids=lambda case: case["name"])
+def test_what_is_proposed_mends_its_fault_and_makes_no_other(
+    case: dict[str, Any], catalog: Catalog
+) -> None:
+    before = {(fault.key, fault.found) for fault in hints(case, catalog)}
+    everything = before | left(case, case.get("words", []), (), catalog)
+    for fault in hints(case, catalog):
+        pasted, typed = shlex.split(fault.nearest), case.get("words", [])
+        wrong = fault.file.removeprefix("command line: ")
+        rest = [word for word in typed if word not in pasted]
+        at = rest.index(wrong) if wrong in rest else len(rest)
+        instead = [*rest[:at], *pasted, *rest[at + 1 :]]
+        mended = [
+            left(case, instead, (), catalog),
+            left(case, [*typed, *pasted], (), catalog),
+            left(case, [*typed, *pasted], split_key(fault.key), catalog),
+        ]
+        assert any((fault.key, fault.found) not in now and now <= everything for now in mended)
 
 
 def test_the_corpus_is_large_enough() -> None:

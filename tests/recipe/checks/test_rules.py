@@ -26,18 +26,28 @@ FREEZE, VARIANCE = "optimizer.params.freeze_step", "optimizer.params.var_freeze_
 TWO_STAGES = "parallel.pipeline.stages=2"
 KIND = "parallel.compression.kind"
 POWER = [f"{ZERO}stage=0", f"{KIND}=power-sgd"]
+LR = "optimizer.params.lr=0.1"
 ZERO_ONE = [
-    *(f"{ZERO}stage=0", "optimizer.type=ZeroOneAdam", "optimizer.params.var_update_scaler=9"),
+    *(f"{ZERO}stage=0", "optimizer.type=ZeroOneAdam", LR, "optimizer.params.var_update_scaler=9"),
 ]
-LAMB = ["optimizer.type=OneBitLamb", "optimizer.params.freeze_step=0.1"]
-WARMUP = ["optimizer.scheduler.type=WarmupLR", "optimizer.scheduler.params.warmup_num_steps=10"]
+LAMB = ["optimizer.type=OneBitLamb", LR, "optimizer.params.freeze_step=0.1"]
+SCHEDULE = "optimizer.scheduler."
+WARMUP = [f"{SCHEDULE}type=WarmupLR", f"{SCHEDULE}params.warmup_num_steps=10"]
+NO_WARMUP = f"{SCHEDULE}params.warmup_num_steps=0"
+STABLE = [f"{SCHEDULE}type=WarmupStableDecayLR"]
+EXPONENTIAL = f"{SCHEDULE}params.decay_type=exponential"
+CYCLE = 'optimizer.scheduler={{"type":"OneCycle","params":{{"cycle_min_lr":{},"cycle_max_lr":{}}}}}'
+FALLING = f"{SCHEDULE}params.milestones=[0.5,0.2]"
 WHOLE = ["model.config.model_type=opt"]
 # Sections laid over the good recipe, then words of the command line.
 BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "length": ({"run": {**RUN, "epochs": 1}}, []),
     "whole micro-batches": ({}, ["run.batch=7"]),
-    "whole matrices": ({}, ["optimizer.type=Lamb", "parallel.zero.stage=1"]),
-    "matrices, not slices": ({}, ["optimizer.type=Lamb", f"{ZERO}stage=0", "parallel.tensor=2"]),
+    "whole matrices": ({}, ["optimizer.type=Lamb", LR, "parallel.zero.stage=1"]),
+    "matrices, not slices": (
+        {},
+        ["optimizer.type=Lamb", LR, f"{ZERO}stage=0", "parallel.tensor=2"],
+    ),
     "gradients of a pipeline": ({}, [TWO_STAGES, f"{ZERO}stage=2"]),
     "masters of a pipeline": (
         {},
@@ -53,23 +63,29 @@ BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "copies on tensor ranks": ({}, [f"{ZERO}stage=0", f"{KIND}=int8", "parallel.tensor=2"]),
     "compressors of a pipeline": ({}, [f"{ZERO}stage=0", f"{KIND}=local-sgd", TWO_STAGES]),
     "one overflow": ({}, [f"{ZERO}stage=0", f"{KIND}=int8", "run.precision=fp16"]),
-    "rough gradients": ({}, [f"{ZERO}stage=0", f"{KIND}=top-k", "optimizer.type=Lion"]),
+    "rough gradients": ({}, [f"{ZERO}stage=0", f"{KIND}=top-k", "optimizer.type=Lion", LR]),
     "a frozen maximum": (
         {},
         [f"{ZERO}stage=0", f"{KIND}=power-sgd", "optimizer.params.amsgrad=true"],
     ),
     "velocity": (
         {},
-        [f"{ZERO}stage=0", f"{KIND}=top-k", "optimizer.type=SGD", "optimizer.params.dampening=0.1"],
+        [
+            f"{ZERO}stage=0",
+            f"{KIND}=top-k",
+            "optimizer.type=SGD",
+            LR,
+            "optimizer.params.dampening=0.1",
+        ],
     ),
     f"something to compress: {FREEZE}": (
         {},
-        ["optimizer.type=OneBitAdam", f"{ZERO}stage=0", "run.steps=9"],
+        ["optimizer.type=OneBitAdam", LR, f"{ZERO}stage=0", "run.steps=9", NO_WARMUP],
     ),
-    f"something to compress: {VARIANCE}": ({}, [*ZERO_ONE, "run.steps=9"]),
+    f"something to compress: {VARIANCE}": ({}, [*ZERO_ONE, "run.steps=9", NO_WARMUP]),
     f"something to compress: {START}": (
         {},
-        [f"{ZERO}stage=0", f"{KIND}=local-sgd", "run.steps=9", f"{START}=9"],
+        [f"{ZERO}stage=0", f"{KIND}=local-sgd", "run.steps=9", f"{START}=9", NO_WARMUP],
     ),
     f"a settled variance: {FREEZE}": ({}, [*LAMB, f"{ZERO}stage=0", "run.steps=90", *WARMUP]),
     f"a settled variance: {VARIANCE}": (
@@ -80,7 +96,7 @@ BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "offload of means": (
         {},
         [
-            *("optimizer.type=OneBitAdam", f"{FREEZE}=0.1", f"{ZERO}stage=1"),
+            *("optimizer.type=OneBitAdam", LR, f"{FREEZE}=0.1", f"{ZERO}stage=1"),
             f"{ZERO}offload_optimizer.device=cpu",
         ],
     ),
@@ -105,8 +121,27 @@ BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "revision": ({}, ["model.revision=main"]),
     "flash attention": ({}, ["model.attention=flash_attention_2"]),
     "Adam's decay": ({}, ["optimizer.params.adam_w_mode=false"]),
-    "nesterov": ({}, ["optimizer.type=SGD", "optimizer.params.nesterov=true"]),
-    "Muon's rates": ({}, ["optimizer.type=Muon", f"{ZERO}stage=0"]),
+    "nesterov": ({}, ["optimizer.type=SGD", LR, "optimizer.params.nesterov=true"]),
+    "a group's name": ({"optimizer": {"base": "adam-like", "groups": {"": {"lr": 1}}}}, []),
+    "learning rate": ({}, ["optimizer.type=Muon", f"{ZERO}stage=0"]),
+    "end of the warm-up": ({}, ["run.steps=9"]),
+    "room for the fall": (
+        {},
+        [
+            *STABLE,
+            f"{SCHEDULE}params.decay_num_steps=0.9",
+            f"{SCHEDULE}params.warmup_num_steps=0.9",
+        ],
+    ),
+    "end of the fall": (
+        {},
+        [*STABLE, NO_WARMUP, f"{SCHEDULE}params.decay_num_steps=0.5", EXPONENTIAL],
+    ),
+    "rates of a cycle": ({}, [CYCLE.format(2, 1)]),
+    "momenta of a cycle": ({}, [CYCLE.format(1, 2), f"{SCHEDULE}params.cycle_min_mom=0.95"]),
+    "milestones": ({}, [f"{SCHEDULE}type=WarmupMultiStepLR", NO_WARMUP, FALLING]),
+    "area of a crop": (IMAGES, ["task.augment.crop.scale=[0.1,1.5]"]),
+    "a score that is given": ({}, ["run.best_metric=valid/f1"]),
     "built-in data": ({}, ["data.source=built-in", "data.name=digits"]),
     "lengths": (IMAGES, ["data.sampling=group-by-length"]),
     "labels": ({}, ['data.labels=["a","a"]']),
@@ -142,7 +177,7 @@ def test_masks_of_the_model_that_are_off_may_stand_beside_spec_augment(catalog: 
     "words",
     [
         [TWO_STAGES, f"{ZERO}stage=1", "run.precision=bf16"],
-        [TWO_STAGES, f"{ZERO}stage=0", "optimizer.type=Lamb"],
+        [TWO_STAGES, f"{ZERO}stage=0", "optimizer.type=Lamb", LR],
         ["parallel.tensor=2", f"{ZERO}stage=3", "run.precision=bf16"],
         ["parallel.tensor=2", f"{ZERO}stage=0"],
         ["parallel.pipeline.stages=1", f"{ZERO}stage=2"],
@@ -152,3 +187,37 @@ def test_masks_of_the_model_that_are_off_may_stand_beside_spec_augment(catalog: 
 )
 def test_layouts_that_compute_the_same_are_not_refused(words: list[str], catalog: Catalog) -> None:
     load_recipe(catalog.recipe(), words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["optimizer.type=Muon", LR, f"{ZERO}stage=0", "optimizer.params.nesterov=true"],
+        ["run.steps=10"],
+        [
+            *STABLE,
+            f"{SCHEDULE}params.decay_num_steps=0.5",
+            f"{SCHEDULE}params.warmup_num_steps=0.5",
+        ],
+        [f"{SCHEDULE}type=WarmupMultiStepLR", NO_WARMUP, f"{SCHEDULE}params.milestones=[0.2,90]"],
+        ["run.best_metric=valid/loss"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_legal_is_not_refused(words: list[str], catalog: Catalog) -> None:
+    load_recipe(catalog.recipe(), words)
+
+
+def test_a_group_may_not_take_nesterovs_step_alone(catalog: Catalog) -> None:
+    words = ["optimizer.type=SGD", LR, "optimizer.params.momentum=0.9"]
+    load_recipe(catalog.recipe(), [*words, "optimizer.params.nesterov=true"])
+    group = 'optimizer.groups.*.bias={"nesterov": true, "momentum": 0}'
+    with pytest.raises(ConfigError, match=r"in the group \*\.bias"):
+        load_recipe(catalog.recipe(), [*words, group])
+
+
+def test_a_best_score_is_of_a_set_that_is_there(catalog: Catalog) -> None:
+    sets = 'data.valid=["a.txt","b.txt"]'
+    load_recipe(catalog.recipe(), [sets, "run.best_metric=valid/b.txt/loss"])
+    with pytest.raises(ConfigError, match=r"where evaluation gives valid/a\.txt/perplexity"):
+        load_recipe(catalog.recipe(), [sets, "run.best_metric=valid/loss"])

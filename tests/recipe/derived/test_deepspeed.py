@@ -14,6 +14,8 @@ from zoo.recipe.derived.schedule import resolve_scheduler
 from zoo.recipe.vocabulary.optimizers import algorithm, hyper_parameters
 from zoo.telling.notes import notes
 
+LR = "optimizer.params.lr=0.1"
+
 
 def test_data_ranks_share_out_whole_micro_batches(catalog: Catalog) -> None:
     recipe = load_recipe(catalog.recipe(), ["run.batch=24", "run.eval_micro_batch=5"])
@@ -97,6 +99,7 @@ def test_a_schedule_gets_integer_steps_and_its_total(catalog: Catalog) -> None:
     words = [
         "optimizer.scheduler.type=WarmupCosineLR",
         "optimizer.scheduler.params.warmup_num_steps=0.05",
+        "optimizer.scheduler.params.warmup_type=log",
     ]
     assert resolve_scheduler(load_recipe(catalog.recipe(), words), 400) == {
         "type": "WarmupCosineLR",
@@ -114,6 +117,7 @@ def test_milestones_may_be_shares(catalog: Catalog) -> None:
     words = [
         "optimizer.scheduler.type=WarmupMultiStepLR",
         "optimizer.scheduler.params.milestones=[0.5, 90]",
+        "optimizer.scheduler.params.warmup_num_steps=0",
     ]
     resolved = resolve_scheduler(load_recipe(catalog.recipe(), words), 100)
     assert resolved is not None
@@ -145,20 +149,20 @@ def test_weight_decay_on_all_makes_one_group(catalog: Catalog) -> None:
 
 
 def test_adam_means_adamw_as_in_deepspeed_and_show_says_so(catalog: Catalog) -> None:
-    adam = load_recipe(catalog.recipe(), ["optimizer.type=adam"])
+    adam = load_recipe(catalog.recipe(), ["optimizer.type=adam", LR])
     assert (adam.optimizer.type, algorithm(adam.optimizer)) == ("Adam", "AdamW")
-    assert notes(adam) == [
+    assert notes(adam)[1:] == [
         "optimizer.type Adam runs AdamW: DeepSpeed's Adam is AdamW"
         " unless params.adam_w_mode is false"
     ]
-    words = ["optimizer.type=adam", "optimizer.params.adam_w_mode=false"]
+    words = ["optimizer.type=adam", LR, "optimizer.params.adam_w_mode=false"]
     assert algorithm(load_recipe(catalog.recipe(), words).optimizer) == "Adam"
 
 
 def test_defaults_are_those_of_the_class_that_deepspeed_would_take(catalog: Catalog) -> None:
-    adam = load_recipe(catalog.recipe(), ["optimizer.type=adam"]).optimizer
+    adam = load_recipe(catalog.recipe(), ["optimizer.type=adam", LR]).optimizer
     assert hyper_parameters(adam, {})["weight_decay"] == 0.0
-    words = ["optimizer.type=adam", "optimizer.params.torch_adam=true"]
+    words = ["optimizer.type=adam", LR, "optimizer.params.torch_adam=true"]
     plain = load_recipe(catalog.recipe(), words).optimizer
     assert hyper_parameters(plain, {})["weight_decay"] == 0.01
     assert hyper_parameters(plain, {"weight_decay": 0.3})["weight_decay"] == 0.3

@@ -1,12 +1,13 @@
 """Which keys a resumed run takes, reports or refuses."""
 
+import json
 from typing import Any
 
 import pytest
 
 from tests.recipe.conftest import Catalog
 from zoo.recipe import expanded, load_recipe
-from zoo.recipe.checks.keys import recipe_schema
+from zoo.recipe.checks.known import recipe_schema
 from zoo.recipe.derived.resume import COLUMN, Change, Changes, changes
 
 
@@ -69,7 +70,7 @@ def test_a_share_was_cut_by_the_runs_seed_before_it_had_one_of_its_own(catalog: 
 def test_a_rhythm_is_reported_where_ranks_that_step_alone_meet_for_it(
     alone: str, catalog: Catalog
 ) -> None:
-    before = (alone, "parallel.zero.stage=0") if alone else ()
+    before = (alone, "optimizer.params.lr=0.1", "parallel.zero.stage=0") if alone else ()
     for key in ("run.eval_every", "run.save_every"):
         found = compared(catalog, f"{key}=7", before=before)
         assert [one.key for one in (found.reported if alone else found.free)] == [key]
@@ -92,7 +93,9 @@ def test_a_named_validation_set_is_free(catalog: Catalog) -> None:
 
 @pytest.mark.parametrize("kind", ["WarmupDecayLR", "WarmupCosineLR"])
 def test_another_length_reports_a_schedule_that_knows_it(kind: str, catalog: Catalog) -> None:
-    found = compared(catalog, "run.steps=9", before=(f"optimizer.scheduler.type={kind}",))
+    scheduler = {"type": kind, "params": {"warmup_num_steps": 0, "warmup_type": "linear"}}
+    before = (f"optimizer.scheduler={json.dumps(scheduler)}",)
+    found = compared(catalog, "run.steps=9", before=before)
     assert [one.key for one in found.reported] == ["run.steps", "optimizer.scheduler"]
 
 

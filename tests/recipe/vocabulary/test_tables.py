@@ -107,6 +107,8 @@ def test_a_schedule_of_deepspeed_has_its_parameters_and_defaults(name: str) -> N
     followed = {"total_num_steps", "warmup_max_lr"}  # filled in from the run and the groups
     required = {key for key, value in theirs.items() if value is inspect.Parameter.empty}
     parameters = SCHEDULERS[name].parameters
+    written = {"warmup_type"} & set(theirs)  # its default is not what published recipes mean
+    required |= written
     assert required - followed == {key for key, one in parameters.items() if one.required}
     ours = {key: one.default for key, one in parameters.items()}
     assert ours == {

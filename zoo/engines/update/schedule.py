@@ -42,9 +42,14 @@ def polynomial(step: int, params: dict[str, Any]) -> float:
 
 
 def stable_decay(step: int, params: dict[str, Any]) -> float:
-    """Constant, then linear to 0 over the last `decay_num_steps`."""
+    """Constant, then over the last `decay_num_steps` linear to 0, or exponential to `min_ratio`
+    (fairseq's tri_stage).
+    """
     left = params["total_num_steps"] - step
-    return min(1.0, max(0.0, left / max(1, params["decay_num_steps"])))
+    share = min(1.0, max(0.0, left / max(1, params["decay_num_steps"])))
+    if params.get("decay_type", "linear") == "linear":
+        return share
+    return float(params["min_ratio"] ** (1 - share))
 
 
 def shape_of(kind: str) -> Factor:
@@ -56,14 +61,13 @@ def shape_of(kind: str) -> Factor:
 def factor(kind: str, params: dict[str, Any], step: int) -> float:
     """What each group's rate is multiplied with in the update number `step` (from 0).
 
-    Warm-up over `warmup_num_steps` from `warmup_min_ratio`, `linear` or `log` (DeepSpeed's
-    default),
+    Warm-up over `warmup_num_steps` from `warmup_min_ratio`, `linear` or `log` (DeepSpeed's),
     then the shape, floored at `min_ratio`.
     """
     warm = params.get("warmup_num_steps", 0)
     if step < warm:
         least = float(params.get("warmup_min_ratio", 0.0))
-        linear = params.get("warmup_type", "log") == "linear"
+        linear = params.get("warmup_type", "linear") == "linear"
         share = (step + 1) / warm if linear else math.log(step + 1) / math.log(max(2, warm))
         return least + (1 - least) * share
     shape = shape_of(kind)(step, {"warmup_num_steps": 0} | params)
@@ -104,8 +108,7 @@ def build_schedule(optimizer: Optimizer, scheduler: dict[str, Any] | None) -> An
     """The schedule of `{"type", "params"}` with integer counts (`resolve_scheduler`), or a
     constant one.
 
-    DeepSpeed's warm-ups start from `warmup_max_lr`; where the recipe says none it is each group's
-    own
+    DeepSpeed's warm-ups end at `warmup_max_lr`; where the recipe says none it is each group's own
     rate, as a list over the groups (its default 0.001 would overwrite them all).
     """
     if scheduler is None:
@@ -116,7 +119,21 @@ def build_schedule(optimizer: Optimizer, scheduler: dict[str, Any] | None) -> An
         return FactorSchedule(optimizer, kind, params)
     if entry.peak:
         params.setdefault(entry.peak, [group["lr"] for group in optimizer.param_groups])
+    if params.get("warmup_num_steps") == 0:
+        return without_warmup(kind, optimizer, params)
     return getattr(upstream, kind)(optimizer, **params)
+
+
+def without_warmup(kind: str, optimizer: Optimizer, params: dict[str, Any]) -> Any:
+    """A schedule of DeepSpeed's that starts at its peak.
+
+    Its classes refuse a warm-up of 0, make one step two, and begin at the rate that a warm-up
+    starts from.
+    """
+    schedule = getattr(upstream, kind)(optimizer, **params | {"warmup_num_steps": 1})
+    schedule.warmup_num_steps = 0
+    schedule.step()
+    return schedule
 
 
 def restore_schedule(schedule: Any, state: dict[str, Any], optimizer: Optimizer) -> None:

@@ -1,7 +1,6 @@
 """Ring 1, first half: keys, types and ranges of the six sections, said as faults."""
 
 import copy
-import functools
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -10,7 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from zoo.errors import Fault, near
-from zoo.recipe.checks.nodes import choices, near_value, resolve, words_for
+from zoo.recipe.checks.known import names_at, node_at, recipe_schema
+from zoo.recipe.checks.nodes import choices, near_value, words, words_for
 from zoo.recipe.compose.json_text import brief
 from zoo.recipe.provenance import Key
 from zoo.recipe.recipe import Recipe
@@ -35,12 +35,6 @@ class Checked:
     recipe: Recipe | None
     faults: list[Fault] = field(default_factory=list)
     unknown: list[Key] = field(default_factory=list)
-
-
-@functools.cache
-def recipe_schema() -> Node:
-    """JSON Schema of the specs, generated once."""
-    return Recipe.model_json_schema()
 
 
 def unknown(origin: str, key: Key, allowed: list[str]) -> Fault:
@@ -122,8 +116,8 @@ def _fault(data: Any, path: Key, errors: list[dict[str, Any]], origin: Origin) -
     kinds = {error["type"] for error in errors}
     key = ".".join(path)
     if "extra_forbidden" in kinds:
-        return unknown(origin(path), path, known_keys(data, path[:-1]))
-    node = schema_at(data, path)
+        return unknown(origin(path), path, names_at(data, path[:-1]) or [])
+    node = node_at(data, path)
     names = recipe_schema()["$defs"]
     if any(error["loc"][-1] == "[key]" and "ctx" in error for error in errors):
         roles = choices(node or {}, names) or _roles(errors)
@@ -132,14 +126,21 @@ def _fault(data: Any, path: Key, errors: list[dict[str, Any]], origin: Origin) -
     allowed = words_for(value, node, names) if node else errors[0]["msg"]
     if len(path) == 1 and path[0] in SECTIONS:
         allowed = "an object, or the name of a fragment" if path[0] in FOLDERS else "an object"
-    if kinds == {"value_error"}:
-        allowed = str(errors[0]["ctx"]["error"])
+    if "value_error" in kinds:
+        allowed = _rule_of_values(errors, node or {})
     if kinds & NOTHING:
         return Fault(origin(path), key, "nothing", f"{allowed} (required)")
     if TOO_LARGE in kinds:
         allowed = next(error["msg"] for error in errors if error["type"] == TOO_LARGE)
         return Fault(origin(path), key, brief(value), allowed)
     return Fault(origin(path), key, brief(value), allowed, near_value(value, node or {}, names))
+
+
+def _rule_of_values(errors: list[dict[str, Any]], node: Node) -> str:
+    """What the values of a list must be, as the specs say it, and the other choices of the key."""
+    rule = next(str(one["ctx"]["error"]) for one in errors if one["type"] == "value_error")
+    others = [words(one) for one in node.get("anyOf", ()) if "const" in one]
+    return ", or ".join([rule, *others])
 
 
 def _roles(errors: list[dict[str, Any]]) -> list[str]:
@@ -155,49 +156,3 @@ def _value(data: Any, path: Key) -> Any:
     for name in path:
         data = data[name]
     return data
-
-
-def schema_at(data: Any, path: Key) -> Node | None:
-    """The schema node of a key path; `kind` and `source` in the data decide between sections."""
-    schema = recipe_schema()
-    names = schema["$defs"]
-    node: Node = schema
-    for name in path:
-        inner = _object_node(node, names, data)
-        if inner is None:
-            return None
-        if name in inner.get("properties", {}):
-            node = inner["properties"][name]
-        elif isinstance(inner.get("additionalProperties"), dict):
-            node = inner["additionalProperties"]
-        else:
-            return None
-        data = data.get(name) if isinstance(data, dict) else None
-    return node
-
-
-def known_keys(data: Any, path: Key) -> list[str]:
-    """The keys that may stand in the object at a path."""
-    node = schema_at(data, path)
-    for name in path:
-        data = data[name]
-    inner = _object_node(node, recipe_schema()["$defs"], data) if node else None
-    return [name for name in (inner or {}).get("properties", {}) if name != "$schema"]
-
-
-def _object_node(node: Node, names: Node, data: Any) -> Node | None:
-    """The node of an object among the choices of a node, as the data decide; None if none is."""
-    node = resolve(node, names)
-    if "discriminator" in node:
-        word = node["discriminator"]["propertyName"]
-        mapping = node["discriminator"]["mapping"]
-        chosen = data.get(word) if isinstance(data, dict) else None
-        if isinstance(chosen, str) and chosen in mapping:
-            return resolve({"$ref": mapping[chosen]}, names)
-        # Without a valid discriminator only the discriminator itself can be spoken about.
-        return {"properties": {word: {"enum": list(mapping)}}}
-    resolved = [resolve(one, names) for one in [*node.get("anyOf", []), node]]
-    tagged = next((one for one in resolved if "discriminator" in one), None)
-    if tagged is not None:
-        return _object_node(tagged, names, data)
-    return next((one for one in resolved if one.get("type") == "object"), None)

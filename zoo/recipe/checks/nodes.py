@@ -34,7 +34,7 @@ def fits(node: Node, value: Any) -> bool:
     if "const" in node:
         return type(value) is type(node["const"]) and bool(value == node["const"])
     if "enum" in node:
-        return value in node["enum"] and not isinstance(value, bool)
+        return any(value == one and type(value) is type(one) for one in node["enum"])
     kind = node.get("type")
     if kind is None:
         return True
@@ -64,6 +64,9 @@ def _within(node: Node, value: float) -> bool:
 def words(node: Node, names: Node | None = None) -> str:
     """What a node allows, in words; `names` holds the definitions that $ref points to."""
     node = resolve(node, names)
+    if "discriminator" in node:
+        word, mapping = node["discriminator"]["propertyName"], node["discriminator"]["mapping"]
+        return f"an object of {word} ({', '.join(mapping)}) and its keys"
     for several in ("anyOf", "oneOf"):
         if several in node:
             parts = [words(one, names) for one in node[several] if one.get("type") != "null"]
@@ -79,7 +82,7 @@ def words(node: Node, names: Node | None = None) -> str:
         return _list(node, names)
     if kind == "object" and "properties" in node:
         return f"an object of {', '.join(node['properties'])}"
-    return NAMES.get(kind, "a value")
+    return NAMES.get(kind, "a value") + (" that is not empty" if node.get("minLength") else "")
 
 
 def words_for(value: Any, node: Node, names: Node | None = None) -> str:
@@ -135,11 +138,11 @@ def near_value(value: Any, node: Node, names: Node | None = None) -> str:
         spelled = near(value, choices(node, names))
         if spelled:
             return spelled
-        return value if _fits_unquoted(value, _without_refs(node, names)) else ""
+        return value if _fits_unquoted(value, without_refs(node, names)) else ""
     if (
         isinstance(value, float)
         and value.is_integer()
-        and fits(_without_refs(node, names), int(value))
+        and fits(without_refs(node, names), int(value))
     ):
         return str(int(value))
     return ""
@@ -153,10 +156,10 @@ def _fits_unquoted(text: str, node: Node) -> bool:
         return False
 
 
-def _without_refs(node: Node, names: Node | None) -> Node:
+def without_refs(node: Node, names: Node | None) -> Node:
     """A node whose choices are written out, as `fits` wants them."""
     node = resolve(node, names)
     for several in ("anyOf", "oneOf"):
         if several in node:
-            return {"anyOf": [_without_refs(one, names) for one in node[several]]}
+            return {"anyOf": [without_refs(one, names) for one in node[several]]}
     return node

@@ -1,5 +1,6 @@
 """Where recipes and fragments lie: the catalog is the disk, found without any list kept by hand."""
 
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -7,6 +8,10 @@ import zoo
 from zoo.errors import ConfigError, Fault, near
 from zoo.layout import working_directory
 from zoo.recipe.spec.sections import FOLDERS
+
+RECIPES = "recipes"
+"""The folder by which a catalog is known; a project's `data/` alone is none."""
+_NAME = re.compile(r"[^/\\\x00-\x1f\x7f]+")
 
 
 def shipped(folder: str, holds: str) -> Path:
@@ -21,14 +26,27 @@ def shipped(folder: str, holds: str) -> Path:
 
 def shipped_catalog() -> Path:
     """The catalog that travels with the package."""
-    return shipped("configs", "recipes")
+    return shipped("configs", RECIPES)
 
 
 def catalogs(folder: Path) -> tuple[Path, ...]:
-    """The nearest catalog at or above `folder`, then the shipped one."""
+    """The nearest catalog at or above `folder`, then the shipped one.
+
+    A catalog holds a folder `recipes` and folders of fragments; `folder` itself needs no recipes.
+    """
     last = shipped_catalog()
-    own = next((place for place in (folder, *folder.parents) if _holds_fragments(place)), None)
+    places = (place for place in (folder, *folder.parents) if _holds_fragments(place))
+    own = next((place for place in places if place == folder or (place / RECIPES).is_dir()), None)
     return (last,) if own is None or own == last else (own, last)
+
+
+def catalogs_of_words(roots: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Where the names in words are looked up: the recipe's catalogs, and those of the user here."""
+    with suppress(ConfigError):
+        here = working_directory()
+        own = [*roots[:-1], *catalogs(here)[:-1], *catalogs(here / "configs")[:-1]]
+        return (*dict.fromkeys(own), roots[-1])
+    return roots
 
 
 def _holds_fragments(place: Path) -> bool:
@@ -36,7 +54,9 @@ def _holds_fragments(place: Path) -> bool:
 
 
 def fragment(section: str, name: str, roots: tuple[Path, ...]) -> Path | None:
-    """The file of a fragment, or None."""
+    """The file of a fragment, or None; a name is no path."""
+    if not _NAME.fullmatch(name) or name.startswith("."):
+        return None
     files = (root / section / f"{name}.json" for root in roots)
     return next((file for file in files if _is_file(file)), None)
 
@@ -48,7 +68,8 @@ def fragments(section: str, roots: tuple[Path, ...]) -> list[str]:
 
 def recipes(root: Path | None = None) -> list[Path]:
     """Files of all recipes of a catalog (the shipped one if none is named), sorted."""
-    return sorted(((root or shipped_catalog()) / "recipes").rglob("*.json"))
+    found = ((root or shipped_catalog()) / RECIPES).rglob("*.json")
+    return sorted(found, key=lambda file: (file.parent, file.stem))
 
 
 def find_recipe(word: str) -> Path:
@@ -57,7 +78,9 @@ def find_recipe(word: str) -> Path:
     Raises ConfigError with the nearest name when there is none.
     """
     path = Path(word)
-    with suppress(RuntimeError):  # nobody is called so, and `~nobody` is a name like any other
+    with suppress(
+        RuntimeError, ValueError
+    ):  # nobody is called so, and `~nobody` is a name like any other
         path = path.expanduser()
     for file in (path, path / RECIPE):
         if _is_file(file):
@@ -86,7 +109,7 @@ def _is_file(path: Path) -> bool:
     """Whether there is such a file; a name that is too long for any is not one."""
     try:
         return path.is_file()
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 

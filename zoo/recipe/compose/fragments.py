@@ -51,7 +51,8 @@ def _fragment(
     if file is None:
         allowed = f"an object, or a fragment: {', '.join(names) or 'there is none'}"
         spelled = near(name, names) if isinstance(name, str) else ""
-        raise ConfigError([Fault(origin, key, brief(name), allowed, spelled)])
+        word = f"{section}={spelled}" if spelled else ""
+        raise ConfigError([Fault(origin, key, brief(name), allowed, word)])
     content = read_object(file)
     if "base" in content:
         found = brief(content["base"])
@@ -79,11 +80,17 @@ def absolute(section: str, value: Any, folder: Path) -> Any:
     return done
 
 
+def schema_place(value: Any, folder: Path) -> Any:
+    """`$schema` as it stands in an expanded recipe, which may lie elsewhere."""
+    relative = isinstance(value, str) and value.startswith(".")
+    return _path(value, folder) if relative else value
+
+
 def _path(text: str, folder: Path) -> str:
     """A path as it stands in an expanded recipe."""
     try:
         home = Path(text).expanduser()
-    except RuntimeError:
+    except (RuntimeError, ValueError):
         return text
     # Not Path.resolve: a symbolic link that the user wrote stays as written.
     return os.path.normpath(folder / home)

@@ -7,6 +7,9 @@ from zoo.recipe.compose.json_text import brief
 from zoo.recipe.provenance import Drop, Key
 from zoo.recipe.spec.sections import DISCRIMINATORS
 
+UNSET = "unset"
+"""The value that takes a key away, as though nobody had said it."""
+
 
 class Composition:
     """An object under construction; every value remembers the file or word that wrote it."""
@@ -16,6 +19,7 @@ class Composition:
         self.origins: dict[Key, str] = {(): file}
         self.drops: list[Drop] = []
         self.fragments: dict[str, str] = {}
+        self.unset: dict[Key, tuple[str, bool]] = {}
 
     def origin(self, path: Key) -> str:
         """Who wrote the value at `path`, or the nearest object around it."""
@@ -31,7 +35,14 @@ class Composition:
         return value
 
     def lay(self, path: Key, value: Any, origin: str) -> None:
-        """Lay a value over what stands at `path`: objects merge, everything else replaces."""
+        """Lay a value over what stands at `path`: objects merge, everything else replaces.
+
+        The word `unset` takes away what stands there.
+        """
+        if value == UNSET and path:
+            self.unset[path] = (origin, self.get(path) is not None)
+            self.drop(path, f"{'.'.join(path)} was unset by {origin}", wanted=True)
+            return
         if not isinstance(value, dict):
             self._replace(path, copy.deepcopy(value), origin)
             return
@@ -42,11 +53,11 @@ class Composition:
         for name, part in value.items():
             self.lay((*path, name), part, origin)
 
-    def drop(self, path: Key, because: str) -> None:
+    def drop(self, path: Key, because: str, wanted: bool = False) -> None:
         """Take away what stands at `path` and remember that it was there."""
         around = self.get(path[:-1])
         if isinstance(around, dict) and path[-1] in around:
-            self.drops.append(Drop(path, around[path[-1]], self.origin(path), because))
+            self.drops.append(Drop(path, around[path[-1]], self.origin(path), because, wanted))
             self.remove(path)
 
     def remove(self, path: Key) -> None:

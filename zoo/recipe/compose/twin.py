@@ -34,14 +34,28 @@ def lay_tiny_model(composition: Composition, roots: tuple[Path, ...]) -> None:
     composition.lay(("model",), tiny, f"{origin} (tiny)")
 
 
-def lay_tiny_kind(composition: Composition, roots: tuple[Path, ...]) -> None:
-    """Lays data, rates and lengths of the task's kind; what compresses stays what it is."""
+def lay_tiny_task(composition: Composition, roots: tuple[Path, ...]) -> None:
+    """Lays the small sizes of the task's kind, for a word that named a whole task."""
+    file = _kinds_file(composition, roots)
+    sizes = read_object(file).get("task", {})
+    lay_section(composition, "task", sizes, (shown(file), file.parent), roots)
+
+
+def _kinds_file(composition: Composition, roots: tuple[Path, ...]) -> Path:
+    """The file of the task's kind; ConfigError if the kind has no twin."""
     kind = composition.get(("task", "kind"))
     file = fragment("tiny", kind, roots) if isinstance(kind, str) else None
     if file is None:
         allowed = f"with --tiny, one of {', '.join(fragments('tiny', roots))}"
         origin = composition.origin(("task", "kind"))
         raise ConfigError([Fault(origin, "task.kind", brief(kind), allowed)])
+    return file
+
+
+def lay_tiny_kind(composition: Composition, roots: tuple[Path, ...]) -> None:
+    """Lays data, rates and lengths of the task's kind; what compresses stays what it is."""
+    file = _kinds_file(composition, roots)
+    composition.drop(("run", "best_metric"), "--tiny scores one set of its own")
     chosen = canonical(str(composition.get(("optimizer", "type"))))
     params = composition.get(("optimizer", "params"))
     params = params if isinstance(params, dict) else {}

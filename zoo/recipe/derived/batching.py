@@ -45,7 +45,7 @@ def batching(recipe: Recipe, layout: Layout) -> Batching:
         allowed = f"a multiple of run.micro_batch x data ranks = {step}"
         near = max(step, round(run.batch / step) * step)
         raise ConfigError(
-            [Fault(origin(recipe, "run.batch"), "run.batch", found, allowed, str(near))]
+            [Fault(origin(recipe, "run.batch"), "run.batch", found, allowed, f"run.batch={near}")]
         )
     accumulation = micro_batches // layout.data
     return Batching(run.batch, run.micro_batch, micro_batches, accumulation, run.eval_micro_batch)

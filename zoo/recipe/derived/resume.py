@@ -7,6 +7,7 @@ from typing import Any
 from zoo.recipe.provenance import Key
 from zoo.recipe.spec.task import CROP_RATIO
 from zoo.recipe.vocabulary.compressors import COMPRESSORS
+from zoo.recipe.vocabulary.older import complete
 from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
 from zoo.recipe.vocabulary.parameters import counts
 from zoo.recipe.vocabulary.schedulers import SCHEDULERS
@@ -21,6 +22,7 @@ COLUMN = {
     "model.attention": "~",
     "model.parameters": "~",
     "data": "=",
+    "data.folder": "!",
     "data.valid": "~",
     "data.test": "~",
     "data.max_valid_examples": "~",
@@ -75,8 +77,11 @@ class Changes:
 
 
 def changes(old: dict[str, Any], new: dict[str, Any]) -> Changes:
-    """Compare two expanded recipes (see `expanded`) key by key; pure."""
-    old = _with_split_seed(old)
+    """Compare two expanded recipes (see `expanded`) key by key; pure.
+
+    The old one may be of an older version, which left out some of what it meant.
+    """
+    old = _with_split_seed(complete(old))
     named = "name" in new["model"]
     found = [
         (Change(".".join(path), a, b), _rule(path, a, b))

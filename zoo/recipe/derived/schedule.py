@@ -8,6 +8,17 @@ from zoo.recipe.vocabulary.parameters import counts, defaults
 from zoo.recipe.vocabulary.schedulers import SCHEDULERS
 
 
+def spelled_out(recipe: Recipe) -> dict[str, Any] | None:
+    """The schedule as far as the recipe says it: resolved, or with the defaults and its shares
+    where the number of steps waits for the data.
+    """
+    scheduler = recipe.optimizer.scheduler
+    if scheduler is None or recipe.run.steps is not None:
+        return resolve_scheduler(recipe, recipe.run.steps or 0)
+    known = defaults(SCHEDULERS[scheduler.type].parameters)
+    return {"type": scheduler.type, "params": {**known, **scheduler.params}}
+
+
 def resolve_scheduler(recipe: Recipe, total_steps: int) -> dict[str, Any] | None:
     """The schedule with integer steps, `total_num_steps` and defaults; None if constant."""
     scheduler = recipe.optimizer.scheduler

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from zoo.recipe.spec.words import Count, Folder, NotNegative, Positive, Share, Spec, Text
+from zoo.recipe.spec.words import Count, Folder, NotNegative, Off, Positive, Share, Spec, Text
 
 Format = Literal["text", "json", "jsonl", "csv", "tsv", "parquet", "class-folders", "metadata"]
 Names = Annotated[tuple[Text, ...], Field(min_length=1)]
@@ -15,9 +15,9 @@ class _Data(Spec):
     """The column of each role; a role left out is a column of its own name."""
     train: Text | Names = "train"
     """Split names (hub, built-in) or globs under `folder` (files); a list is concatenated."""
-    valid: Text | Names | Share | None = None
+    valid: Text | Names | Share | Off = False
     """What evaluation reads; a list is scored one by one, a share is a seeded cut of train."""
-    test: Text | Names | None = None
+    test: Text | Names | Off = False
     """What `zoo eval --split test` reads."""
     labels: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
     """Class names in id order; absent: the dataset's, else the sorted values of train."""
@@ -68,9 +68,9 @@ class BuiltInData(_Data):
     """Where rows come from: decides the other keys of this section."""
     name: Literal["stdlib-text", "stdlib-keywords", "digits", "morse"]
     """Which."""
-    valid: Text | Names | Share | None = "validation"
+    valid: Text | Names | Share | Off = "validation"
     """What evaluation reads."""
-    test: Text | Names | None = "test"
+    test: Text | Names | Off = "test"
     """What `zoo eval --split test` reads."""
 
 

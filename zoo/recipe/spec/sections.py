@@ -16,5 +16,8 @@ DISCRIMINATORS: dict[tuple[str, ...], tuple[str, str | None]] = {
 """The deciding word (first) of the object at a path, and which key means something else under
 another one; None: every other key of the object."""
 
+TRUST = "model.trust_remote_code"
+"""The key that counts only if it was typed."""
+
 NULL_IS_A_VALUE = (("model", "config"), ("model", "processor"))
 """Maps with other people's vocabulary, in which null does not stand for an absent key."""

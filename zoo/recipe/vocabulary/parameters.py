@@ -20,6 +20,13 @@ STEPS: Node = {
     ]
 }
 """Steps, or a share of the run."""
+STEPS_OR_NONE: Node = {
+    "anyOf": [
+        {"type": "integer", "minimum": 0},
+        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+    ]
+}
+"""The same of something that there need not be."""
 RATIO: Node = {"type": "number", "minimum": 0, "maximum": 1}
 
 
@@ -47,4 +54,4 @@ def defaults(parameters: Parameters) -> dict[str, Any]:
 
 def counts(parameters: Parameters) -> list[str]:
     """The parameters that are numbers of steps and may be shares of the run."""
-    return [name for name, one in parameters.items() if one.node is STEPS]
+    return [name for name, one in parameters.items() if one.node in (STEPS, STEPS_OR_NONE)]

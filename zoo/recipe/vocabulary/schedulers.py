@@ -12,6 +12,7 @@ from zoo.recipe.vocabulary.parameters import (
     POSITIVE,
     RATIO,
     STEPS,
+    STEPS_OR_NONE,
     SWITCH,
     Node,
     Parameter,
@@ -33,20 +34,29 @@ class Schedule:
     """Takes `total_num_steps`, the length of the run."""
     peak: str = ""
     """DeepSpeed's parameter that would overwrite each group's own rate if nobody filled it in."""
+    idle: int = 0
+    """How many updates DeepSpeed's class makes at the rate that its warm-up starts from: it sets
+    the rate after an update, from the number of the update before."""
 
 
 COUNT: Node = {"type": "integer", "minimum": 0}
-WARMUP_STEPS = Parameter(STEPS, "Steps (or a share of the run) in which the rate grows.", 1000)
-WARMUP_TYPE = Parameter({"enum": ["log", "linear"]}, "How the rate grows in the warm-up.", "log")
+WARMUP_STEPS = Parameter(
+    STEPS_OR_NONE, "Steps (or a share of the run) in which the rate grows; 0: it does not.", 1000
+)
+SHAPES: Node = {"enum": ["log", "linear"]}
+GROWTH = "How the rate grows in the warm-up"
+WARMUP_TYPE = Parameter(SHAPES, f"{GROWTH}.", "linear")
+# DeepSpeed's default is `log`, which no published recipe means: it has to be written.
+DEEPSPEED_WARMUP_TYPE = Parameter(SHAPES, f"{GROWTH}; DeepSpeed's default is log.", required=True)
 FLOOR = Parameter(RATIO, "Smallest factor after the warm-up.", 0.0)
 GAMMA = Parameter(AMOUNT, "Factor of each fall.", 0.1)
 
 
-def _warmup(**more: Parameter) -> Parameters:
+def _warmup(warmup_type: Parameter = WARMUP_TYPE, **more: Parameter) -> Parameters:
     return {
         "warmup_min_ratio": Parameter(RATIO, "Factor that the warm-up starts from.", 0.0),
         "warmup_num_steps": WARMUP_STEPS,
-        "warmup_type": WARMUP_TYPE,
+        "warmup_type": warmup_type,
         **more,
     }
 
@@ -55,7 +65,7 @@ def _deepspeed_warmup() -> Parameters:
     return {
         "warmup_min_lr": Parameter(AMOUNT, "Rate that the warm-up starts from.", 0.0),
         "warmup_num_steps": WARMUP_STEPS,
-        "warmup_type": WARMUP_TYPE,
+        "warmup_type": DEEPSPEED_WARMUP_TYPE,
     }
 
 
@@ -92,17 +102,21 @@ SCHEDULERS: dict[str, Schedule] = {
             "decay_mom_rate": Parameter(AMOUNT, "Decay of momentum after the cycle.", 0.0),
         },
     ),
-    "WarmupLR": Schedule("Warm-up, then constant.", _deepspeed_warmup(), peak="warmup_max_lr"),
+    "WarmupLR": Schedule(
+        "Warm-up, then constant.", _deepspeed_warmup(), peak="warmup_max_lr", idle=2
+    ),
     "WarmupDecayLR": Schedule(
         "Warm-up, then linear to 0 at the end of the run.",
         _deepspeed_warmup(),
         needs_total=True,
         peak="warmup_max_lr",
+        idle=2,
     ),
     "WarmupCosineLR": Schedule(
         "Warm-up, then a half cosine over the run.",
-        _warmup(cos_min_ratio=Parameter(RATIO, "Factor at the end.", 1e-4)),
+        _warmup(DEEPSPEED_WARMUP_TYPE, cos_min_ratio=Parameter(RATIO, "Factor at the end.", 1e-4)),
         needs_total=True,
+        idle=2,
     ),
     "WarmupMultiStepLR": Schedule(
         "Warm-up, then a fall at each milestone.",
@@ -138,8 +152,16 @@ SCHEDULERS: dict[str, Schedule] = {
         needs_total=True,
     ),
     "WarmupStableDecayLR": Schedule(
-        "Constant, then linear to 0 over the last steps.",
-        _warmup(decay_num_steps=_steps("Steps of the last fall.", required=True), min_ratio=FLOOR),
+        "Constant, then a fall over the last steps.",
+        _warmup(
+            decay_num_steps=_steps("Steps of the last fall.", required=True),
+            decay_type=Parameter(
+                {"enum": ["linear", "exponential"]},
+                "Linear to 0, or exponential to min_ratio.",
+                "linear",
+            ),
+            min_ratio=FLOOR,
+        ),
         f"{_OURS}:stable_decay",
         needs_total=True,
     ),

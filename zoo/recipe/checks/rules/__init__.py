@@ -12,8 +12,10 @@ from zoo.recipe.checks.rules.model import MODEL_RULES
 from zoo.recipe.checks.rules.optimizer import OPTIMIZER_RULES
 from zoo.recipe.checks.rules.parallel import PARALLEL_RULES
 from zoo.recipe.checks.rules.rule import Rule
+from zoo.recipe.checks.rules.schedule import SCHEDULE_RULES
 from zoo.recipe.checks.rules.task import TASK_RULES
 from zoo.recipe.checks.rules.zero import ZERO_RULES
+from zoo.recipe.provenance import TYPED
 from zoo.recipe.recipe import Recipe
 
 RULES: tuple[Rule, ...] = (
@@ -24,18 +26,21 @@ RULES: tuple[Rule, ...] = (
     *DATA_RULES,
     *MODEL_RULES,
     *OPTIMIZER_RULES,
+    *SCHEDULE_RULES,
     *COMPRESSION_RULES,
 )
 
 
 def rule_faults(recipe: Recipe, origin: Origin) -> list[Fault]:
     """Every rule that a recipe breaks, as faults."""
-    faults = []
-    for rule, found in broken_rules(recipe):
-        nearest = rule.nearest if isinstance(rule.nearest, str) else rule.nearest(recipe)
-        file = origin(tuple(rule.key.split(".")))
-        faults.append(Fault(file, rule.key, found, f"{rule.allowed} ({rule.why})", nearest))
-    return faults
+    return [fault_of(rule, found, origin) for rule, found in broken_rules(recipe)]
+
+
+def fault_of(rule: Rule, found: str, origin: Origin) -> Fault:
+    """A broken rule as a fault: of the file, or of the word that was typed of what it looks at."""
+    places = [origin(tuple(key.split("."))) for key in (rule.key, *rule.beside)]
+    file = next((place for place in places if place.startswith(TYPED)), places[0])
+    return Fault(file, rule.key, found, f"{rule.allowed} ({rule.why})")
 
 
 def broken_rules(recipe: Recipe) -> list[tuple[Rule, str]]:

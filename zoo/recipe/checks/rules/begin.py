@@ -1,6 +1,9 @@
 """Rules about when compression begins, which three keys say: before the end, after the warm-up."""
 
+from collections.abc import Callable
+
 from zoo.recipe.checks.rules.rule import Rule, Say
+from zoo.recipe.checks.rules.schedule import WARMUP, warmup
 from zoo.recipe.derived.exchange import (
     averages_itself,
     begin_key,
@@ -9,11 +12,9 @@ from zoo.recipe.derived.exchange import (
     optimizer_of,
     replaces_momentum,
     steps_before,
-    steps_of,
 )
 from zoo.recipe.recipe import Recipe
 from zoo.recipe.vocabulary.optimizers import hyper_parameters
-from zoo.recipe.vocabulary.schedulers import SCHEDULERS
 
 
 def begin(recipe: Recipe, key: str) -> int:
@@ -39,16 +40,6 @@ def never(key: str) -> Say:
     return found
 
 
-def warmup(recipe: Recipe) -> int:
-    """The steps in which the learning rate grows."""
-    scheduler = recipe.optimizer.scheduler
-    if scheduler is None:
-        return 0
-    known = SCHEDULERS[scheduler.type].parameters.get("warmup_num_steps")
-    count = scheduler.params.get("warmup_num_steps", known.default if known else 0)
-    return steps_of(count, recipe.run.steps or 0) if count else 0
-
-
 def early(key: str) -> Say:
     """Whether a variance freezes while the learning rate still grows."""
 
@@ -60,10 +51,14 @@ def early(key: str) -> Say:
     return found
 
 
-def near(recipe: Recipe) -> str:
+def near(key: str) -> Callable[[Recipe], str]:
     """A fifth of the run, or the end of the warm-up where that is later."""
-    fifth, steps = (recipe.run.steps or 0) // 5, warmup(recipe)
-    return f"{fifth}, or 0.2" if fifth >= steps else str(steps)
+
+    def said(recipe: Recipe) -> str:
+        steps, warm = recipe.run.steps or 0, warmup(recipe)
+        return f"{key}={0.2 if steps // 5 >= warm else warm}"
+
+    return said
 
 
 def rules(key: str) -> tuple[Rule, Rule]:
@@ -76,8 +71,9 @@ def rules(key: str) -> tuple[Rule, Rule]:
             never(key),
             "a step before the run ends; 15 to 25 % of the steps are usual",
             "until then gradients travel whole",
-            near,
+            near(key),
             source,
+            ("run.steps", "optimizer.type", WARMUP),
         ),
         Rule(
             f"a settled variance: {key}",
@@ -85,8 +81,9 @@ def rules(key: str) -> tuple[Rule, Rule]:
             early(key),
             "a step after the learning rate has warmed up",
             "the variance freezes there, and would stay that of the first, small steps",
-            near,
+            near(key),
             source,
+            ("run.steps", "optimizer.type", WARMUP),
         ),
     )
 

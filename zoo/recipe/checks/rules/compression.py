@@ -42,7 +42,7 @@ def sharded_means(recipe: Recipe) -> str:
 
 def near_stage(recipe: Recipe) -> str:
     """The stage nearest to what was asked for."""
-    return "1" if recipe.optimizer.type in SHARDED else "0"
+    return f"parallel.zero.stage={int(recipe.optimizer.type in SHARDED)}"
 
 
 def averages_a_cut_model(recipe: Recipe) -> str:
@@ -128,6 +128,7 @@ COMPRESSION_RULES = (
         "0/1 Adam moves parameters on each rank, and gradients are never in one place",
         near_stage,
         source="deepspeed/runtime/zero/stage_1_and_2.py: averaged_gradients",
+        beside=("optimizer.type",),
     ),
     Rule(
         "offload of means",
@@ -135,7 +136,8 @@ COMPRESSION_RULES = (
         offload_of_sharded,
         "none",
         "this optimizer shards itself, DeepSpeed runs at stage 0 and offloads nothing",
-        "optimizer.type AdamW",
+        "parallel.zero.offload_optimizer.device=none",
+        beside=("optimizer.type",),
     ),
     Rule(
         "means of a cut model",
@@ -143,8 +145,9 @@ COMPRESSION_RULES = (
         averages_a_cut_model,
         "AdamW, or one stage and one tensor rank",
         "copies of tied and small parameters would receive different momenta and drift apart",
-        "AdamW with parallel.compression",
+        "parallel.pipeline.stages=1 parallel.tensor=1",
         source="Tang et al. 2021, arXiv:2102.02888, algorithm 1",
+        beside=("parallel.pipeline.stages", "parallel.tensor"),
     ),
     Rule(
         "one exchange",
@@ -152,8 +155,9 @@ COMPRESSION_RULES = (
         two_exchanges,
         "false",
         "this optimizer compresses what it sends by itself",
-        "false",
+        "parallel.compression=false",
         source="Tang et al. 2021, arXiv:2102.02888",
+        beside=("optimizer.type", "parallel.compression.kind"),
     ),
     Rule(
         "whole gradients",
@@ -161,8 +165,9 @@ COMPRESSION_RULES = (
         partitioned_gradients,
         "false, or parallel.zero.stage 0",
         "ZeRO 1-3 reduce gradients to partitions inside DeepSpeed",
-        "parallel.zero.stage 0, or optimizer.type OneBitAdam with stage 1",
+        "parallel.zero.stage=0",
         source="deepspeed/runtime/zero/stage_1_and_2.py: averaged_gradients",
+        beside=("parallel.compression.kind", "parallel.zero.stage"),
     ),
     Rule(
         "copies on tensor ranks",
@@ -170,8 +175,9 @@ COMPRESSION_RULES = (
         compressed_tensor_ranks,
         "false, or parallel.tensor 1",
         "tensor ranks hold copies of small parameters, whose messages would differ",
-        "parallel.tensor 1",
+        "parallel.tensor=1",
         source="Vogels et al. 2019, arXiv:1905.13727, algorithm 2",
+        beside=("parallel.compression.kind", "parallel.tensor"),
     ),
     Rule(
         "compressors of a pipeline",
@@ -179,8 +185,9 @@ COMPRESSION_RULES = (
         clips_within_a_stage,
         f"{listed(IN_STAGES)}, or one stage",
         "clipping sees the norm of all stages, these clip or step before it is known",
-        "int8",
+        "parallel.compression.kind=int8",
         source="Lin et al. 2018, arXiv:1712.01887, section 3.2",
+        beside=("parallel.compression.kind", "parallel.pipeline.stages"),
     ),
     Rule(
         "one overflow",
@@ -189,8 +196,9 @@ COMPRESSION_RULES = (
         "fp32, or bf16 without local-sgd",
         "DeepSpeed's fp16 wrapper skips a step on the rank that overflows while others wait; "
         "ranks that step alone meet in their masters",
-        "fp32",
+        "run.precision=fp32",
         source="deepspeed/runtime/fp16/unfused_optimizer.py: self.overflow",
+        beside=("parallel.compression.kind", "optimizer.type"),
     ),
     Rule(
         "rough gradients",
@@ -198,8 +206,9 @@ COMPRESSION_RULES = (
         rough_gradients,
         f"{listed(SMOOTH)}, or optimizer.type {listed([*PLAIN_MOMENTA, *FREEZABLE])}",
         "only a variance that is frozen and plain momentum bear delayed and noisy gradients",
-        "int8",
+        "parallel.compression.kind=int8",
         source="Tang et al. 2021, arXiv:2102.02888, section 3",
+        beside=("parallel.compression.kind", "optimizer.type"),
     ),
     Rule(
         "a frozen maximum",
@@ -207,8 +216,9 @@ COMPRESSION_RULES = (
         maximum_of_frozen,
         "false",
         "a variance that is frozen has no maximum to keep",
-        "false",
+        "optimizer.params.amsgrad=false",
         source="Tang et al. 2021, arXiv:2102.02888, algorithm 1",
+        beside=("parallel.compression.kind",),
     ),
     Rule(
         "velocity",
@@ -216,8 +226,9 @@ COMPRESSION_RULES = (
         dampened_momentum,
         "0 with top-k",
         "the compressor's velocity takes the place of SGD's momentum and has no dampening",
-        "0",
+        "optimizer.params.dampening=0",
         source="Lin et al. 2018, arXiv:1712.01887, equation 5",
+        beside=("parallel.compression.kind",),
     ),
     *BEGIN_RULES,
 )

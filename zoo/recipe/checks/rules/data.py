@@ -1,10 +1,12 @@
 """Rules about the data."""
 
+from zoo.errors import near
 from zoo.recipe.checks.rules.rule import Rule
 from zoo.recipe.compose.json_text import brief
 from zoo.recipe.recipe import Recipe
 from zoo.recipe.spec.data import BuiltInData
 from zoo.recipe.vocabulary.kinds import KINDS
+from zoo.recipe.vocabulary.scores import Score
 
 
 def nothing_to_score(recipe: Recipe) -> str:
@@ -13,12 +15,38 @@ def nothing_to_score(recipe: Recipe) -> str:
     keys = [f"{key} {brief(value)}" for key, value in wanted.items() if value]
     if recipe.run.export == "best":
         keys.append('run.export "best"')
-    return f"nothing, with {' and '.join(keys)}" if keys and recipe.data.valid is None else ""
+    return f"nothing, with {' and '.join(keys)}" if keys and not recipe.data.valid else ""
+
+
+def scores_of(recipe: Recipe) -> dict[str, Score]:
+    """What evaluation gives, by the keys of a row of metrics: each score of each set."""
+    valid, scores = recipe.data.valid, KINDS[recipe.task.kind].scores
+    several = isinstance(valid, tuple) and len(valid) > 1
+    prefixes = [f"valid/{name}" for name in valid] if several else ["valid"]  # type: ignore[union-attr]
+    return {f"{prefix}/{key}": one for prefix in prefixes for key, one in scores.items()}
+
+
+def no_such_score(recipe: Recipe) -> str:
+    """A best score that evaluation does not give."""
+    chosen = recipe.run.best_metric
+    given = scores_of(recipe)
+    if not chosen or not recipe.data.valid or chosen in given:
+        return ""
+    return f"{brief(chosen)}, where evaluation gives {', '.join(given)}"
+
+
+def near_score(recipe: Recipe) -> str:
+    """The score whose name is nearest, in full or by its last part."""
+    names, chosen = list(scores_of(recipe)), str(recipe.run.best_metric)
+    last = [name for name in names if name.endswith(f"/{chosen.rpartition('/')[2]}")]
+    holds = [name for name in names if chosen.rpartition("/")[2] in name.rpartition("/")[2]]
+    spelled = next(iter(last), "") or near(chosen, names) or next(iter(holds), "")
+    return f"run.best_metric={spelled}" if spelled else ""
 
 
 def near_built_in(recipe: Recipe) -> str:
     """Built-in data of the task's kind."""
-    return next(iter(KINDS[recipe.task.kind].built_in), "")
+    return next((f"data.name={name}" for name in KINDS[recipe.task.kind].built_in), "")
 
 
 def other_built_in(recipe: Recipe) -> str:
@@ -54,12 +82,22 @@ def labels_twice(recipe: Recipe) -> str:
 
 DATA_RULES = (
     Rule(
+        "a score that is given",
+        "run.best_metric",
+        no_such_score,
+        "valid/SCORE, or valid/SET/SCORE with several validation sets",
+        "it decides which checkpoint is best",
+        near_score,
+        beside=("data.valid", "task.kind"),
+    ),
+    Rule(
         "something to score",
         "data.valid",
         nothing_to_score,
         "a split, a list of splits, or a share of train",
         "these keys need a validation set",
-        "0.1",
+        "data.valid=0.1",
+        beside=("run.best_metric", "run.eval_every", "run.export"),
     ),
     Rule(
         "built-in data",
@@ -68,6 +106,7 @@ DATA_RULES = (
         built_in_of_kinds(),
         "the rows must hold what the task reads",
         near_built_in,
+        beside=("task.kind",),
     ),
     Rule(
         "lengths",
@@ -75,7 +114,8 @@ DATA_RULES = (
         one_length,
         "random, sequential",
         "all examples of this task have one length",
-        "random",
+        "data.sampling=random",
+        beside=("task.kind",),
     ),
     Rule(
         "labels",

@@ -21,7 +21,7 @@ def ragged_batch(recipe: Recipe) -> str:
 def near_batch(recipe: Recipe) -> str:
     """The nearest multiple."""
     micro = recipe.run.micro_batch
-    return str(max(1, round(recipe.run.batch / micro)) * micro)
+    return f"run.batch={max(1, round(recipe.run.batch / micro)) * micro}"
 
 
 LENGTH_RULES = (
@@ -31,6 +31,7 @@ LENGTH_RULES = (
         two_lengths,
         "one of run.steps and run.epochs",
         "a run has one length",
+        beside=("run.epochs",),
     ),
     Rule(
         "whole micro-batches",
@@ -39,5 +40,6 @@ LENGTH_RULES = (
         "a multiple of run.micro_batch",
         "data ranks take whole micro-batches, so that every layout computes the same",
         near_batch,
+        beside=("run.micro_batch",),
     ),
 )

@@ -44,7 +44,8 @@ MODEL_RULES = (
         no_tokenizer,
         "bytes, characters, a name, or an object of train, vocab_size, lowercase",
         "without model.name there is none to take",
-        "bytes",
+        "model.tokenizer=bytes",
+        beside=("task.kind",),
     ),
     Rule(
         "architecture",
@@ -59,6 +60,7 @@ MODEL_RULES = (
         revision_of_nothing,
         "together with model.name",
         "it is a revision of that name",
+        "model.revision=unset",
     ),
     Rule(
         "flash attention",
@@ -66,7 +68,8 @@ MODEL_RULES = (
         flash_in_fp32,
         "sdpa or eager, or run.precision bf16 or fp16",
         "flash attention has no fp32 kernels",
-        "sdpa",
+        "model.attention=sdpa",
+        beside=("run.precision",),
     ),
     Rule(
         "something to train",

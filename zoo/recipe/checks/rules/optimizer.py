@@ -17,29 +17,58 @@ def settled_by_name(recipe: Recipe) -> str:
     return ", ".join(others)
 
 
+def as_settled(recipe: Recipe) -> str:
+    """The values that the name settles."""
+    fixed = optimizer_of(recipe).fixed
+    return " ".join(f"optimizer.params.{key}={brief(only)}" for key, only in fixed.items())
+
+
 def no_momentum(recipe: Recipe) -> str:
-    """Nesterov's step without plain momentum."""
+    """Nesterov's step without plain momentum, of all parameters or of a group's."""
     params = recipe.optimizer.params
-    alone = not params.get("momentum") or params.get("dampening")
-    wrong = optimizer_of(recipe).momentum_may_move and params.get("nesterov") and alone
-    return "true without momentum, or with dampening" if wrong else ""
+    if not optimizer_of(recipe).momentum_may_move:
+        return ""
+    for pattern, changes in {"": {}, **recipe.optimizer.groups}.items():
+        own = {**params, **changes}
+        if own.get("nesterov") and (not own.get("momentum") or own.get("dampening")):
+            where = f" in the group {pattern}" if pattern else ""
+            return f"true without momentum, or with dampening{where}"
+    return ""
 
 
-def two_halves_without_rates(recipe: Recipe) -> str:
-    """No rate where the defaults of two halves are far apart."""
-    params, rates = recipe.optimizer.params, optimizer_of(recipe).rates
-    told = "lr" in params or set(rates) <= set(params)
-    return "nothing" if rates and not told else ""
+def nameless_group(recipe: Recipe) -> str:
+    """A pattern that can match nothing."""
+    return '""' if "" in recipe.optimizer.groups else ""
+
+
+def no_rate(recipe: Recipe) -> str:
+    """No learning rate: neither the one nor those that stand for it."""
+    params, rates = recipe.optimizer.params, set(optimizer_of(recipe).rates)
+    told = "lr" in params or (rates and rates <= params.keys())
+    return "" if told else f"nothing, with {recipe.optimizer.type}"
+
+
+def default_rate(recipe: Recipe) -> str:
+    """What the optimizer would take by itself."""
+    return f"optimizer.params.lr={optimizer_of(recipe).parameters['lr'].default}"
 
 
 OPTIMIZER_RULES = (
+    Rule(
+        "a group's name",
+        "optimizer.groups",
+        nameless_group,
+        "patterns of parameters' names, such as *.bias",
+        "an empty one matches nothing",
+    ),
     Rule(
         "Adam's decay",
         "optimizer.params.adam_w_mode",
         settled_by_name,
         "true with AdamW; Adam with false couples the decay",
         "DeepSpeed's AdamW ignores it",
-        "optimizer.type Adam",
+        as_settled,
+        beside=("optimizer.type",),
     ),
     Rule(
         "nesterov",
@@ -47,13 +76,16 @@ OPTIMIZER_RULES = (
         no_momentum,
         "with momentum above 0 and dampening 0",
         "torch.optim.SGD",
-        "optimizer.params.momentum 0.9",
+        "optimizer.params.momentum=0.9 optimizer.params.dampening=0",
+        beside=("optimizer.params.momentum", "optimizer.params.dampening"),
     ),
     Rule(
-        "Muon's rates",
+        "learning rate",
         "optimizer.params.lr",
-        two_halves_without_rates,
-        "lr, or muon_lr and adam_lr",
-        "DeepSpeed's defaults for the two halves differ by a factor of 67",
+        no_rate,
+        "a number of at least 0; with Muon, muon_lr and adam_lr stand for it",
+        "a default, DeepSpeed's 0.001 for most, is seldom what was meant",
+        default_rate,
+        beside=("optimizer.type",),
     ),
 )

@@ -92,8 +92,9 @@ PARALLEL_RULES = (
         "0",
         "ZeRO 1-3 hands the optimizer flat partitions: what looks at whole matrices becomes "
         "silently another algorithm",
-        "0, or optimizer.type AdamW",
+        "parallel.zero.stage=0",
         source="deepspeed/runtime/zero/stage_1_and_2.py: single_partition_of_fp32_groups",
+        beside=("optimizer.type",),
     ),
     Rule(
         "matrices, not slices",
@@ -102,8 +103,9 @@ PARALLEL_RULES = (
         "1",
         "a tensor rank's slice is not the matrix: what looks at whole matrices becomes silently "
         "another algorithm",
-        "1, or optimizer.type AdamW",
+        "parallel.tensor=1",
         source="You et al. 2020, arXiv:1904.00962, algorithm 2; Jordan et al. 2024, Muon",
+        beside=("optimizer.type",),
     ),
     Rule(
         "gradients of a pipeline",
@@ -112,8 +114,9 @@ PARALLEL_RULES = (
         "0 or 1 in a pipeline",
         "it keeps gradients across micro-batches, which stages 2 and 3 partition: "
         "deepspeed/runtime/pipe/engine.py asserts",
-        "1",
+        "parallel.zero.stage=1",
         source="deepspeed/runtime/pipe/engine.py: incompatible with pipeline parallelism",
+        beside=("parallel.pipeline.stages",),
     ),
     Rule(
         "masters of a pipeline",
@@ -122,9 +125,10 @@ PARALLEL_RULES = (
         "1 in a pipeline, or run.precision fp32",
         "without ZeRO, DeepSpeed's BF16_Optimizer shards bf16's masters by itself, and "
         "FP16_UnfusedOptimizer counts tied weights twice in the norm of fp16",
-        "1",
+        "parallel.zero.stage=1",
         source="deepspeed/runtime/bf16_optimizer.py: fp32_groups_flat_partition; "
         "deepspeed/runtime/fp16/unfused_optimizer.py: get_weight_norm",
+        beside=("parallel.pipeline.stages", "run.precision"),
     ),
     Rule(
         "norm of slices",
@@ -132,8 +136,9 @@ PARALLEL_RULES = (
         norm_of_slices,
         "1, 2 or 3 with tensor ranks, or run.precision fp32",
         "deepspeed/runtime/fp16/unfused_optimizer.py counts only tensor rank 0 in the norm",
-        "1",
+        "parallel.zero.stage=1",
         source="deepspeed/runtime/fp16/unfused_optimizer.py: get_weight_norm",
+        beside=("parallel.tensor", "run.precision"),
     ),
     Rule(
         "stages of a whole family",
@@ -141,8 +146,9 @@ PARALLEL_RULES = (
         stages_of_whole,
         "1",
         "this family trains whole: nothing says how it runs in pieces; `zoo compat` shows what can",
-        "1, with parallel.zero.stage 3 to share the weights out",
+        "parallel.pipeline.stages=1 parallel.zero.stage=3",
         source="transformers/configuration_utils.py: base_model_pp_plan",
+        beside=("model.config.model_type",),
     ),
     Rule(
         "slices of a whole family",
@@ -150,8 +156,9 @@ PARALLEL_RULES = (
         slices_of_whole,
         "1",
         "nothing says how the matrices of this family are cut; `zoo compat` shows what can be",
-        "1, with parallel.zero.stage 3 to share the weights out",
+        "parallel.tensor=1 parallel.zero.stage=3",
         source="transformers/configuration_utils.py: base_model_tp_plan",
+        beside=("model.config.model_type",),
     ),
     Rule(
         "stages of a whole task",
@@ -159,7 +166,8 @@ PARALLEL_RULES = (
         stages_of_whole_task,
         "1",
         "inputs enter the first stage and labels the last, and no stage alone can generate",
-        "1, with parallel.zero.stage 3 to share the weights out",
+        "parallel.pipeline.stages=1 parallel.zero.stage=3",
+        beside=("task.kind",),
     ),
     Rule(
         "narrow sums",

@@ -13,7 +13,9 @@ Say = Callable[[Recipe], str]
 class Rule:
     """`found` says what is wrong in a recipe, or nothing; `key` is where the fault is shown.
 
-    `source` is where it can be read, as `file: words that stand there` for files upstream.
+    `nearest` are words of the command line that may mend it, `beside` the other keys that it looks
+    at: who typed one of them is told so. `source` is where it can be read, as
+    `file: words that stand there` for files upstream.
     """
 
     name: str
@@ -23,3 +25,4 @@ class Rule:
     why: str
     nearest: str | Say = ""
     source: str = ""
+    beside: tuple[str, ...] = ()

@@ -34,6 +34,13 @@ def no_partner(recipe: Recipe) -> str:
     return "1 with mixup or cutmix" if mixing and recipe.run.micro_batch == 1 else ""
 
 
+def two_or_more(recipe: Recipe) -> str:
+    """The smallest micro-batch with a partner in it, of those that share the batch out."""
+    batch = recipe.run.batch
+    fit = next((n for n in range(2, min(batch, 64) + 1) if batch % n == 0), 0)
+    return f"run.micro_batch={fit}" if fit else ""
+
+
 def no_seconds(recipe: Recipe) -> str:
     """A longest clip that is no longer than the shortest."""
     shortest, longest = task_key(recipe, "min_seconds"), task_key(recipe, "max_seconds")
@@ -50,14 +57,28 @@ def no_words(recipe: Recipe) -> str:
     return f"true with model.tokenizer {brief(tokenizer)}" if wrong else ""
 
 
+def more_than_the_image(recipe: Recipe) -> str:
+    """A crop that is larger than its image."""
+    scale = task_key(recipe, "augment", "crop", "scale")
+    return brief(list(scale)) if scale and scale[1] > 1 else ""
+
+
 TASK_RULES = (
+    Rule(
+        "area of a crop",
+        "task.augment.crop.scale",
+        more_than_the_image,
+        "shares of the image's area, at most 1",
+        "there is no more than the image to cut from",
+    ),
     Rule(
         "masks twice",
         "task.augment.spec_augment",
         masks_twice,
         "one of them: model.config.mask_time_prob 0 or task.augment.spec_augment false",
         "the model's own masks draw from a global generator",
-        "model.config.mask_time_prob 0",
+        "model.config.mask_time_prob=0",
+        beside=("model.config.mask_time_prob", "model.config.apply_spec_augment"),
     ),
     Rule(
         "partner",
@@ -65,7 +86,8 @@ TASK_RULES = (
         no_partner,
         "at least 2 with mixup or cutmix",
         "the partner is in the same micro-batch",
-        "2",
+        two_or_more,
+        beside=("task.augment.mixup", "task.augment.cutmix"),
     ),
     Rule(
         "seconds",
@@ -73,6 +95,7 @@ TASK_RULES = (
         no_seconds,
         "more than task.min_seconds",
         "no clip would be left",
+        beside=("task.min_seconds",),
     ),
     Rule(
         "whole words",
@@ -80,6 +103,7 @@ TASK_RULES = (
         no_words,
         "a tokenizer that knows words, such as a trained wordpiece",
         "bytes and characters carry no word boundaries",
-        "false",
+        "task.whole_word=false",
+        beside=("model.tokenizer",),
     ),
 )

@@ -52,6 +52,12 @@ def optimizers_of_deepspeed(recipe: Recipe) -> str:
     return ", ".join(used)
 
 
+def without_them(recipe: Recipe) -> str:
+    """The words that take them away."""
+    used = optimizers_of_deepspeed(recipe).split(", ")
+    return " ".join(f"parallel.zero.{key}=unset" for key in used)
+
+
 def norm_off(recipe: Recipe) -> str:
     """The gradient norm switched off."""
     return "false" if recipe.parallel.zero.get("compute_grad_norm") is False else ""
@@ -64,7 +70,8 @@ ZERO_RULES = (
         offload_below("offload_optimizer", 1),
         "parallel.zero.stage 1, 2 or 3",
         "DeepSpeed offloads only what ZeRO partitions",
-        "parallel.zero.stage 2",
+        "parallel.zero.stage=2",
+        beside=("parallel.zero.stage",),
     ),
     Rule(
         "parameter offload",
@@ -72,7 +79,8 @@ ZERO_RULES = (
         offload_below("offload_param", 3),
         "parallel.zero.stage 3",
         "only stage 3 partitions parameters",
-        "parallel.zero.stage 3",
+        "parallel.zero.stage=3",
+        beside=("parallel.zero.stage",),
     ),
     Rule(
         "optimizer state in memory",
@@ -80,7 +88,7 @@ ZERO_RULES = (
         offload_to_nvme("offload_optimizer"),
         "none, cpu",
         "checkpoints read the optimizer's state in memory",
-        "cpu",
+        "parallel.zero.offload_optimizer.device=cpu",
     ),
     Rule(
         "parameters in memory",
@@ -88,7 +96,7 @@ ZERO_RULES = (
         offload_to_nvme("offload_param"),
         "none, cpu",
         "checkpoints read the parameters in memory",
-        "cpu",
+        "parallel.zero.offload_param.device=cpu",
     ),
     Rule(
         "ZeRO++",
@@ -96,7 +104,7 @@ ZERO_RULES = (
         quantized_below_3,
         "3",
         "ZeRO++ is made of stage 3's collectives",
-        "3",
+        "parallel.zero.stage=3",
     ),
     Rule(
         "own optimizers",
@@ -104,7 +112,7 @@ ZERO_RULES = (
         optimizers_of_deepspeed,
         "ZeRO without them",
         "DeepSpeed builds these optimizers itself, the zoo hands over an instance",
-        "parallel.zero.offload_optimizer",
+        without_them,
     ),
     Rule(
         "gradient norm",
@@ -112,6 +120,6 @@ ZERO_RULES = (
         norm_off,
         "true",
         "the norm is logged at every stage",
-        "true",
+        "parallel.zero.compute_grad_norm=true",
     ),
 )
