@@ -1,10 +1,12 @@
 """`zoo launch` and `zoo check` where the number of processes is named."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
 import zoo.cli
+from zoo.training.disk.lease import take
 
 RECIPE = ("gpt2-small-openwebtext", "--tiny")
 DIVIDES = "launcher: parallel: found 2 stages x 2 tensor ranks on 3 processes; allowed: a number of"
@@ -57,3 +59,15 @@ def test_words_for_slurm_and_a_port_reach_the_command(
         "sbatch --nodes=2 --ntasks-per-node=1 --gpus-per-node=1 --export=ALL,MASTER_PORT=29777"
         " --job-name=gpt2-small-openwebtext --time=1:00:00 --partition=a "
     )
+
+
+def test_a_folder_that_a_run_holds_is_refused_before_a_launcher_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lease = take(tmp_path)
+    try:
+        code, _, err = said(monkeypatch, capsys, "launch", *RECIPE, f"run.folder={tmp_path}")
+    finally:
+        lease.release()
+    assert code == 2
+    assert str(tmp_path) in err

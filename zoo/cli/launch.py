@@ -28,6 +28,7 @@ from zoo.recipe import Recipe, load_recipe
 from zoo.recipe.derived.batching import batching, layout_of
 from zoo.recipe.derived.run_folder import run_folder
 from zoo.telling.page import print_page
+from zoo.training.disk.lease import refuse_if_held
 
 LauncherOption = Annotated[
     str, typer.Option("--with", metavar="LAUNCHER", help=f"One of {', '.join(LAUNCHERS)}.")
@@ -105,6 +106,8 @@ def launch(
     if dry_run:
         print(quoted(argv))
         return
+    if processes.rank == 0 or LAUNCHERS[how].starts_all:
+        refuse_if_held(run_folder(loaded))  # launchers make 1 of the processes' own 2
     if deep or (deep is None and not processes.here):  # here the processes say it as soon
         from zoo.training.checks import ring_two
 
