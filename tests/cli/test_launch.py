@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import zoo.cli
+from zoo.launching.processes import free_port
 from zoo.training.disk.lease import take
 
 RECIPE = ("gpt2-small-openwebtext", "--tiny")
@@ -61,13 +62,21 @@ def test_words_for_slurm_and_a_port_reach_the_command(
     )
 
 
-def test_a_folder_that_a_run_holds_is_refused_before_a_launcher_starts(
+def test_a_folder_that_a_run_holds_is_refused_before_a_launcher_starts_on_the_head(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "hosts").write_text("a slots=1\nb slots=1\n")
+    words = ("launch", *RECIPE, f"run.folder={tmp_path}", "--no-deep")
+    several = (*words, "--hostfile", str(tmp_path / "hosts"), "--port", str(free_port()))
+    monkeypatch.setattr(zoo.cli.launch, "start", lambda *words: 7)
     lease = take(tmp_path)
     try:
-        code, _, err = said(monkeypatch, capsys, "launch", *RECIPE, f"run.folder={tmp_path}")
+        code, _, err = said(monkeypatch, capsys, *words)
+        assert code == 2 and str(tmp_path) in err
+        monkeypatch.setenv("NODE_RANK", "0")
+        assert said(monkeypatch, capsys, *several)[0] == 2
+        monkeypatch.setenv("NODE_RANK", "1")  # what holds it waits for this machine
+        assert said(monkeypatch, capsys, *several)[0] == 7
+        assert said(monkeypatch, capsys, *words, "--with", "slurm")[0] == 7
     finally:
         lease.release()
-    assert code == 2
-    assert str(tmp_path) in err

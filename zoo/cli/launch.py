@@ -106,15 +106,14 @@ def launch(
     if dry_run:
         print(quoted(argv))
         return
+    # Launchers make 1 of the processes' own 2. On other machines the head's run may hold it by now,
+    # and what is submitted may have to wait for a run.
     if processes.rank == 0 or LAUNCHERS[how].starts_all:
-        refuse_if_held(run_folder(loaded))  # launchers make 1 of the processes' own 2
+        refuse_if_held(run_folder(loaded))
     if deep or (deep is None and not processes.here):  # here the processes say it as soon
         from zoo.training.checks import ring_two
 
         ring_two(loaded, processes.world, "cpu" if processes.cpu else "cuda")
-    from zoo.training.disk.lease import refuse_if_held
-
-    refuse_if_held(run_folder(loaded))
     needs = () if processes.here else LAUNCHERS[how].needs
     raise typer.Exit(start(argv, run_folder(loaded) / "status.json", environment, needs))
 
