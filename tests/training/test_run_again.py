@@ -112,7 +112,7 @@ def test_a_run_is_scored_and_exported_without_its_train_rows(place: Path, tmp_pa
     shutil.rmtree(never_exported / "model")
     (place / "train.jsonl").rename(place / "away")
     try:
-        for number, folder in enumerate((place / "run", place / "run/model", never_exported)):
+        for number, folder in enumerate((place / "run" / "model", never_exported)):
             process = started(scored, folder, tmp_path / str(number))
             process.join(240)
             now = json.loads((tmp_path / str(number)).read_text())

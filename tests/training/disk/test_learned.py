@@ -1,5 +1,6 @@
 """A run knows what it learns from: rows by what they hold, labels and tokenizer by digests."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,10 @@ import pytest
 from PIL import Image
 
 from zoo.data.rows import ListRows
+from zoo.data.sources import file_rows
+from zoo.data.sources.file_rows import TextFiles
 from zoo.errors import ResumeError
+from zoo.training.disk import learned as module
 from zoo.training.disk.learned import differences, equal_everywhere, learned, refuse_others
 
 
@@ -55,6 +59,24 @@ def test_what_changed_is_said_and_refused(rows: Any, own: dict[str, str], said: 
     with pytest.raises(ResumeError, match=rf"(?s)run was trained .*--accept-data.*\n{said}"):
         refuse_others("run", old, new)
     refuse_others("run", {}, new)  # a checkpoint of an older version does not tell
+
+
+def test_of_a_text_larger_than_memory_a_part_and_its_size_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PIECES", 2)
+    monkeypatch.setattr(file_rows, "PIECE", 8)
+
+    def of(text: str) -> dict[str, Any]:
+        path = tmp_path / f"{text}.txt"
+        path.write_text(text)
+        monkeypatch.setattr(TextFiles, "__getitem__", None)  # never whole
+        return digests(TextFiles([path]))
+
+    read = "0123456789abcdef" * 2  # a piece is as many letters, and as many to the end of a line
+    assert differences(of(f"{read}X"), of(f"{read}Y")) == []
+    assert differences(of(f"{read}X"), of(f"{read}XX")) != []
+    assert differences(of(f"{read}X"), of(f"{read.replace('f', 'g')}X")) != []
 
 
 def test_images_and_clips_are_told_apart_by_what_they_show() -> None:

@@ -1,7 +1,9 @@
 """What a run learns from, in digests that its checkpoints hold: rows, labels, tokenizer."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,8 @@ from zoo.tasks.task import Task
 
 FEW, MANY = 64, 4096
 """How many rows are read for a digest where media are decoded, and where not."""
+PIECES = 256
+"""How many pieces of texts (1 MiB each) are read for one."""
 
 Learned = dict[str, Any]
 """`rows` (how many, the fingerprint of their files, a digest of what a spread of them holds), and
@@ -27,16 +31,35 @@ def learned(train: Rows, task: Task) -> Learned:
 def sample(rows: Rows) -> str:
     """A digest of what evenly spread rows hold, wherever their files lie and whenever written."""
     most = FEW if rows.roles & {"image", "audio"} else MANY
+    places = np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows)), dtype=np.int64))
+    parts = _text_parts(rows, places) if rows.roles == {"text"} else _row_parts(rows, places)
     found = hashlib.sha256()
-    for index in np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows)), dtype=np.int64)):
-        try:
-            row = rows[int(index)]
-        except CorruptExample:
-            row = {}
-        for role in sorted(row):
-            found.update(f"{index} {role} ".encode())
-            found.update(_content(row[role]))
+    for part in parts:
+        found.update(part)
     return found.hexdigest()[:32]
+
+
+def _text_parts(rows: Rows, places: np.ndarray) -> Iterator[bytes]:
+    """Texts, of which each may be a file of any size: PIECES of them in all, then their sizes."""
+    left = PIECES
+    for index in places.tolist():
+        with suppress(CorruptExample):
+            for piece in islice(rows.pieces(index), left):
+                left -= 1
+                yield f"{index} ".encode() + piece.encode()
+        if not left:
+            lengths = rows.lengths()
+            yield b"" if lengths is None else lengths.tobytes()
+            return
+
+
+def _row_parts(rows: Rows, places: np.ndarray) -> Iterator[bytes]:
+    """What rows hold, role by role; nothing of one that cannot be read."""
+    for index in places.tolist():
+        with suppress(CorruptExample):
+            row = rows[index]
+            for role in sorted(row):
+                yield f"{index} {role} ".encode() + _content(row[role])
 
 
 def _content(value: Any) -> bytes:
