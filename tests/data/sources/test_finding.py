@@ -46,6 +46,33 @@ def test_what_is_hidden_is_no_data(tmp_path: Path) -> None:
     assert names(hidden, ".") == ["1.txt"]
 
 
+def test_links_to_folders_are_followed_and_never_in_a_circle(tmp_path: Path) -> None:
+    files(tmp_path / "elsewhere", "1.txt", "deep/2.txt")
+    (tmp_path / "data" / "x").mkdir(parents=True)
+    (tmp_path / "data" / "x" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "deep" / "back").symlink_to(tmp_path / "data")
+    (tmp_path / "elsewhere" / "gone.txt").symlink_to(tmp_path / "nowhere")
+    wanted = ["x/link/1.txt", "x/link/deep/2.txt"]
+    for entry in (".", "**", "x", "*", "x/*", "*/*"):
+        assert names(tmp_path / "data", entry) == wanted
+
+
+def test_a_folder_that_is_closed_is_a_fault(
+    tmp_path: Path, make_recipe: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files(tmp_path, "train/1.txt", "train/closed/2.txt")
+    walk = Path.iterdir
+
+    def refused(place: Path) -> Any:
+        if place.name == "closed":
+            raise PermissionError(13, "Permission denied", str(place))
+        return walk(place)
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    with pytest.raises(ConfigError, match=r"data.train: found train \(.*closed.*files that can be"):
+        open_source(make_recipe("causal-lm", source="files", folder=str(tmp_path)))
+
+
 def test_tables_of_several_formats_are_read_once_somebody_chose(tmp_path: Path) -> None:
     files(tmp_path, "train/a.csv", "train/b.tsv", "train/c.jsonl", "train/about.json")
     here = found(tmp_path, "train", None)

@@ -27,7 +27,11 @@ class FilesReader:
         if not self.folder.is_dir():
             self.faults.add("folder", str(self.folder), self._where())
             return None
-        files = found(self.folder, entry, self.data.format)
+        try:
+            files = found(self.folder, entry, self.data.format)
+        except OSError as error:
+            self.faults.add(key, f"{entry} ({error})", "files that can be read")
+            return None
         if files is None:
             names = sorted(path.name for path in self.folder.iterdir())
             self.faults.add(key, entry, f"what is in {self.folder}:", names)

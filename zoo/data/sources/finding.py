@@ -1,8 +1,9 @@
 """Which files a glob names, what format they have, and which class an image lies in."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm")
@@ -65,7 +66,8 @@ def matching(folder: Path, entry: str) -> tuple[Path, list[Path]]:
     A name that is there is that name, whatever brackets it has; `train` may also stand for
     train.csv. What is hidden is found by its own name only.
     """
-    parts = Path(entry).parts
+    # A folder stands for all below it anyway.
+    parts = Path("" if entry == "**" else entry.removesuffix("/**")).parts
     if Path(entry).is_absolute():
         return folder, []
     base, places = folder, [folder]
@@ -85,12 +87,10 @@ def _globbed(place: Path, pattern: str) -> list[Path]:
     """What a pattern without slashes matches in a folder; `**` is the folder and all below it."""
     if not place.is_dir():
         return []
-    try:
-        matches = sorted(place.glob(pattern))
-    except ValueError:  # such as a**
-        return []
-    shown = [path for path in matches if pattern.startswith(".") or not _hidden(path, place)]
-    return [path for path in shown if path.is_dir()] if pattern == "**" else shown
+    if pattern == "**":
+        return list(_folders(place))
+    inside = place.iterdir() if pattern.startswith(".") else _shown(place)
+    return sorted(path for path in inside if fnmatchcase(path.name, pattern))
 
 
 def _suffixed(places: Sequence[Path], name: str) -> list[Path]:
@@ -100,14 +100,27 @@ def _suffixed(places: Sequence[Path], name: str) -> list[Path]:
 
 
 def visible_files(folder: Path) -> list[Path]:
-    """Every file below a folder, sorted, but for hidden ones and those in hidden folders."""
-    below = sorted(folder.rglob("*"))
-    return [path for path in below if path.is_file() and not _hidden(path, folder)]
+    """Every file below a folder, sorted, but for hidden ones; raises OSError for a closed folder.
+
+    Links to folders are followed, none of them in a circle.
+    """
+    return sorted(path for place in _folders(folder) for path in _shown(place) if path.is_file())
 
 
-def _hidden(path: Path, folder: Path) -> bool:
-    """Whether a part of the path below the folder begins with a dot."""
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+def _folders(folder: Path, above: frozenset[tuple[int, int]] = frozenset()) -> Iterator[Path]:
+    """A folder and all below it, nothing hidden."""
+    stat = folder.stat()
+    here = (stat.st_dev, stat.st_ino)
+    if here in above:  # a link to a folder that it lies in
+        return
+    yield folder
+    for path in sorted(_shown(folder)):
+        if path.is_dir():
+            yield from _folders(path, above | {here})
+
+
+def _shown(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def kind_of(path: Path) -> str:
