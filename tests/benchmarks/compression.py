@@ -25,7 +25,11 @@ SETTINGS = (
     *("parallel.zero.stage=0", "optimizer.scheduler=false", "data.workers=0"),
 )
 KIND = "parallel.compression.kind"
-ONE_BIT = ("optimizer.type=OneBitAdam", "optimizer.params.freeze_step=1")
+ONE_BIT = (
+    "optimizer.type=OneBitAdam",
+    "optimizer.params.lr=1e-3",
+    "optimizer.params.freeze_step=1",
+)
 OWNERS = (*ONE_BIT, "parallel.zero.stage=1")
 CODEC = "optimizer.params.parameter_codec"
 SGD = "optimizer=" + json.dumps({"type": "SGD", "params": {"lr": 0.01, "momentum": 0.9}})

@@ -73,7 +73,10 @@ def built(how: str, here: Here) -> tuple[Engine, Iterator[list[Batch]]]:
     """The engine of a way to exchange, and this rank's micro-batches."""
     types = [word for word in HOW[how] if word.startswith(("optimizer=", "optimizer.type"))]
     rest = [word for word in HOW[how] if word not in types]
-    recipe = load_recipe(twin("causal-lm"), [RATE, *types, *SMALL, *rest], tiny=True)
+    rate = "optimizer.params.lr=1e-3" if types else RATE
+    rates = [] if any("params" in word for word in types) else [rate]
+    words = [*types, *rates, *SMALL, *rest]
+    recipe = load_recipe(twin("causal-lm"), words, tiny=True)
     checked = ring_two(recipe, here.place.world)
     prepared = prepare(recipe, checked)
     engine = build_engine(

@@ -7,6 +7,7 @@ the schedule, the groups, the rules once epochs are steps, resuming itself, and 
 import copy
 import json
 import os
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.recipe.conftest import FILES, GOOD, Catalog
-from tests.recipe.strategies import ANYTHING, DOTTED, STRINGS, Change, changes
+from tests.recipe.strategies import (
+    ANYTHING,
+    DOTTED,
+    NAMES,
+    NUMBERS,
+    SHAPES,
+    STRINGS,
+    Change,
+    changes,
+)
 from zoo.errors import ConfigError
 from zoo.recipe import Recipe, expanded, load_recipe
 from zoo.recipe.compose.catalog import recipes
@@ -84,7 +94,8 @@ def assert_said(error: ConfigError) -> None:
     assert error.faults
     for fault in error.faults:
         assert fault.found and fault.allowed, fault
-        assert str(fault).encode("utf-8", "backslashreplace")
+        assert str(fault).isprintable(), fault
+        shlex.split(fault.nearest)
 
 
 def assert_only_faults(ask: Callable[[], object]) -> None:
@@ -165,11 +176,21 @@ def test_so_it_is_in_a_longer_search(place: Catalog, **example: Any) -> None:
     check_any_json(place, **example)
 
 
+TYPED_KEYS = (*DOTTED, *SECTIONS, "optimizer.groups.a.*", "optimizer.groups.*.lr", "steps", "base")
+TYPED = (
+    *STRINGS,
+    *(json.dumps(value) for value in (*NUMBERS, *SHAPES)),
+    *(name for names in NAMES.values() for name in names),
+)
+
+
 @profile(150)
 @given(
     words=st.lists(
         st.text(max_size=20)
-        | st.builds("{}={}".format, st.sampled_from(DOTTED), st.sampled_from(STRINGS) | st.text()),
+        | st.builds(
+            "{}={}".format, st.sampled_from(TYPED_KEYS), st.sampled_from(TYPED) | st.text()
+        ),
         max_size=3,
     ),
     tiny=st.booleans(),

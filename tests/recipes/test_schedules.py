@@ -16,10 +16,12 @@ from zoo.engines.update.schedule import build_schedule, restore_schedule
 from zoo.recipe import Recipe, load_recipe
 from zoo.recipe.compose.catalog import recipes
 from zoo.recipe.derived.schedule import resolve_scheduler
+from zoo.telling.groups import schedule_line
 
 TABLE: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent / "schedules.json").read_text(encoding="ascii")
 )
+SHORT = ["optimizer.scheduler.params.warmup_num_steps=10"]
 ROWS = [(name, row) for row in TABLE for name in row["recipes"]]
 
 
@@ -63,3 +65,18 @@ def test_a_schedule_of_deepspeed_without_warm_up_starts_at_its_peak(kind: str) -
     assert rates[0] > 0.97
     assert rates == sorted(rates, reverse=True)
     assert len(set(rates)) == (1 if kind == "WarmupLR" else 10)
+
+
+def test_what_deepspeeds_classes_make_of_a_start_is_said_where_a_schedule_is_shown() -> None:
+    line = schedule_line(load_recipe("gpt2-small-openwebtext"))
+    assert line.endswith("its first 2 updates are at 0: DeepSpeed counts from the one before")
+    words = ["optimizer.scheduler.params.warmup_num_steps=0"]
+    assert "updates are at 0" not in schedule_line(load_recipe("gpt2-small-openwebtext", words))
+    recipe = load_recipe("gpt2-small-openwebtext", ["run.steps=100", *SHORT])
+    assert [rate(recipe, 100, step) for step in (0, 1)] == [0.0, 0.0]
+    assert rate(recipe, 100, 2) > 0
+
+
+def test_a_schedule_of_epochs_is_shown_with_how_it_warms_up() -> None:
+    line = schedule_line(load_recipe("conformer-ctc-small-librispeech"))
+    assert '"warmup_type": "linear"' in line and "updates are at" not in line
