@@ -125,7 +125,7 @@ TABLE: dict[str, list[tuple[str, Check, str]]] = {
         (f"{LAUNCH}:prepare_deepspeed_cmd_env", says,
             f"ACCELERATE_USE_DEEPSPEED ACCELERATE_MIXED_PRECISION {BROUGHT}"),
         (f"{LAUNCH}:prepare_simple_launcher_cmd_env", says,
-            "ACCELERATE_MIXED_PRECISION ACCELERATE_USE_CPU ACCELERATE_DYNAMO_BACKEND"),
+            "ACCELERATE_MIXED_PRECISION ACCELERATE_USE_CPU ACCELERATE_DYNAMO_BACKEND MASTER_ADDR"),
         (f"{LAUNCH}:prepare_multi_gpu_env", says, "ACCELERATE_USE_FSDP "
             "ACCELERATE_USE_MEGATRON_LM ACCELERATE_DYNAMO_BACKEND"),
         (f"{LAUNCH}:prepare_extend_env_parallelism_config", says,

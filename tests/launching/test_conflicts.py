@@ -105,6 +105,25 @@ def test_accelerates_cpu_is_no_conflict_where_the_run_is_on_one() -> None:
     assert conflicts({"ACCELERATE_USE_CPU": "True", "DS_ACCELERATOR": "cpu"}) == []
 
 
+def test_one_process_of_several_that_accelerate_was_asked_for_is_refused() -> None:
+    from accelerate.commands.launch import launch_command_parser
+    from accelerate.utils.launch import prepare_simple_launcher_cmd_env
+
+    words = ["--cpu", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    exported = []
+    for count in ("1", "2"):
+        args = launch_command_parser().parse_args(
+            [*words, "--num_processes", count, "--num_cpu_threads_per_process", "1", "zoo"]
+        )
+        environment = prepare_simple_launcher_cmd_env(args)[1]
+        kept = {"ACCELERATE_USE_CPU", "MASTER_ADDR"} & environment.keys()
+        exported.append({name: environment[name] for name in kept} | {"DS_ACCELERATOR": "cpu"})
+    assert conflicts(exported[0]) == []
+    (fault,) = conflicts(exported[1])
+    assert fault.key == "num_processes"
+    assert conflicts(exported[1] | {"RANK": "0"}) == []
+
+
 def test_offloading_that_the_recipe_does_not_ask_for_is_refused() -> None:
     brought = {"ACCELERATE_DEEPSPEED_OFFLOAD_OPTIMIZER_DEVICE": "cpu"}
     (fault,) = conflicts(DEEPSPEED | brought, changes=())
@@ -153,7 +172,7 @@ def test_a_deepspeed_file_is_read_for_the_same_values(
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [(None, "No such file"), ("{", "Expecting property name"), ("[1]", "[1]")],
+    [(None, "No such file"), ("{", "the end of the text"), ("[1]", "[1]")],
 )
 def test_a_deepspeed_file_that_cannot_be_read_says_why(
     tmp_path: Path, text: str | None, found: str

@@ -74,6 +74,11 @@ def _engine_faults(environment: Mapping[str, str]) -> Iterator[Fault]:
     if cpu.lower() not in _OFF and environment.get("DS_ACCELERATOR") != "cpu":
         allowed = "false, or DS_ACCELERATOR=cpu as well: that keeps a run off the GPUs"
         yield Fault("accelerate launch", f"use_cpu ({_CPU})", cpu, allowed)
+    # accelerate's simple launcher, which alone says use_cpu, names a meeting place for several.
+    if cpu and "MASTER_ADDR" in environment and "RANK" not in environment:
+        found = "several, of which this type starts one"
+        allowed = "1, or launchers/accelerate/cpu.yaml, which starts them all"
+        yield Fault("accelerate launch", "num_processes", found, allowed)
 
 
 def _precision_faults(recipe: Recipe, environment: Mapping[str, str]) -> list[Fault]:
