@@ -90,7 +90,7 @@ LIGHT = {
 }
 
 
-# What must be off for two layouts to compute the same inside pipelines and tensor ranks.
+# What draws inside a model; it must be off for tensor ranks to compute what one process does.
 NO_DROPOUT = {
     "bert": ["hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"],
     "gpt2": ["resid_pdrop", "embd_pdrop", "attn_pdrop"],
@@ -99,7 +99,10 @@ NO_DROPOUT = {
     "resnet": [],
     "parakeet_ctc": [
         f"encoder_config.{kind}"
-        for kind in ("dropout", "dropout_positions", "activation_dropout", "attention_dropout")
+        for kind in (
+            *("dropout", "dropout_positions", "activation_dropout", "attention_dropout"),
+            "layerdrop",
+        )
     ],
     "wav2vec2-conformer": [
         *("hidden_dropout", "activation_dropout", "attention_dropout", "feat_proj_dropout"),
@@ -113,6 +116,11 @@ def without_dropout(path: Path) -> list[str]:
     recipe = load_recipe(path, tiny=True)
     keys = NO_DROPOUT[recipe.model.config["model_type"]]
     return [f"model.config.{key}=0.0" for key in keys]
+
+
+def with_dropout(path: Path) -> list[str]:
+    """The changes that switch all of it on, LayerDrop too; none where a model has none."""
+    return [change.replace("=0.0", "=0.1") for change in without_dropout(path)]
 
 
 # Name: how many processes, and what the recipe says of the layout.

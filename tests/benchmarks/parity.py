@@ -1,20 +1,34 @@
 """The parity matrix: every recipe's tiny twin on every layout against one process.
 
-`python -m tests.benchmarks.parity [RECIPE ...] [--layouts NAME ...]` prints a Markdown table; a
-cell holds the largest relative difference of 20 losses and, behind it, of the optimizer's moments
-(largest difference over the largest value of that moment in the model). fp32, dropout off.
+`python -m tests.benchmarks.parity [RECIPE ...] [--table NAME] [--layouts NAME ...]` prints a
+Markdown table; a cell holds the largest relative difference of 20 losses and, behind it in fp32, of
+the optimizer's moments (largest difference over the largest value of that moment in the model).
+Tables: `plain` (fp32, dropout off), `dropout` (fp32, all dropout and LayerDrop 0.1, in pipelines),
+`bf16` (dropout off, eight micro-batches a step). The last two list equal twins once.
 """
 
 import argparse
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
 
-from tests.runs import CATALOG, LAYOUTS, SHORT, furthest, losses, train, without_dropout
+from tests.runs import (
+    CATALOG,
+    LAYOUTS,
+    LIGHT,
+    SHORT,
+    furthest,
+    losses,
+    train,
+    with_dropout,
+    without_dropout,
+)
 from zoo.errors import ConfigError
-from zoo.recipe import load_recipe
+from zoo.recipe import expanded, load_recipe
 from zoo.recipe.derived.exchange import averages_itself
 from zoo.training.checks import ring_two
 from zoo.training.disk.kept import folders
@@ -28,14 +42,73 @@ BAR = 1e-4
 CALM = {"resnet": "optimizer.params.lr=5e-4", "parakeet_ctc": "optimizer.params.lr=1e-3"}
 
 
-def settings(path: Path) -> list[str]:
-    """What a twin runs with: four micro-batches a step, no dropout, no mixup."""
+def settings(
+    path: Path, micro_batches: int = 4, dropout: Callable[[Path], list[str]] = without_dropout
+) -> list[str]:
+    """What a twin runs with: so many micro-batches a step, no dropout, no mixup."""
     recipe = load_recipe(path, tiny=True)
-    words = [*SHORT, f"run.micro_batch={recipe.run.batch // 4}", *without_dropout(path)]
+    words = [*SHORT, f"run.micro_batch={recipe.run.batch // micro_batches}", *dropout(path)]
     if recipe.task.kind == "image-classification":
         words.append("task.augment.mixup=0.0")
     calm = CALM.get(recipe.model.config["model_type"])
     return [*words, calm] if calm else words
+
+
+def light(path: Path, micro_batches: int) -> list[str]:
+    """Shorter examples, or fewer cut as often."""
+    words = LIGHT.get(load_recipe(path, tiny=True).task.kind, [])
+    few = "run.batch=8" in words
+    return [words[0], f"run.micro_batch={8 // micro_batches}"] if few else words
+
+
+def plain(path: Path) -> list[str]:
+    """fp32 without dropout."""
+    return settings(path)
+
+
+def dropped(path: Path) -> list[str]:
+    """fp32 with all dropout on."""
+    return [*settings(path, dropout=with_dropout), *light(path, 4)]
+
+
+def narrow(path: Path) -> list[str]:
+    """bf16 without dropout, accumulation 8 on one process."""
+    return [*settings(path, 8), *light(path, 8), "run.precision=bf16"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """What the twins of a table run with, on which layouts, and how far losses may be apart."""
+
+    words: Callable[[Path], list[str]]
+    layouts: tuple[str, ...]
+    bar: float
+    moments: bool = True
+    """Whether moments are held to the bar too: in bf16 each is as coarse as one gradient."""
+
+
+IN_STAGES = ("pipeline-2", "pipeline-2 x data-2")
+TABLES = {
+    "plain": Table(plain, tuple(LAYOUTS), BAR),
+    "dropout": Table(dropped, IN_STAGES, BAR),
+    "bf16": Table(
+        narrow, ("data-2", "zero-1", "zero-3", IN_STAGES[1], "tensor-2 x data-2"), 2e-3, False
+    ),
+}
+
+
+def unlike(paths: Iterable[Path], table: Table) -> list[Path]:
+    """The recipes whose twins differ, and of a table of dropout those that have some."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        if table.words is dropped and not with_dropout(path):
+            continue
+        sections = expanded(load_recipe(path, table.words(path), tiny=True))
+        kept = {k: v for k, v in sections.items() if k not in ("description", "$schema")}
+        kept["run"] = kept["run"] | {"folder": ""}
+        kept["parallel"] = {}
+        found.setdefault(json.dumps(kept, sort_keys=True), path)
+    return list(found.values())
 
 
 def compresses(path: Path) -> bool:
@@ -75,33 +148,36 @@ def moment_difference(folder: Path, other: Path) -> float:
     )
 
 
-def cell(path: Path, name: str, one: Path, folder: Path) -> tuple[float, float] | str:
+def cell(
+    path: Path, name: str, one: Path, folder: Path, table: Table
+) -> tuple[float, ...] | str:  # fmt: skip
     """Losses' and moments' differences of one layout, or why it is refused."""
     world, layout = LAYOUTS[name]
-    words = [*settings(path), *layout]
+    words = [*table.words(path), *layout]
     reason = refusal(path, words, world)
     if reason is not None:
         return reason
     train(world, path, folder, *words, timeout=900)
-    return furthest(losses(folder), losses(one)), moment_difference(folder, one)
+    found = furthest(losses(folder), losses(one))
+    return (found, moment_difference(folder, one)) if table.moments else (found,)
 
 
-def line(path: Path, names: Sequence[str]) -> tuple[str, bool, list[str]]:
+def line(path: Path, names: Sequence[str], table: Table) -> tuple[str, bool, list[str]]:
     """One row of the table, whether all cells hold, and the reasons of refusals."""
     cells, good, reasons = [], True, []
     with TemporaryDirectory() as root:
         one = Path(root) / "one"
-        train(1, path, one, *settings(path), timeout=900)
+        train(1, path, one, *table.words(path), timeout=900)
         for number, name in enumerate(names):
-            found = cell(path, name, one, Path(root) / str(number))
+            found = cell(path, name, one, Path(root) / str(number), table)
             if isinstance(found, str):
                 reasons.append(f"{path.stem} on {name}: {found}")
                 cells.append("refused")
                 continue
-            good &= max(found) < BAR
-            cells.append(
-                f"{found[0]:.0e} / {found[1]:.0e}" + ("" if max(found) < BAR else " **no**")
-            )
+            holds = max(found) < table.bar
+            good &= holds
+            figures = " / ".join(f"{figure:.0e}" for figure in found)
+            cells.append(figures + ("" if holds else " **no**"))
     return f"| {path.stem} | " + " | ".join(cells) + " |", good, reasons
 
 
@@ -109,15 +185,21 @@ def main() -> None:
     """Prints the table, a row as soon as it is known, and then why cells are refused."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recipes", nargs="*", help="stems of recipes; all without any")
-    parser.add_argument("--layouts", nargs="*", default=[*LAYOUTS])
+    parser.add_argument("--table", choices=[*TABLES], default="plain")
+    parser.add_argument("--layouts", nargs="*")
     words = parser.parse_args()
-    chosen = [p for p in sorted(CATALOG.glob("*/*.json")) if p.stem in words.recipes]
-    paths = chosen or [p for p in sorted(CATALOG.glob("*/*.json")) if not compresses(p)]
-    print("| recipe (tiny twin) | " + " | ".join(words.layouts) + " |")
-    print("| --- |" + " --- |" * len(words.layouts), flush=True)
+    table = TABLES[words.table]
+    names = words.layouts or table.layouts
+    everything = sorted(CATALOG.glob("*/*.json"))
+    paths = [p for p in everything if p.stem in words.recipes]
+    if not paths:
+        paths = [p for p in everything if not compresses(p)]
+        paths = paths if table.words is plain else unlike(paths, table)
+    print("| recipe (tiny twin) | " + " | ".join(names) + " |")
+    print("| --- |" + " --- |" * len(names), flush=True)
     holds, refused = True, []
     for path in paths:
-        text, good, reasons = line(path, words.layouts)
+        text, good, reasons = line(path, names, table)
         print(text, flush=True)
         holds &= good
         refused += reasons
