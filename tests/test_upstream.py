@@ -147,6 +147,7 @@ TABLE: dict[str, list[tuple[str, Check, str]]] = {
         ("deepspeed.runtime.lr_schedules:WarmupCosineLR.__init__", sets,
             "warmup_num_steps last_batch_iteration"),
         ("deepspeed.comm.torch:build_shm_op", reads, "__compatible_ops__"),
+        ("deepspeed.comm.torch:TorchBackend.new_group", begins, "self,ranks"),
         ("deepspeed.ops.op_builder.cpu.comm:ShareMemCommBuilder", says, "deepspeed_shm_comm"),
         ("deepspeed.launcher.launch:main", says, "LOCAL_SIZE"),
         ("deepspeed.runtime.zero.muon.original_muon", has, "zeropower_via_newtonschulz5"),

@@ -40,7 +40,7 @@ def test_peers_over_two_axes_hold_a_whole_model() -> None:
 def made(layout: Layout, rank: int, monkeypatch: pytest.MonkeyPatch) -> tuple[Groups, list[object]]:
     """A rank's groups, and all that it made, in their order; a group is its ranks here."""
     order: list[object] = []
-    monkeypatch.setattr(dist, "new_group", lambda ranks: order.append(ranks) or ranks)
+    monkeypatch.setattr(dist, "new_group", lambda ranks, timeout: order.append(ranks) or ranks)
     return Groups.of(layout, rank), order
 
 

@@ -1,4 +1,4 @@
-"""Which device a rank takes."""
+"""Which device a rank takes, and how it computes there."""
 
 import pytest
 import torch
@@ -36,3 +36,9 @@ def test_a_gpu_that_torch_cannot_use_is_said_and_the_cpu_is_a_choice(
     assert world.device_of(Place()) == torch.device("cpu")
     gpus(monkeypatch, 0, False)
     assert world.device_of(Place()) == torch.device("cpu")
+
+
+def test_fp32_is_no_tf32_anywhere() -> None:
+    world.exact_fp32()
+    matmul, convolution = torch.backends.cuda.matmul, torch.backends.cudnn.conv  # type: ignore[attr-defined]
+    assert matmul.fp32_precision == convolution.fp32_precision == "ieee"  # type: ignore[attr-defined]

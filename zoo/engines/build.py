@@ -26,6 +26,7 @@ from zoo.engines.pipe import PipelineEngine
 from zoo.engines.stages.module import Pipeline
 from zoo.engines.state import forget
 from zoo.engines.transforms import CUTS, TRAINING, Draft, Sample, applied
+from zoo.engines.update.gradients import keep_copies_equal, sum_in_fp32
 from zoo.engines.update.optimizer import build_optimizer
 from zoo.engines.update.schedule import build_schedule
 from zoo.engines.wrapped import Wrapped
@@ -69,6 +70,10 @@ def build_engine(
     optimizer = build_optimizer(recipe, draft.model, groups.along("data"), steps)
     inner = initialized(recipe, module, optimizer, config, layout, steps)
     held = holdings(draft.model, layout, place.rank, shapes, draft.parts, tied)
+    if layout.tensor > 1:
+        whole = [one.tensor for one in held.parameters if one.part is None]
+        copies = [parameter for parameter in whole if parameter.requires_grad]
+        keep_copies_equal(inner, copies, groups.along("tensor"))
     exchange = build_exchange(recipe, draft.model, held, optimizer, groups, steps)
     if exchange.averages:
         upstream.reduce_nothing(inner)
@@ -125,7 +130,7 @@ def initialized(
     schedule = build_schedule(optimizer, resolve_scheduler(recipe, steps))
     buffers = fp32_buffers(module)
     in_stages = isinstance(module, Pipeline)
-    with upstream.zero_1_kept():
+    with upstream.zero_1_kept(), upstream.patient_groups():
         engine, *_ = deepspeed.initialize(
             model=module,
             optimizer=optimizer,
@@ -140,7 +145,7 @@ def initialized(
         forget(optimizer, fresh)
         upstream.weights_to_masters(engine)
         if sums_in_fp32(recipe):
-            upstream.sum_in_fp32(engine)
+            sum_in_fp32(engine)
     return engine
 
 

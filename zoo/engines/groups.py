@@ -1,7 +1,9 @@
 """The process groups of a layout, as this rank sees them."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
@@ -15,6 +17,14 @@ SHARED = (("data",), ("tensor",), ("pipe", "tensor"))
 """The axes that groups are made along: ranks that hold the same tensors and share out the
 micro-batches, ranks that hold the slices of the same matrices, ranks that hold one model together.
 """
+
+
+def time_out() -> timedelta:
+    """How long a rank waits for the others, in every group: DEEPSPEED_TIMEOUT's minutes, or 30.
+
+    A group that is made without it takes its backend's own, 10 minutes for NCCL.
+    """
+    return timedelta(minutes=float(os.environ.get("DEEPSPEED_TIMEOUT", "30")))
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,9 @@ class Groups:
 
 def own_group(layout: Layout, rank: int, *axes: str) -> Any:
     """The group of the ranks that differ from this one only along `axes`."""
-    made = {tuple(ranks): dist.new_group(ranks) for ranks in layout.peers(*axes)}
+    made = {
+        tuple(ranks): dist.new_group(ranks, timeout=time_out()) for ranks in layout.peers(*axes)
+    }
     return next(group for ranks, group in made.items() if rank in ranks)
 
 

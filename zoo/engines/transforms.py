@@ -23,6 +23,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from zoo.data.rows import Batch
+from zoo.engines.engine import DTYPES
 from zoo.engines.groups import Groups, by_first
 from zoo.layout import Part
 from zoo.models.build import apply_batch_norm, freeze, on_meta
@@ -83,8 +84,9 @@ def checkpointing(draft: Draft) -> None:
 
 
 def batch_norm(draft: Draft) -> None:
-    """What `model.batch_norm` says."""
-    draft.model = apply_batch_norm(draft.model, draft.recipe.model.batch_norm)
+    """What `model.batch_norm` says; ranks of other stages and tensor ranks have other layers."""
+    data = None if draft.groups is None else draft.groups.along("data")
+    draft.model = apply_batch_norm(draft.model, draft.recipe.model.batch_norm, data)
 
 
 def uncached(draft: Draft) -> None:
@@ -152,10 +154,10 @@ def weights_of(draft: Draft, family: Family, groups: Groups) -> list[float]:
         return layer_weights(draft.model, family)
     if balance == "parameters":
         return parameter_weights(draft.model, family)
-    sample = draft.sample
+    sample, dtype = draft.sample, DTYPES[draft.recipe.run.precision]
     assert sample is not None, "stages balanced by time need a micro-batch"
 
     def timed() -> list[float]:
-        return time_weights(draft.model, family, sample()["inputs"], draft.device)
+        return time_weights(draft.model, family, sample()["inputs"], draft.device, dtype)
 
     return by_first(timed, groups.rank == 0, draft.device)

@@ -13,12 +13,15 @@ from typing import Any
 
 import deepspeed
 import torch
+import torch.distributed as dist
+from deepspeed.comm.torch import TorchBackend
 from deepspeed.runtime.engine import BFLOAT16, ZERO_OPTIMIZATION, DeepSpeedEngine
 from deepspeed.runtime.pipe.topology import PipelineParallelGrid, PipeModelDataParallelTopology
 from deepspeed.utils import logger
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from zoo.engines.groups import time_out
 from zoo.layout import Layout
 
 
@@ -48,6 +51,24 @@ def load_muon_uncompiled() -> None:
         del os.environ["TORCHDYNAMO_DISABLE"]
         if said is not None:
             os.environ["TORCHDYNAMO_DISABLE"] = said
+
+
+@contextmanager
+def patient_groups() -> Iterator[None]:
+    """While it is open, the groups that DeepSpeed makes for itself wait as long as ours.
+
+    It passes no time-out on (comm/torch.py: TorchBackend.new_group).
+    """
+    own = TorchBackend.new_group
+
+    def patient(backend: Any, ranks: Any) -> Any:
+        return dist.new_group(ranks, timeout=time_out())
+
+    TorchBackend.new_group = patient
+    try:
+        yield
+    finally:
+        TorchBackend.new_group = own
 
 
 def topology(layout: Layout) -> PipeModelDataParallelTopology:
@@ -120,27 +141,6 @@ def zero_1_kept() -> Iterator[None]:
         yield
     finally:
         DeepSpeedEngine._do_optimizer_sanity_check = own
-
-
-def sum_in_fp32(engine: Any) -> None:
-    """At ZeRO 0 in half precision: gradients are fp32, which upstream refuses to be asked for.
-
-    Autograd itself adds up in the type that a parameter wants its gradient in. A parameter without
-    one gets zeros here, of the wrong type upstream: `allreduce_gradients` and
-    `_get_gradients_for_reduction`, runtime/engine.py.
-    """
-    trained = [p for p in engine.module.parameters() if p.requires_grad]
-    reduce = engine.allreduce_gradients
-    for parameter in trained:
-        parameter.grad_dtype = torch.float32
-
-    def reduced(*args: Any, **options: Any) -> None:
-        for parameter in trained:
-            if parameter.grad is None and engine.is_gradient_accumulation_boundary():
-                parameter.grad = torch.zeros_like(parameter, dtype=torch.float32)
-        reduce(*args, **options)
-
-    engine.allreduce_gradients = reduced
 
 
 def reduce_nothing(engine: Any) -> None:

@@ -13,6 +13,7 @@ from zoo.engines.engine import Fragment
 from zoo.engines.exchange.kept import Exchange
 from zoo.engines.groups import Groups
 from zoo.engines.holdings import Holdings
+from zoo.engines.update.gradients import unscale_by
 from zoo.engines.update.schedule import restore_schedule
 
 
@@ -32,6 +33,10 @@ class Wrapped:
         self.plain = not inner.zero_optimization() and self.dtype == torch.float32
         if self.plain:
             upstream.leave_clipping(inner)
+        self.scales = not inner.zero_optimization() and self.dtype == torch.float16
+        self.scale = 1.0  # of the step's loss, where the norm comes with it
+        if self.scales:
+            unscale_by(inner, lambda: self.scale)
         self.norm: float | None = None
         self.skipped_before = 0
 
@@ -47,6 +52,7 @@ class Wrapped:
         has reached the sums of all. `averaged` is what the exchange says of itself.
         """
         self.skipped_before = upstream.skipped_steps(self.inner)
+        self.scale = upstream.loss_scale(self.inner) if self.scales else 1.0
         if not averaged:
             self.norm = math.inf
             return False
@@ -87,11 +93,10 @@ class Wrapped:
         return float(norm)
 
     def norm_of_wrapped(self) -> float:
-        """The norm that a wrapped optimizer kept of the step just taken."""
-        norm = float(self.inner.get_global_grad_norm() or 0.0)
-        if not self.inner.zero_optimization() and self.dtype == torch.float16:
-            norm /= upstream.loss_scale(self.inner)  # kept unscaled only under ZeRO
-        return norm
+        """The norm that a wrapped optimizer kept of the step just taken, without its loss scale
+        (which ZeRO leaves out itself).
+        """
+        return float(self.inner.get_global_grad_norm() or 0.0) / self.scale
 
     def fragments(self) -> Iterator[Fragment]:
         """Views on all that this rank owns, the exchange's state too."""

@@ -81,12 +81,12 @@ def in_fp32(module: BatchNorm, input: Tensor) -> Tensor:  # noqa: A002 (torch's 
     return found.to(input.dtype)
 
 
-def apply_batch_norm(model: nn.Module, policy: str) -> nn.Module:
-    """`frozen`: statistics and weights stay; `synchronized`: statistics over all data ranks (GPUs
-    only). Otherwise each computes in fp32.
+def apply_batch_norm(model: nn.Module, policy: str, data: Any = None) -> nn.Module:
+    """`frozen`: statistics and weights stay; `synchronized`: statistics over the group `data` of
+    the data ranks (None: the world; GPUs only). Otherwise each computes in fp32.
     """
     if policy == "synchronized":
-        synchronized: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        synchronized: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model, data)
         return synchronized
     if policy == "frozen":
         for module in batch_norms(model):

@@ -70,6 +70,7 @@ def fill(
 ) -> None:
     """Fills a meta model on `device`: initial values under (seed, name), then `weights`' tensors.
 
+    Values are drawn on the CPU: a GPU's generator gives other numbers on another GPU.
     Every rank must call it with the same seed and weights. Each unit is filled whole and handed to
     `settle`, which may cut or partition it: no rank holds more than its share and one unit. Units
     without a tensor that is `wanted` stay on meta. Tied tensors take the values of the module that
@@ -81,7 +82,7 @@ def fill(
             if not any(wanted(name) for name, _ in own_tensors(unit)):
                 continue
             for _, module, _ in unit.members:
-                module.to_empty(device=device, recurse=False)
+                module.to_empty(device="cpu", recurse=False)
                 spoil(module)
             for name, module, owner in unit.members:
                 torch.manual_seed(zlib.crc32(f"{seed}:{name}".encode()))
@@ -89,6 +90,8 @@ def fill(
             for name, tensor in own_tensors(unit):
                 if name in given:
                     put(tensor, weights.tensor(name))
+            for _, module, _ in unit.members:
+                move(module, device)
             settle(unit.root)
     model.tie_weights()
 
@@ -165,6 +168,15 @@ def direct(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """A module's parameters and buffers without its children's, by key; tied ones too."""
     yield from module.named_parameters(recurse=False, remove_duplicate=False)
     yield from module.named_buffers(recurse=False, remove_duplicate=False)
+
+
+def move(module: nn.Module, device: torch.device) -> None:
+    """Takes a module's own parameters and buffers from the CPU to where the model is."""
+    for key, tensor in list(direct(module)):
+        if tensor.device != device:
+            there = tensor.detach().to(device)
+            trained = isinstance(tensor, nn.Parameter)
+            setattr(module, key, nn.Parameter(there, tensor.requires_grad) if trained else there)
 
 
 def spoil(module: nn.Module) -> None:

@@ -14,24 +14,28 @@ REPEATS = 3
 
 
 def time_weights(
-    model: PreTrainedModel, family: Family, inputs: Mapping[str, Tensor], device: torch.device
-) -> list[float]:
+    model: PreTrainedModel, family: Family, inputs: Mapping[str, Tensor], device: torch.device,
+    dtype: torch.dtype = torch.float32,
+) -> list[float]:  # fmt: skip
     """Seconds of one forward and backward of embedding, each layer and head, on one micro-batch.
 
-    `model` is on meta and stays there: one position at a time gets random values on `device`.
+    `model` is on meta and stays there: one position at a time gets random values of `dtype` on
+    `device`. Floating inputs come in that type.
     """
-    received: Received | Outputs = tuple(value.to(device) for value in inputs.values())
+    received: Received | Outputs = tuple(
+        value.to(device, dtype if value.is_floating_point() else None) for value in inputs.values()
+    )
     seconds = []
     for position in range(len(layer_weights(model, family))):
         bounds = (position, position + 1)
         wanted = owned_names(model, family, bounds, 0).__contains__
         fill(model, 0, NoWeights(), device, wanted=wanted)
-        stage = Stage(model, family, bounds, 0).train()
+        stage = Stage(model, family, bounds, 0).train().to(dtype)
         stage.names = tuple(inputs)
         assert not isinstance(received, Mapping), "only the last position gives the model's output"
         spent, received = fastest(stage, received)
         seconds.append(spent)
-        stage.to("meta")
+        stage.to("meta", torch.float32)
         model.tie_weights()
     return seconds
 

@@ -87,8 +87,16 @@ def open_board(folder: RunFolder, step: int) -> Any:
     return None
 
 
+def forget_peak(here: Here) -> None:
+    """Counts a GPU's peak memory from here on: filling the model is no part of training."""
+    if here.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(here.device)
+
+
 def memory_gib(here: Here) -> float:
-    """The largest rank's peak memory, the device's or else the process's; all ranks call it."""
+    """The largest rank's peak of allocated memory, the device's since training began or else the
+    process's; all ranks call it.
+    """
     if here.device.type == "cuda":
         used = torch.cuda.max_memory_allocated(here.device)
     else:

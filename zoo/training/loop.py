@@ -17,7 +17,7 @@ from zoo.training import checkpoint
 from zoo.training.disk.together import on_first
 from zoo.training.disk.unread import Unread
 from zoo.training.folder import RunFolder
-from zoo.training.log import Log, memory_gib, people_line
+from zoo.training.log import Log, forget_peak, memory_gib, people_line
 from zoo.training.progress import Progress, due
 from zoo.training.scoring import ScoredSet, Stopped, score_set
 from zoo.training.world import Here
@@ -49,6 +49,7 @@ class Fit:
         A step's message also tells whether the next micro-batches are there.
         """
         run = self.recipe.run
+        forget_peak(self.here)
         if (
             self.progress.step
             and self.evaluation_due()

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from types import FrameType
 from typing import Any
 
@@ -16,6 +15,7 @@ import torch
 import torch.distributed as dist
 import transformers
 
+from zoo.engines.groups import time_out
 from zoo.errors import ConfigError, Fault, printable
 from zoo.launching.processes import nvidia_gpus
 from zoo.layout import Place
@@ -54,6 +54,8 @@ class Here:
     place: Place
     device: torch.device
     signals: StopSignals = field(default_factory=StopSignals)
+    control: Any = None
+    """The group of all ranks that waits for disks and people, on the CPU; None: the default one."""
 
     @property
     def first(self) -> bool:
@@ -65,7 +67,7 @@ class Here:
         if self.place.world == 1:
             return [value]
         values: list[Any] = [None] * self.place.world
-        dist.all_gather_object(values, value)
+        dist.all_gather_object(values, value, group=self.control)
         return values
 
 
@@ -103,6 +105,13 @@ def lone_store() -> Any:
     return dist.HashStore()  # type: ignore[attr-defined]
 
 
+def exact_fp32() -> None:
+    """fp32 is IEEE's on every device: no TF32, which GPUs would take for convolutions (1e-3)."""
+    backends: Any = torch.backends  # its types lack the names
+    for one in (backends, backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn):
+        one.fp32_precision = "ieee"
+
+
 @contextmanager
 def world(place: Place) -> Iterator[Here]:
     """Joins the process group (NCCL on GPUs, gloo on CPUs) and takes over the stop signals.
@@ -122,17 +131,20 @@ def world(place: Place) -> Iterator[Here]:
     if device.type == "cuda":  # DeepSpeed takes the GPU of this number, and holds mpirun's to it
         os.environ["LOCAL_RANK"] = str(device.index)
         os.environ.pop("OMPI_COMM_WORLD_LOCAL_RANK", None)
+    exact_fp32()
     backend = "nccl" if device.type == "cuda" else "gloo"
+    apart = backend == "nccl" and place.world > 1
     store = lone_store() if place.world == 1 else None
-    minutes = float(os.environ.get("DEEPSPEED_TIMEOUT", "30"))
     dist.init_process_group(
         backend,
         store=store,
         rank=place.rank,
         world_size=place.world,
-        timeout=timedelta(minutes=minutes),
+        timeout=time_out(),
+        device_id=device if apart else None,
     )
-    here = Here(place, device)
+    control = dist.new_group(backend="gloo", timeout=time_out()) if apart else None
+    here = Here(place, device, control=control)
     before = {number: signal.signal(number, here.signals) for number in (*INSISTING, NOTICE)}
     try:
         yield here

@@ -11,7 +11,8 @@ from deepspeed.pipe import LayerSpec, PipelineModule
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from zoo.engines.groups import Groups
+from zoo.engines.groups import Groups, time_out
+from zoo.engines.update.gradients import gradient_of
 from zoo.engines.upstream import topology
 from zoo.layout import Layout
 from zoo.models.stage import Stage
@@ -56,7 +57,7 @@ class Pipeline(PipelineModule):
         for name, stages in tied.items():
             for column in layout.peers("pipe"):
                 ranks = [other for other in column if layout.stage(other) in stages]
-                group = dist.new_group(ranks)
+                group = dist.new_group(ranks, timeout=time_out())
                 if rank in ranks:
                     parameter = model.get_parameter(name)
                     parameter.ds_pipe_replicated = rank != ranks[0]
@@ -71,8 +72,7 @@ class Pipeline(PipelineModule):
 class Tied:
     """A parameter on several stages as a pipeline sees it: by the `grad` that is added up there.
 
-    `_exec_reduce_tied_grads`, runtime/pipe/engine.py, knows nothing of `grad_accum`, where ZeRO 1
-    keeps sums that are wider than the weights: runtime/zero/stage_1_and_2.py.
+    `_exec_reduce_tied_grads`, runtime/pipe/engine.py, knows nothing of wider sums.
     """
 
     parameter: Any
@@ -80,6 +80,4 @@ class Tied:
     @property
     def grad(self) -> Tensor | None:
         """The gradient of the step so far."""
-        wide: Tensor | None = getattr(self.parameter, "grad_accum", None)
-        narrow: Tensor | None = self.parameter.grad
-        return narrow if wide is None else wide
+        return gradient_of(self.parameter)

@@ -21,7 +21,8 @@ class RunSpec(Spec):
     eval_micro_batch: Positive = Field(default_factory=lambda data: data.get("micro_batch", 1))
     """The same in evaluation; `micro_batch` if absent."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Of weights and activations in the model; the optimizer's masters are fp32."""
+    """Of weights and activations in the model; the optimizer's masters are fp32. `fp32` is IEEE's
+    on every device, without TF32."""
     seed: Seed = 0
     """Initial weights, order, masking, dropout and augmentation derive from it."""
     folder: Folder | None = None
