@@ -10,7 +10,10 @@ from zoo.training.run import fitted
 def test_what_the_start_made_is_not_walked_until_the_end() -> None:
     frozen: list[int] = []
     log = SimpleNamespace(close=lambda: None)
-    fit: Any = SimpleNamespace(run=lambda: frozen.append(gc.get_freeze_count()), log=log)
-    assert fitted(fit) == 0
+    progress = SimpleNamespace(step=0)
+    fit: Any = SimpleNamespace(
+        run=lambda: frozen.append(gc.get_freeze_count()), log=log, progress=progress
+    )
+    assert fitted(fit).code == 0
     assert frozen[0] > 10_000, "the modules alone are more"
     assert gc.get_freeze_count() == 0, "a process may make several runs"
