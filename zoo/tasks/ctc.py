@@ -40,6 +40,7 @@ from zoo.tasks.speech.transcripts import (
 )
 from zoo.tasks.targets import LEAST
 from zoo.tasks.task import NO_RECORDS, Outputs, Records, Task, lost_in
+from zoo.tasks.text.files import save_tokenizer
 from zoo.tasks.text.tokenizer import build_tokenizer, tokenizer_fingerprint
 from zoo.tasks.text.tokens import padded, texts, tokenizer_key
 from zoo.tasks.text.vocabulary import CTC as SPECIALS
@@ -204,7 +205,7 @@ class CTC(Task):
     def save(self, folder: Path) -> None:
         """Extractor and tokenizer, each in its own file: Parakeet's processor takes 16 kHz only."""
         self.extractor.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
+        save_tokenizer(self.recipe, self.tokenizer, folder)
 
     def _transcripts(self, rows: Rows) -> Iterator[str]:
         return (self.normal(text) for text in texts(rows, ["transcript"]))

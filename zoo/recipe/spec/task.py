@@ -37,7 +37,7 @@ class CausalLMSpec(TaskSpec):
     kind: Literal["causal-lm"]
     """Which task: decides the other keys of this section."""
     sequence_length: TwoOrMore
-    """Tokens in a block."""
+    """Tokens in a block; a longer prompt loses its beginning, a longer completion its end."""
     loss_on: Literal["completions", "all"] = "completions"
     """Which tokens are targets; with a plain `text` column both are the same."""
 
