@@ -165,6 +165,8 @@ def test_a_run_goes_back_to_a_step_and_keeps_what_came_after_by_name(
     assert ended(folder, start=Start(from_step=3)) == 2
     assert ended(folder, start=Start(from_step=2)) == 0
     assert losses(folder) == before
+    exports = {(folder / name / "checkpoint.txt").read_text() for name in ("model", "model.1")}
+    assert len(exports) == 2, "the step that was saved anew is exported anew"
     kept = {path.name for path in (folder / "checkpoints").iterdir()}
     assert kept == {"step-00000002", "step-00000004", "step-00000004.superseded-1"}
     superseded = (folder / "metrics-superseded.jsonl").read_text().splitlines()

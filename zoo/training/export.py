@@ -24,7 +24,7 @@ from zoo.recipe.derived.anywhere import anywhere
 from zoo.tasks.build import head_class
 from zoo.tasks.task import Task
 from zoo.telling.card import card
-from zoo.training.disk.kept import BEST, pointed, step_of, whole
+from zoo.training.disk.kept import BEST, pointed, proof, step_of, whole
 from zoo.training.disk.writing import move_aside, share, sync, sync_all, told_in_a_line
 from zoo.training.folder import METRICS, RunFolder
 from zoo.training.reader import Reader
@@ -45,10 +45,11 @@ def export(
     out = out or folder.root / "model"
     refuse_foreign(out)
     found = chosen(folder, recipe.run.export)
-    if (out / SOURCE).exists() and (out / SOURCE).read_text().strip() == found.name:
+    if (out / SOURCE).exists() and (out / SOURCE).read_text() == identity(found):
         return out
     plain = anywhere(recipe)
-    model = load(plain, task, Reader(found))
+    with told_in_a_line(found):
+        model = load(plain, task, Reader(found))
     part = out.with_name(f".{out.name}.part")
     with told_in_a_line(part):
         shutil.rmtree(part, ignore_errors=True)
@@ -89,7 +90,12 @@ def describe(
     text = card(recipe, content, folder.made(), count, scores_at(folder, found))
     (part / RECIPE).write_text(json.dumps(content, indent=1), encoding="utf-8")
     (part / "README.md").write_text(text, encoding="utf-8")
-    (part / SOURCE).write_text(found.name + "\n", encoding="utf-8")
+    (part / SOURCE).write_text(identity(found), encoding="utf-8")
+
+
+def identity(found: Path) -> str:
+    """A checkpoint's name and a digest of what it holds: a run that went back saves a step anew."""
+    return f"{found.name}\n{proof(found)['sha256']}\n"
 
 
 def chosen(folder: RunFolder, which: str) -> Path:

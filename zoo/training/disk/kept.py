@@ -58,6 +58,11 @@ def describe(path: Path) -> tuple[str, dict[str, Any]]:
     return path.name, {"bytes": path.stat().st_size, "sha256": digest}
 
 
+def proof(folder: Path) -> dict[str, Any]:
+    """What tells a checkpoint from any other: its manifest's own entry."""
+    return describe(folder / MANIFEST)[1]
+
+
 def fault_of(folder: Path, share: int = 0, shares: int = 1) -> str | None:
     """What is wrong with a checkpoint, or None; of the bytes, every `shares`-th file's.
 

@@ -152,7 +152,10 @@ def _living(root: Path, number: int) -> Holder | None:
         return None
     lives = _process_lives(holder, root)
     if lives is None:
-        lives = _touches(path)
+        try:
+            lives = _touches(path)
+        except OSError:
+            lives = False  # it has just gone
         holder = _read(path)
     return holder if lives and not holder.released else None
 
@@ -190,13 +193,17 @@ def _touched(path: Path) -> int:
 
 
 def _age(path: Path) -> float:
-    """Seconds since a lease was touched, by the clock of whoever keeps the files."""
+    """Seconds since a lease was touched, by the clock of whoever keeps the files; by this machine's
+    where no file can be made there.
+    """
     probe = path.with_name(f".{uuid4().hex}.now")
-    probe.touch()
     try:
-        return (_touched(probe) - _touched(path)) / 1e9
-    finally:
-        probe.unlink(missing_ok=True)
+        probe.touch()
+        now = _touched(probe)
+        probe.unlink()
+    except OSError:
+        now = time.time_ns()
+    return (now - _touched(path)) / 1e9
 
 
 def _inode(root: Path) -> int:
