@@ -89,7 +89,7 @@ CORRUPT = {
     "tsv": 'text\tlabel\nx\t0\n\t0\ny\t\nz\t1\t2\nonly\n"qw\t1\n\xff\t1\nlast\t1\n',
     "jsonl": '{"text": "x", "label": 0}\n{"text": "", "label": 0}\n{"text": "y", "label": null}\n'
     '{"text": "z"}\n{"label": 1}\n{"text": ["q"], "label": 1}\n{"text": "\\ud800", "label": 1}\n'
-    '7\n{"text": "v", "label": {}}\n{broken\n{"text": "last", "label": 1, "more": {"a": 1}}\n',
+    '7\n{"text": [], "label": {}}\n{broken\n{"text": "last", "label": 1, "more": {"a": 1}}\n',
 }
 WHY = {
     "csv": {
@@ -115,7 +115,7 @@ WHY = {
         6: "text: a list",
         7: "text: not UTF-8",
         8: "a number, no object",
-        9: "label: an object",
+        9: "text: a list; label: an object",
         10: "no JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
     },
 }

@@ -34,7 +34,8 @@ def roles_to_read(
     nearest = max(wanted.choices, key=lambda one: (len(here.keys() & set(one)), -len(one)))
     for role in nearest:
         if role not in here:
-            _say_missing(role, names, entry, wanted, faults)
+            free = sorted(set(names) - set(here.values()))
+            _say_missing(role, free, entry, wanted, faults)
         elif role in odd:
             found = f"{here[role]} ({odd[role]})"
             faults.add(f"columns.{role}", found, _KINDS[ROLES[role].how])
@@ -42,8 +43,9 @@ def roles_to_read(
 
 
 def _say_missing(
-    role: str, names: Sequence[str], entry: str, wanted: Wanted, faults: Faults
+    role: str, free: Sequence[str], entry: str, wanted: Wanted, faults: Faults
 ) -> None:
     rows = " or ".join(" and ".join(choice) for choice in wanted.choices)
     found = f"no column {role} in {entry}, though rows need {rows}"
-    faults.add(f"columns.{role}", found, "the one that it is, of", sorted(names), meant=role)
+    allowed = "the one that it is, of" if free else "a table that has it: all of its are taken"
+    faults.add(f"columns.{role}", found, allowed, free, meant=role)

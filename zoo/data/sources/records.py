@@ -15,6 +15,9 @@ from zoo.data.sources.values import Written, is_text, spoken
 
 _LONGEST = (1 << 31) - 1  # characters of a field; Python's csv refuses 131,073
 _DELIMITERS = ",;\t|"
+_DECODER = json.JSONDecoder(
+    parse_int=Written, parse_float=Written, parse_constant=lambda word: None
+)
 _BLANK = b"\xef\xbb\xbf \t\r\n"  # what may stand before JSON: a mark of the encoding, too
 
 
@@ -157,10 +160,7 @@ def _record(place: str, row: Any) -> Record:
 
 def _parsed(content: bytes) -> Any:
     """A JSON document whose numbers keep their characters, and in which NaN is nothing."""
-    text = content.decode("utf-8-sig")
-    return json.loads(
-        text, parse_int=Written, parse_float=Written, parse_constant=lambda word: None
-    )
+    return _DECODER.decode(content.decode().removeprefix("\ufeff"))
 
 
 def _list_records(path: Path) -> Iterator[Record]:

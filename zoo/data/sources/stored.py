@@ -150,8 +150,10 @@ class _Writer:
 
     def add(self, record: Record) -> None:
         """Takes one record; what a role does not read is noted in its place."""
-        self.names.update(dict.fromkeys(record.values))
-        row = {FILE: self.number, PLACE: record.place, WHY: record.fault or None}
+        if not record.values.keys() <= self.names.keys():
+            self.names.update(dict.fromkeys(record.values))
+        row = {FILE: self.number, PLACE: record.place}
+        odd = [record.fault] if record.fault else []
         for role, names in self.sources.items():
             column = next((name for name in names if name in record.values), None)
             if column is None:
@@ -159,10 +161,10 @@ class _Writer:
             self.columns[role] = column
             try:
                 row[role] = _as_stored(role, self.reading[role](record.values[column]))
-            except Odd as odd:
-                row[WHY] = f"{column}: {odd}"
+            except Odd as error:
+                odd.append(f"{column}: {error}")
             self.size += _size(row.get(role))
-        self.rows.append(row)
+        self.rows.append({**row, WHY: "; ".join(odd) or None})
         if len(self.rows) >= _ROWS or self.size >= _BYTES:
             self._flush()
 
