@@ -18,7 +18,7 @@ from zoo.tasks.roles import fault, label_digest, label_faults, label_names, role
 from zoo.tasks.scores import ratio
 from zoo.tasks.task import NO_RECORDS, Outputs, Records, Task
 from zoo.tasks.vision.augment import augmented_image, mixed, resized_crop
-from zoo.tasks.vision.processor import build_pixels
+from zoo.tasks.vision.processor import build_pixels, said_of_weights
 
 _ANY_SIZE = {"convnext", "convnextv2", "efficientnet", "mobilenet_v1", "mobilenet_v2", "poolformer"}
 
@@ -42,6 +42,7 @@ class ImageClassification(Task):
             raise ConfigError(faults)
         assert pixels is not None  # else there was a fault
         self.pixels, self.fill = pixels, pixels.fill
+        self.notes = said_of_weights(recipe, pixels, self.spec.eval_image_size)
         self.mixing = self.spec.augment.mixup > 0 or self.spec.augment.cutmix > 0
 
     def rows(self, rows: Rows) -> Rows:

@@ -1,5 +1,7 @@
 """The evaluation transform: the task's own, a checkpoint's, and what is exported of them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -182,6 +184,21 @@ def test_a_crop_ratio_is_refused_where_the_checkpoint_does_more_to_values(
     task = {"image_size": 32, "crop_ratio": 0.9}
     with pytest.raises(ConfigError, match=rf"task\.crop_ratio: found 0\.9, and the {kind}"):
         build_task(make_recipe(KIND, task, name=checkpoint(kind), config={}), make_source(KIND))
+
+
+def test_weights_whose_processor_gives_other_values_are_said(make_recipe, make_source, checkpoint):
+    folder = checkpoint("BitImageProcessor", image_mean=[0.5] * 3, image_std=[0.5] * 3)
+    for ratio, lines in ((0.8, 0), (1.0, 1)):
+        recipe = make_recipe(KIND, {"image_size": 32, "crop_ratio": ratio}, weights=folder)
+        assert len(build_task(recipe, make_source(KIND)).notes) == lines
+    assert "BitImageProcessor" in build_task(recipe, make_source(KIND)).notes[0]
+
+
+def test_a_processor_that_cannot_be_read_is_a_fault(make_recipe, make_source, checkpoint):
+    name = checkpoint("ViTImageProcessor")
+    (Path(name) / "preprocessor_config.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"model\.name: found .*a name that brings a processor"):
+        build_task(make_recipe(KIND, {"image_size": 32}, name=name, config={}), make_source(KIND))
 
 
 @pytest.mark.parametrize(("size", "ratio", "edge"), [(224, 0.875, 256), (224, 0.9, 248)])

@@ -1,6 +1,6 @@
 """The evaluation transform of a checkpoint: its own image processor, whichever class it is."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,6 +111,19 @@ def _edge(given: Any, channels: int) -> int:
     if len(shapes) != 1 or len(one := shapes.pop()) != 3 or one[1] != one[2]:
         raise NoSquare("makes images of several shapes, or no squares")
     return int(one[1])
+
+
+def differs(processor: Any, frame: Callable[[Image.Image], Tensor], channels: int) -> bool:
+    """Whether a processor makes other values of images than `frame`, (channels, size, size)."""
+    for image in _images(channels):
+        try:
+            theirs = torch.from_numpy(np.array(processor(image)["pixel_values"][0])).float()
+        except Exception:  # other people's code, and any of its options
+            return True
+        ours = frame(image)
+        if theirs.shape != ours.shape or not torch.allclose(theirs, ours, atol=1e-4):
+            return True
+    return False
 
 
 def scaled(processor: Any, images: Sequence[np.ndarray]) -> Tensor:

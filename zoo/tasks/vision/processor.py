@@ -19,9 +19,9 @@ from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPi
 from zoo.errors import Fault
 from zoo.recipe import Recipe
 from zoo.recipe.spec.task import CROP_RATIO, ImageClassificationSpec
-from zoo.tasks.brought import brought
+from zoo.tasks.brought import beside_weights, brought
 from zoo.tasks.roles import fault
-from zoo.tasks.vision.own_transform import NoSquare, changed, own_transform, scaled
+from zoo.tasks.vision.own_transform import NoSquare, changed, differs, own_transform, scaled
 
 _DEFAULTS = {
     "image_mean": [0.5, 0.5, 0.5],
@@ -149,6 +149,21 @@ def build_pixels(
         found = f"nothing, and the {type(own).__name__} of {recipe.model.name} {error}"
         allowed = "a number: how much of an evaluation image is kept"
         return None, [fault(recipe, "task.crop_ratio", found, allowed)]
+
+
+def said_of_weights(recipe: Recipe, pixels: Pixels, size: int) -> list[str]:
+    """A line where `model.weights` comes with a processor that gives other values than `pixels`."""
+    theirs = beside_weights(recipe, AutoImageProcessor, backend="pil")
+    channels = 1 if pixels.mode == "L" else 3
+
+    def frame(image: Image.Image) -> Tensor:
+        bytes_ = np.asarray(pixels.frame(image, size)).reshape(size, size, channels)
+        return pixels.tensor([bytes_])[0]
+
+    if theirs is None or not differs(theirs, frame, channels):
+        return []
+    line = f"images become other values than by the {type(theirs).__name__} of model.weights"
+    return [f"{line}, which is taken only from model.name (model.processor, task.crop_ratio)"]
 
 
 def _scaling_faults(recipe: Recipe, given: Any, crop: CentreCrop) -> list[Fault]:
