@@ -150,7 +150,7 @@ class SpeechAugment(Spec):
     noise: Range | Off = False
     """White noise: signal-to-noise ratio in dB."""
     silence: Amount = 0.0
-    """Up to this many seconds of silence at both ends."""
+    """Up to this many seconds of silence at either end; half of the ends have none."""
 
 
 class CTCSpec(TaskSpec):

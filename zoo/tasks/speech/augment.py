@@ -14,7 +14,9 @@ def augmented_clip(
     if augment.speed != (1.0, 1.0):
         audio = faster(audio, rate, rng.uniform(*augment.speed))
     if augment.silence:
-        audio = _between(audio, rate, rng.uniform(0, augment.silence, 2))
+        # Half of the ends have none: evaluation and the exported folder hear clips as they are.
+        seconds = rng.uniform(-augment.silence, augment.silence, 2).clip(0)
+        audio = _between(audio, rate, seconds)
     if augment.noise:
         audio = _noisy(audio, rng.uniform(*augment.noise), rng)
     return audio.astype(np.float32, copy=False)
