@@ -14,6 +14,7 @@ import torch
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from tests.data.batches import COUNT, ROWS, collate, evaluated, example, flat, train
+from tests.ranks import started
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loader import eval_batches, train_batches
 from zoo.data.order import Order
@@ -89,6 +90,24 @@ def test_a_worker_that_a_launcher_terminates_does_not_disturb_the_step_at_hand(
         list(batches)
 
 
+def test_a_worker_that_is_killed_in_the_middle_of_a_batch_ends_the_wait_for_it() -> None:
+    def worker(row: Row, rng: np.random.Generator, training: bool) -> dict[str, Any]:
+        return {"number": os.getpid(), "draw": 0.0}
+
+    def long(examples: list[dict[str, Any]], rng: np.random.Generator, training: bool) -> Batch:
+        return {**collate(examples, rng, training), "more": torch.zeros(100_000)}  # 6 pipes full
+
+    limit = CorruptLimit(alone=False)
+    batches = eval_batches(ROWS, worker, long, 4, 0, 1, 0, 1, limit)
+    number = next(batches)["inputs"]["numbers"][0].item()
+    time.sleep(0.3)
+    os.kill(number, signal.SIGKILL)
+    *_, last = batches
+    assert (
+        last["fault"].startswith("RuntimeError: DataLoader worker") and f"{number}" in last["fault"]
+    )
+
+
 def test_leaving_a_loader_ends_its_workers() -> None:
     def worker(row: Row, rng: np.random.Generator, training: bool) -> dict[str, Any]:
         return {"number": os.getpid(), "draw": 0.0}
@@ -97,6 +116,31 @@ def test_leaving_a_loader_ends_its_workers() -> None:
     number = next(batches)["inputs"]["numbers"][0].item()
     batches.close()
     deadline = time.monotonic() + 10
+    while Path(f"/proc/{number}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{number}").exists()
+
+
+def dies(path: Path) -> int:
+    """A process that ends at once, while its worker waits for room to write the next batches."""
+
+    def worker(row: Row, rng: np.random.Generator, training: bool) -> dict[str, Any]:
+        return {"number": os.getpid(), "draw": 0.0}
+
+    def long(examples: list[dict[str, Any]], rng: np.random.Generator, training: bool) -> Batch:
+        return {**collate(examples, rng, training), "more": torch.zeros(100_000)}
+
+    batches = eval_batches(ROWS, worker, long, 4, 0, 1, 0, 1)
+    path.write_text(str(next(batches)["inputs"]["numbers"][0].item()))
+    time.sleep(0.5)
+    os._exit(3)
+
+
+def test_a_worker_ends_with_a_process_that_has_no_time_to_end_it(tmp_path: Path) -> None:
+    process = started(dies, tmp_path / "worker")
+    process.join(60)
+    assert process.exitcode == 3
+    number, deadline = (tmp_path / "worker").read_text(), time.monotonic() + 3
     while Path(f"/proc/{number}").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not Path(f"/proc/{number}").exists()

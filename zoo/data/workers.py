@@ -1,10 +1,14 @@
 """Batches out of worker processes: how workers start, and what crosses to the main process."""
 
+import ctypes
+import multiprocessing
 import os
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import numpy as np
@@ -13,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from zoo.data.rows import Batch
 
+PR_SET_PDEATHSIG = 1  # prctl(2)
 _PREFETCH = 4  # micro-batches each worker is ahead
 _BY_PIPE = 1 << 19  # bytes; a smaller tensor crosses a pipe faster than it is shared (measured)
 
@@ -57,17 +62,40 @@ def _said(error: Exception) -> str:
 
 
 def _begun(loader: DataLoader[Batch]) -> Iterator[Batch]:
-    """The loader's iterator, without the signal handler of torch that comes with it.
+    """The loader's batches, without the signal handler of torch that comes with its workers.
 
     That handler raises wherever the main process happens to be when a worker dies. A launcher that
-    stops a run terminates the workers first, and the step at hand must still be finished and saved;
-    whoever waits for a batch of a dead worker gets torch's RuntimeError all the same.
+    stops a run terminates the workers first, and the step at hand must still be finished and saved.
+    Ours raises only where somebody waits for a batch: a worker that is killed in the middle of one
+    leaves half of it in a pipe, and the wait for the rest would have no end.
     """
-    previous = signal.getsignal(signal.SIGCHLD)
+    before = signal.getsignal(signal.SIGCHLD)
+    known = set(multiprocessing.active_children())
     batches: Iterator[Batch] = iter(loader)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGCHLD, previous or signal.SIG_DFL)
-    return batches
+    workers = set(multiprocessing.active_children()) - known
+    if threading.current_thread() is not threading.main_thread() or not workers:
+        yield from batches
+        return
+    signal.signal(signal.SIGCHLD, before or signal.SIG_DFL)
+    while (batch := _awaited(batches, workers)) is not None:
+        yield batch
+
+
+def _awaited(batches: Iterator[Batch], workers: set[BaseProcess]) -> Batch | None:
+    """The next batch, None after the last; RuntimeError once a worker has died."""
+
+    def look(*_: Any) -> None:
+        for worker in workers:
+            if worker.exitcode:  # negative: by a signal
+                name = f"DataLoader worker (pid {worker.pid})"
+                raise RuntimeError(f"{name} ended with exit code {worker.exitcode}")
+
+    before = signal.signal(signal.SIGCHLD, look)
+    try:
+        look()
+        return next(batches, None)
+    finally:
+        signal.signal(signal.SIGCHLD, before or signal.SIG_DFL)
 
 
 def _unchanged(batch: Batch) -> Batch:
@@ -76,13 +104,24 @@ def _unchanged(batch: Batch) -> Batch:
 
 def _begin_worker(worker: int) -> None:
     """Ctrl-C and a batch system's notice are for the main process, which ends its workers; SIGTERM
-    ends a worker at once.
+    ends a worker at once, and so does the end of the main process, whatever it dies of.
     """
+    die_with_parent()
     for number in (signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # its thread pool does not survive the fork
+
+
+def die_with_parent() -> None:
+    """Lets Linux kill this process when the one that forked it ends.
+
+    A worker that finds its parent gone waits for somebody to read what it has written into a pipe:
+    for ever, with the memory that it holds, and whoever reads the run's output waits with it.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def lightened(batch: Batch) -> Batch:
