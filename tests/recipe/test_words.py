@@ -173,3 +173,5 @@ def test_nothing_that_is_said_steers_a_terminal(catalog: Catalog) -> None:
 def test_schema_places_are_absolute_in_what_is_expanded(catalog: Catalog) -> None:
     file = catalog.write("recipes/good", {"$schema": "../schema/recipe.json", **GOOD})
     assert Path(expanded(load_recipe(file))["$schema"]) == catalog.root / "schema" / "recipe.json"
+    typed = expanded(load_recipe(file, ["$schema=./own.json"]))["$schema"]
+    assert Path(typed) == catalog.root / "own.json"

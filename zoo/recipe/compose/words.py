@@ -193,6 +193,8 @@ def _lay_key_word(composition: Composition, names: Key, value: Any, origin: str)
         allowed = f"some keys in it; {key}={UNSET} takes away what stands there"
         found = "{}, which changes nothing: objects merge"
         raise ConfigError([Fault(origin, key, found, allowed, f"{key}={UNSET}")])
+    if names == ("$schema",):
+        value = schema_place(value, working_directory())
     if len(names) == 2:
         value = absolute(section, {names[1]: value}, working_directory())[names[1]]
     composition.lay(names[:-1], {names[-1]: value}, origin)
