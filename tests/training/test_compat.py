@@ -21,6 +21,7 @@ from zoo.engines.update.algorithms import Elementwise, Lamb, Muon
 from zoo.recipe import load_recipe
 from zoo.recipe.checks.rules import RULES
 from zoo.recipe.checks.rules.compression import COMPRESSION_RULES
+from zoo.recipe.checks.rules.schedule import SCHEDULE_RULES
 from zoo.recipe.compat import Cell, matrix, strategies
 from zoo.recipe.derived.batching import layout_of
 from zoo.recipe.derived.deepspeed import deepspeed_config
@@ -363,7 +364,7 @@ SHOWN = {
     "gradient norm",
     "Adam's decay",
     "nesterov",
-    "Muon's rates",
+    "learning rate",
     *WHOLE_FAMILIES,
 }
 
@@ -371,5 +372,6 @@ SHOWN = {
 def test_every_rule_of_layouts_and_optimizers_is_shown_above() -> None:
     elsewhere = {rule.name for rule in COMPRESSION_RULES}  # tests/compression
     elsewhere |= {"stages of a whole task"}  # tests/tasks: no kind of today is one
+    elsewhere |= {rule.name for rule in SCHEDULE_RULES} | {"a group's name"}  # tests/recipe
     about = {rule.name for rule in RULES if rule.key.split(".")[0] in ("parallel", "optimizer")}
     assert about - elsewhere == SHOWN
