@@ -221,3 +221,9 @@ def test_a_best_score_is_of_a_set_that_is_there(catalog: Catalog) -> None:
     load_recipe(catalog.recipe(), [sets, "run.best_metric=valid/b.txt/loss"])
     with pytest.raises(ConfigError, match=r"where evaluation gives valid/a\.txt/perplexity"):
         load_recipe(catalog.recipe(), [sets, "run.best_metric=valid/loss"])
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_what_a_rule_proposes_are_words(rule: Rule) -> None:
+    if isinstance(rule.nearest, str):
+        assert all("=" in word for word in rule.nearest.split())

@@ -175,7 +175,8 @@ PARALLEL_RULES = (
         narrow_sums,
         "fp32, or run.precision bf16",
         "gradients are summed in the weights' type or in fp32, not in a third one",
-        "fp32",
+        "parallel.gradient_dtype=fp32",
         source="deepspeed/runtime/engine.py: unsupported mix of",
+        beside=("run.precision",),
     ),
 )
