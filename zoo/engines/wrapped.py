@@ -13,7 +13,7 @@ from zoo.engines.engine import Fragment
 from zoo.engines.exchange.kept import Exchange
 from zoo.engines.groups import Groups
 from zoo.engines.holdings import Holdings
-from zoo.engines.update.gradients import unscale_by
+from zoo.engines.update.gradients import scale_losses, unscale_by
 from zoo.engines.update.schedule import restore_schedule
 
 
@@ -36,6 +36,7 @@ class Wrapped:
         self.scales = not inner.zero_optimization() and self.dtype == torch.float16
         self.scale = 1.0  # of the step's loss, where the norm comes with it
         if self.scales:
+            scale_losses(inner)
             unscale_by(inner, lambda: self.scale)
         self.norm: float | None = None
         self.skipped_before = 0

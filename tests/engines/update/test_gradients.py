@@ -12,7 +12,7 @@ from torch import nn
 
 from tests.ranks import run_ranks
 from zoo.engines.groups import Groups
-from zoo.engines.update.gradients import keep_copies_equal, sum_in_fp32, unscale_by
+from zoo.engines.update.gradients import keep_copies_equal, scale_losses, sum_in_fp32, unscale_by
 from zoo.engines.upstream import patient_groups
 from zoo.layout import Layout, Place
 from zoo.training.world import world
@@ -84,6 +84,15 @@ def test_micro_batches_are_added_up_in_fp32_and_a_missing_gradient_is_zero() -> 
     assert used.grad is not None and unused.grad is not None
     assert (used.grad.item(), unused.grad.item()) == (258.0, 0.0)
     assert used.grad.dtype == unused.grad.dtype == torch.float32
+
+
+def test_an_fp16_loss_is_multiplied_by_what_its_gradients_are_divided_by() -> None:
+    seen: list[float] = []
+    optimizer = SimpleNamespace(loss_scale=8.0)
+    inner = SimpleNamespace(optimizer=optimizer, backward=lambda loss: seen.append(loss.item()))
+    scale_losses(inner)
+    inner.backward(torch.tensor(3.0, dtype=torch.float16))
+    assert seen == [24.0]
 
 
 def test_a_step_in_which_fp16_raises_its_scale_is_not_halved(

@@ -80,6 +80,20 @@ def means(gradients: Sequence[Tensor], group: Any) -> list[Tensor]:
     return [p.view_as(g).to(g.dtype) for p, g in zip(parts, gradients, strict=True)]
 
 
+def scale_losses(engine: Any) -> None:
+    """Multiplies fp16 losses at ZeRO 0 by the factor that its optimizer divides gradients by.
+
+    Upstream scales them under ZeRO only: `backward`, runtime/engine.py; without it the gradients of
+    an update are tens of thousands of times too small.
+    """
+    backward = engine.backward
+
+    def scaled(loss: Tensor, *args: Any, **options: Any) -> Any:
+        return backward(loss.float() * engine.optimizer.loss_scale, *args, **options)
+
+    engine.backward = scaled
+
+
 def unscale_by(engine: Any, scale: Callable[[], float]) -> None:
     """Divides fp16 gradients at ZeRO 0 by the factor that their loss had.
 
