@@ -18,8 +18,9 @@ def place(rank: int, port: int = 29500) -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def one_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the processes of a host leave their marks."""
+    """Where the processes of a host leave their marks; nobody waits for rank 0."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("zoo.cli.leaving._FIRST", 0.0)
 
 
 def error(found: str) -> ConfigError:
@@ -40,6 +41,16 @@ def test_what_processes_of_a_host_find_is_told_once_a_launch_and_what_one_finds_
     assert speaks(alone, place(11)) and not speaks(alone, place(12))
     assert speaks(both, place(8, 29501)), "another launch"
     assert spoken(alone, place(11)).startswith("rank 11 on ")
+
+
+def test_rank_0_always_tells_what_it_has_and_others_not_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    both = error("nothing")
+    assert [rank for rank in (0, 1, 2) if speaks(both, place(rank))] == [0]
+    assert speaks(both, place(0)), "the same command, started again from the same shell"
+    monkeypatch.setattr("zoo.cli.leaving._SAME", -1.0)
+    assert speaks(both, place(1)), "a mark of long ago is another launch's"
 
 
 def test_a_process_alone_always_speaks() -> None:

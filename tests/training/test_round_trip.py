@@ -60,7 +60,7 @@ def test_transformers_checkpoint_through_stages_and_slices_comes_back_bit_by_bit
     data_root: Path, tmp_path: Path
 ) -> None:
     checkpoint = data_root / "ckpt_aidreams260k"
-    words = [*STILL, "parallel.tensor=2", f'model={{"name": "{checkpoint}"}}']
+    words = [f'model={{"name": "{checkpoint}"}}', *STILL, "parallel.tensor=2"]
     words += [f"data.folder={data_root / 'lm_tinyshakespeare'}", f"run.folder={tmp_path / 'cut'}"]
     words += ["run.batch=4", "run.micro_batch=4"]
     assert run_ranks(4, run_whole, CATALOG / "nlp/llama-mini-shakespeare.json", words) == [0] * 4

@@ -13,28 +13,44 @@ from typing import NoReturn
 
 from zoo.errors import Told
 
-_OLD = 3600.0  # seconds after which nobody of the same launch says the same any more
+_FIRST = 2.0
+"""Seconds that rank 0 has for what all processes find."""
+_SAME = 60.0
+"""Seconds within which the processes of one launch find the same; later it is another launch."""
 
 
 def speaks(error: Told, environment: Mapping[str, str]) -> bool:
     """Whether this process tells an error that others may tell as well.
 
-    What is known to be everybody's is told by rank 0. Else the first of a launch to have it on this
-    host tells it: the other processes of the host most often find the same, another host may not.
+    Rank 0 tells what it has, and is alone with what is known to be everybody's. Of the others the
+    first of a launch to have it on this host tells it, unless rank 0 did: the processes of a host
+    most often find the same, another host may not.
     """
     if environment.get("WORLD_SIZE", "1") == "1":
         return True
+    is_first_rank = environment.get("RANK", "0") == "0"
     if error.everywhere:
-        return environment.get("RANK", "0") == "0"
+        return is_first_rank
     launch = f"{os.getppid()} {environment.get('MASTER_PORT')} {error}"
-    place = Path(tempfile.gettempdir())
-    mark = place / f"zoo-said-{os.getuid()}-{sha256(launch.encode()).hexdigest()[:16]}"
-    with suppress(OSError):
-        for old in place.glob(f"zoo-said-{os.getuid()}-*"):
-            if time.time() - old.stat().st_mtime > _OLD:
-                old.unlink()
+    name = f"zoo-said-{os.getuid()}-{sha256(launch.encode()).hexdigest()[:16]}"
+    mark = Path(tempfile.gettempdir()) / name
+    if is_first_rank:
+        with suppress(OSError):
+            mark.touch(mode=0o600)
+        return True
+    time.sleep(_FIRST)
+    return _sets(mark)
+
+
+def _sets(mark: Path) -> bool:
+    """Whether nobody of this launch has set the mark before; then it is set."""
     try:
-        os.close(os.open(mark, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        if time.time() - mark.stat().st_mtime > _SAME:
+            mark.unlink()
+    except OSError:
+        pass  # it is not there, or another process was quicker
+    try:
+        mark.touch(mode=0o600, exist_ok=False)
     except FileExistsError:
         return False
     except OSError:

@@ -31,7 +31,8 @@ def test_micro_batches_that_cannot_be_shared_are_a_fault_with_all_numbers(
         batching(recipe, Layout.fit(4))
     assert str(caught.value) == (
         "command line: run.batch=24: run.batch: found 24 examples = 6 micro-batches of 4 on 4 data"
-        " ranks; allowed: a multiple of run.micro_batch x data ranks = 16; did you mean 32?"
+        " ranks; allowed: a multiple of run.micro_batch x data ranks = 16; did you mean"
+        " run.batch=32?"
     )
 
 
