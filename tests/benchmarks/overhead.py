@@ -5,6 +5,7 @@ for a long and a short step, one process, and each ZeRO stage beside it.
 """
 
 import argparse
+import gc
 import statistics
 import time
 from collections.abc import Callable
@@ -121,6 +122,8 @@ def measure(size: str, stage: int, pairs: int) -> str:
     with TemporaryDirectory() as root:
         ours, checked, batches = zoo_step(recipe, Path(root), Place())
         bare = bare_step(checked, recipe, batches)
+        gc.collect()
+        gc.freeze()  # as a run does: rows collect what came since
         seconds(ours, 3), seconds(bare, 3)
         turns = max(5, round(2.0 / seconds(bare, 5)))
         ratios, times = [], []

@@ -5,6 +5,7 @@ alternating pairs and the median ratio (above 1 the zoo is faster).
 """
 
 import argparse
+import gc
 import statistics
 import time
 import warnings
@@ -52,6 +53,8 @@ def pairs_of(pairs: int, steps: int) -> list[tuple[float, float]]:
     with TemporaryDirectory() as root, world(place):
         step, checked, _ = zoo_step(recipe, Path(root), place)
         seconds(step, WARM)
+        gc.collect()
+        gc.freeze()  # as a run does: rows collect what came since
         blocks: list[tuple[float, float]] = []
 
         class Turns(TrainerCallback):
