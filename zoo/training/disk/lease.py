@@ -153,7 +153,7 @@ def _living(root: Path, number: int) -> Holder | None:
     lives = _process_lives(holder, root)
     if lives is None:
         try:
-            lives = _touches(path)
+            lives = _shows_life(path, root)
         except OSError:
             lives = False  # it has just gone
         holder = _read(path)
@@ -176,11 +176,17 @@ def _process_lives(holder: Holder, root: Path) -> bool | None:
     return None if begun is None else begun == holder.begun and holder.folder == _inode(root)
 
 
-def _touches(path: Path) -> bool:
-    """Whether a lease is touched while we look, which ends when it is older than STALE."""
+def _shows_life(path: Path, root: Path) -> bool:
+    """Whether a lease is touched while we look, which ends when it is older than STALE.
+
+    One that was just being written says meanwhile whose it is, which may be known at once.
+    """
     first, end = _touched(path), time.monotonic() + STALE
     while time.monotonic() < end and _age(path) < STALE:
         time.sleep(_LOOK)
+        lives = _process_lives(_read(path), root)
+        if lives is not None:
+            return lives
         if _touched(path) != first:
             return True
     return False
