@@ -83,6 +83,10 @@ SHORT = (
 )
 
 
+# Shorter and fewer examples, by kind: whether two layouts compute the same does not hang on them.
+LIGHT = {"causal-lm": ["task.sequence_length=32"], "ctc": ["run.batch=8", "run.micro_batch=2"]}
+
+
 # What draws inside a model; it must be off for tensor ranks to compute what one process does.
 NO_DROPOUT = {
     "bert": ["hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"],

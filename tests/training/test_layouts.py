@@ -11,6 +11,7 @@ from tests.benchmarks.parity import BAR, moment_difference, refusal, settings
 from tests.runs import (
     CATALOG,
     LAYOUTS,
+    LIGHT,
     Job,
     furthest,
     losses,
@@ -38,10 +39,6 @@ PARITY = {
     "speech/conformer-ctc-small-librispeech": ["pipeline-2", "tensor-2"],
     "speech/wav2vec2-conformer-large-librispeech-finetune": ["pipeline-2 x tensor-2"],
 }
-
-
-# Shorter and fewer examples, by kind: whether two layouts compute the same does not hang on them.
-LIGHT = {"causal-lm": ["task.sequence_length=32"], "ctc": ["run.batch=8", "run.micro_batch=2"]}
 
 
 def light(path: Path) -> list[str]:

@@ -71,6 +71,7 @@ def saved(root: Path, here: Here) -> list[str]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         here.gather(None)  # rank 0 has cleared up
         heard.append(str(sorted(path.name for path in (root / "checkpoints").iterdir())))
+        here.gather(None)  # both have looked
     return heard
 
 
