@@ -65,10 +65,9 @@ def settings(
 def light(path: Path, micro_batches: int, table: str) -> list[str]:
     """Shorter examples, or fewer cut as often; a calmer rate."""
     words = LIGHT.get(load_recipe(path, tiny=True).task.kind, [])
-    few = "run.batch=8" in words
+    batch = load_recipe(path, words, tiny=True).run.batch
     calm = [CALMER[path.stem, table]] if (path.stem, table) in CALMER else []
-    cut = [words[0], f"run.micro_batch={8 // micro_batches}"] if few else words
-    return [*cut, *calm]
+    return [*words, f"run.micro_batch={batch // micro_batches}", *calm]
 
 
 def plain(path: Path) -> list[str]:

@@ -138,7 +138,7 @@ def test_an_overflow_in_the_forward_of_a_skipped_step_leaves_no_running_statisti
     ours = contract(Doubling(), ALONE, dtype=torch.float16)
     ours.module = torch.nn.Sequential(norm)
     for skipped, value in ((False, 3.0), (True, torch.inf), (True, torch.nan)):
-        counting = ours.counts([BATCH], QUIET)
+        counting = ours.begin([BATCH], QUIET)
         norm(torch.full((4, 2), value))
         ours.finished(1.0, 1.0, 0.1, skipped, counting, [BATCH])
     assert norm.running_mean.tolist() == pytest.approx([0.3, 0.3])

@@ -16,7 +16,7 @@ class CorruptLimit:
 
     `limit` is a number of rows (int) or a share of `count` rows (float). A process that is `alone`
     decides for itself and raises. Else others would wait for it: what it met stays in the batches,
-    for all ranks to decide on (zoo.training.unread).
+    for all ranks to decide on (zoo.training.disk.unread).
     """
 
     def __init__(
@@ -57,7 +57,9 @@ class CorruptLimit:
         names = sorted(name for name in self.found.values() if name)
         before = len(self.found) - len(names)
         hidden = max(len(names) - NAMED, 0)
-        more = [f"{hidden} more"] * bool(hidden) + [f"{before} found before"] * bool(before)
         found = f"{len(self.found)} corrupt examples: {'; '.join(names[:NAMED])}"
-        found = " and ".join([found, *more])
+        if hidden:
+            found += f" and {hidden} more"
+        if before:
+            found += f" and {before} found before"
         return ConfigError([Fault(self.file, "data.max_corrupt", found, f"{self.allowed} at most")])

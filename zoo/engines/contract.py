@@ -57,12 +57,16 @@ class Contract:
         micro = self.layout.data_rank(self.rank) * len(micro_batches) + index
         self.draws.begin(self.step, micro)
 
+    def begin(self, micro_batches: Sequence[Batch], told: Notice) -> Sums:
+        """Begins a step: its `counts`, and what is put back if it is skipped."""
+        if self.dtype == torch.float16:  # whose forward may overflow
+            self.statistics_before = [one.clone() for one in self.statistics()]
+        return self.counts(micro_batches, told)
+
     def counts(self, micro_batches: Sequence[Batch], told: Notice) -> Sums:
         """Of the global batch: targets, corrupt examples, and those that lost targets, by the
-        task's counters; and what ranks tell each other. A step begins with them.
+        task's counters; and what ranks tell each other.
         """
-        if self.dtype == torch.float16:  # whose forward may overflow, and the step is skipped
-            self.statistics_before = [one.clone() for one in self.statistics()]
         mine = torch.zeros(2 + len(self.task.lost), dtype=torch.float64)
         if self.counts_targets:
             mine[0] = float(sum(float(batch["count"]) for batch in micro_batches))
@@ -143,14 +147,11 @@ class Contract:
         """Tallies summed over the ranks that speak, and what all ranks told."""
         names = sorted(totals)
         flat = torch.cat([totals[name].to(torch.float64).reshape(-1) for name in names])
-        words = torch.zeros(self.layout.world, dtype=torch.float64, device=flat.device)
-        words[self.rank] = told.word
-        everything = torch.cat([flat if self.speaks else torch.zeros_like(flat), words])
-        if self.layout.world > 1:
-            dist.all_reduce(everything)
-        parts = everything[: len(flat)].split([totals[name].numel() for name in names])
+        adding = self.sums(flat if self.speaks else torch.zeros_like(flat), told)
+        _, told_by_all = adding.found
+        parts = adding.values.split([totals[name].numel() for name in names])
         found = {n: part.view(totals[n].shape) for n, part in zip(names, parts, strict=True)}
-        return found, Notice.by_all(everything[len(flat) :].tolist())
+        return found, told_by_all
 
     def records(self, outputs: Outputs, batch: Batch) -> list[Record]:
         """What the task tells of each example that counts; nothing on ranks that do not speak."""

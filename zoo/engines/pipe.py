@@ -46,7 +46,7 @@ class PipelineEngine:
     def train_batch(self, micro_batches: Sequence[Batch], told: Notice = QUIET) -> Step:
         """See Engine."""
         contract = self.contract
-        counting = contract.counts(micro_batches, told)
+        counting = contract.begin(micro_batches, told)
         if not contract.has_targets(counting, micro_batches):
             self.wrapped.skip()
             return contract.without_targets(self.wrapped.lr, counting, micro_batches)

@@ -54,6 +54,11 @@ class Sums:
         self.message[self.count + rank] = told.word
         self.work = dist.all_reduce(self.message, async_op=True) if world > 1 else None
 
+    @property
+    def values(self) -> Tensor:
+        """The sums where they lie, float64 (values,), once `found` has waited for them."""
+        return self.message[: self.count]
+
     @cached_property
     def found(self) -> tuple[list[float], Notice]:
         """The sums and what all ranks told; waits for the message, once."""

@@ -29,7 +29,7 @@ class ZeroEngine:
     def train_batch(self, micro_batches: Sequence[Batch], told: Notice = QUIET) -> Step:
         """See Engine; `micro_batches` are this data rank's, in their order."""
         contract, inner = self.contract, self.wrapped.inner
-        counting = contract.counts(micro_batches, told)
+        counting = contract.begin(micro_batches, told)
         if not contract.has_targets(counting, micro_batches):
             self.wrapped.skip()
             return contract.without_targets(self.wrapped.lr, counting, micro_batches)

@@ -60,11 +60,16 @@ def checkpoint_classes(recipe: Recipe) -> list[str] | None:
 
 def named_classes(config: dict[str, Any]) -> list[str] | None:
     """The names in a configuration's `id2label`, in order; None where transformers made them up."""
-    by_id = config.get("id2label")
-    if not isinstance(by_id, dict) or not by_id:
-        return None
-    names = [str(by_id[key]) for key in sorted(by_id, key=int)]
+    names = names_by_id(config)
     return None if all(name == f"LABEL_{place}" for place, name in enumerate(names)) else names
+
+
+def names_by_id(config: dict[str, Any]) -> list[str]:
+    """The names in a configuration's `id2label`, in order; empty where it has none."""
+    by_id = config.get("id2label")
+    if not isinstance(by_id, dict):
+        return []
+    return [str(by_id[key]) for key in sorted(by_id, key=int)]
 
 
 def _reordered(source: Source, order: Sequence[int]) -> Source:

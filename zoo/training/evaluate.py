@@ -14,7 +14,8 @@ from zoo.recipe.compose.catalog import RECIPE
 from zoo.recipe.derived.anywhere import anywhere
 from zoo.recipe.spec.sections import TRUST
 from zoo.recipe.vocabulary.kinds import KINDS
-from zoo.tasks.text.kept import kept_tokenizer
+from zoo.tasks.labels import names_by_id
+from zoo.tasks.text.kept import kept_tokenizer, made_from_texts
 from zoo.training.checks import ring_two
 from zoo.training.export import export, refuse_foreign
 from zoo.training.folder import RunFolder
@@ -51,17 +52,15 @@ def labels_of(exported: Path | None) -> list[str]:
     """The class names of an exported model in id order; nothing where nothing was exported."""
     if exported is None:
         return []
-    names = json.loads((exported / "config.json").read_text(encoding="utf-8")).get("id2label", {})
-    return [names[key] for key in sorted(names, key=int)]
+    return names_by_id(json.loads((exported / "config.json").read_text(encoding="utf-8")))
 
 
 def learns_nothing(recipe: Recipe) -> bool:
     """Whether neither a tokenizer nor class names are made from the train rows any more, so that
     they need not be there.
     """
-    tokenizer = recipe.model.tokenizer
-    named = tokenizer is None or (isinstance(tokenizer, str) and tokenizer != "characters")
-    return named and (bool(recipe.data.labels) or not KINDS[recipe.task.kind].classes)
+    named = bool(recipe.data.labels) or not KINDS[recipe.task.kind].classes
+    return named and not made_from_texts(recipe)
 
 
 def whole(processes: int) -> list[str]:

@@ -25,7 +25,7 @@ from zoo.tasks.build import head_class
 from zoo.tasks.task import Task
 from zoo.telling.card import card
 from zoo.training.disk.kept import BEST, pointed, proof, step_of, whole
-from zoo.training.disk.writing import move_aside, share, sync, sync_all, told_in_a_line
+from zoo.training.disk.writing import put_in_place, told_in_a_line
 from zoo.training.folder import METRICS, RunFolder
 from zoo.training.reader import Reader
 
@@ -59,12 +59,7 @@ def export(
     rows = task.rows(next(iter(source.valid.values()), source.train))
     compare(plain, task, rows, model, part)
     with told_in_a_line(part):
-        share(*(path for path in part.rglob("*") if path.is_file()))
-        sync_all(part)
-        if out.exists() and any(out.iterdir()):
-            move_aside(out, ".")
-        part.rename(out)
-        sync(out.parent)
+        put_in_place(part, out)
     return out
 
 

@@ -1,9 +1,12 @@
 """A run's folder: recipe.json, status.json, metrics, checkpoints, the exported model."""
 
 import json
+import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from transformers import PreTrainedTokenizerBase
 
 from zoo.errors import ConfigError, Fault, ResumeError
 from zoo.recipe import Recipe, expanded, load_recipe, origin
@@ -12,9 +15,10 @@ from zoo.recipe.derived.resume import changes
 from zoo.recipe.derived.run_folder import run_folder
 from zoo.recipe.provenance import Made
 from zoo.recipe.spec.sections import TRUST
+from zoo.tasks.text.kept import TOKENIZER
 from zoo.training.disk.kept import CHECKPOINTS, name_of
 from zoo.training.disk.lease import Lease
-from zoo.training.disk.writing import told_in_a_line, write_json, write_text
+from zoo.training.disk.writing import put_in_place, told_in_a_line, write_json, write_text
 
 METRICS, SUPERSEDED = "metrics.jsonl", "metrics-superseded.jsonl"
 ORIGIN = "origin.json"
@@ -106,6 +110,14 @@ class RunFolder:
         values = asdict(replace(before, words=tuple(by_key.values()), of_run=False))
         with told_in_a_line(self.root):
             write_json(self.root / ORIGIN, values | {"labels": labels})
+
+    def keep_tokenizer(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Writes the tokenizer that was made for the run."""
+        part = self.root / f".{TOKENIZER}.part"
+        with told_in_a_line(self.root):
+            shutil.rmtree(part, ignore_errors=True)
+            tokenizer.save_pretrained(part)
+            put_in_place(part, self.root / TOKENIZER)
 
     def made(self) -> Made:
         """What the run was made from; of an older version's only the name is known."""

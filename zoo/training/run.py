@@ -20,7 +20,7 @@ from zoo.recipe.derived.batching import batching
 from zoo.recipe.load import faults_at_length
 from zoo.tasks.targets import said_left_out
 from zoo.tasks.task import Task
-from zoo.tasks.text.kept import keep_tokenizer, made_from_texts, with_kept_tokenizer
+from zoo.tasks.text.kept import made_from_texts, with_kept_tokenizer
 from zoo.telling.notes import notes as told
 from zoo.training.checks import Checked, ring_two
 from zoo.training.disk.learned import equal_everywhere, learned
@@ -29,7 +29,6 @@ from zoo.training.disk.sharing import shared
 from zoo.training.disk.status import Status, held, stopped_by_signals
 from zoo.training.disk.together import on_first
 from zoo.training.disk.unread import Unread
-from zoo.training.disk.writing import told_in_a_line
 from zoo.training.export import export
 from zoo.training.folder import RunFolder
 from zoo.training.log import Log
@@ -106,8 +105,7 @@ def begin(kept: Recipe, recipe: Recipe, checked: Checked, folder: RunFolder) -> 
     parameters = sum(parameter.numel() for parameter in checked.model.parameters())
     folder.write_origin(recipe, checked.source.labels, parameters)
     if made_from_texts(kept) and checked.task.tokenizer is not None:
-        with told_in_a_line(folder.root):
-            keep_tokenizer(checked.task.tokenizer, folder.root)
+        folder.keep_tokenizer(checked.task.tokenizer)
 
 
 @dataclass(frozen=True)

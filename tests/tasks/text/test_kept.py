@@ -10,10 +10,11 @@ from tests.runs import rows, twin
 from zoo.errors import ConfigError
 from zoo.layout import Place
 from zoo.recipe import load_recipe
-from zoo.tasks.text.kept import TOKENIZER, keep_tokenizer, kept_tokenizer, with_kept_tokenizer
+from zoo.tasks.text.kept import TOKENIZER, kept_tokenizer, with_kept_tokenizer
 from zoo.tasks.text.tokenizer import tokenizer_fingerprint
 from zoo.tasks.text.vocabulary import CAUSAL, character_tokenizer
 from zoo.training.evaluate import load_from
+from zoo.training.folder import RunFolder
 from zoo.training.run import run
 from zoo.training.world import refuse_different, world
 
@@ -27,7 +28,7 @@ def fingerprint(folder: Path) -> str:
 
 def test_a_run_that_has_no_checkpoint_makes_its_tokenizer(make_recipe, tmp_path):
     recipe = make_recipe("causal-lm", tokenizer="characters")
-    keep_tokenizer(character_tokenizer(["ab"], CAUSAL), tmp_path)
+    RunFolder(tmp_path).keep_tokenizer(character_tokenizer(["ab"], CAUSAL))
     assert with_kept_tokenizer(recipe, tmp_path) is recipe
     (tmp_path / "checkpoints").mkdir()
     kept = with_kept_tokenizer(recipe, tmp_path)
@@ -39,7 +40,7 @@ def test_a_run_that_has_no_checkpoint_makes_its_tokenizer(make_recipe, tmp_path)
 
 def test_a_kept_tokenizer_is_never_overwritten(tmp_path):
     for letters in ("ab", "cd"):
-        keep_tokenizer(character_tokenizer([letters], CAUSAL), tmp_path)
+        RunFolder(tmp_path).keep_tokenizer(character_tokenizer([letters], CAUSAL))
     found = kept_tokenizer(tmp_path)
     assert found is not None and "c" in AutoTokenizer.from_pretrained(found).get_vocab()
     assert "a" in AutoTokenizer.from_pretrained(tmp_path / f"{TOKENIZER}.1").get_vocab()

@@ -1,10 +1,6 @@
 """A tokenizer made from the train rows is part of its run: it lies in the run's folder."""
 
-import os
-import shutil
 from pathlib import Path
-
-from transformers import PreTrainedTokenizerBase
 
 from zoo.recipe import Recipe
 
@@ -35,22 +31,3 @@ def with_kept_tokenizer(recipe: Recipe, root: Path) -> Recipe:
         return recipe
     model = recipe.model.model_copy(update={"tokenizer": str(kept.absolute())})
     return recipe.model_copy(update={"model": model})
-
-
-def keep_tokenizer(tokenizer: PreTrainedTokenizerBase, root: Path) -> None:
-    """Writes the tokenizer into a run's folder, beside and renamed; an older one is kept as `.1`,
-    `.2`. Rank 0 alone calls it.
-    """
-    final = root / TOKENIZER
-    part = final.with_name(f".{TOKENIZER}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    tokenizer.save_pretrained(part)
-    for path in part.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-    if final.exists():
-        number = 1
-        while (aside := final.with_name(f"{TOKENIZER}.{number}")).exists():
-            number += 1
-        final.rename(aside)
-    part.rename(final)

@@ -70,6 +70,18 @@ def move_aside(path: Path, suffix: str) -> Path:
     return aside
 
 
+def put_in_place(part: Path, final: Path) -> None:
+    """Puts a finished folder onto the disk and gives it its name; what lies there is kept as `.1`,
+    `.2`, ...
+    """
+    share(*(path for path in part.rglob("*") if path.is_file()))
+    sync_all(part)
+    if final.exists() and any(final.iterdir()):
+        move_aside(final, ".")
+    part.rename(final)
+    sync(final.parent)
+
+
 @contextmanager
 def told_in_a_line(where: Path) -> Iterator[None]:
     """Turns what the disk refuses (full, read-only, gone) into a DiskError that names it."""
