@@ -13,7 +13,7 @@ os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 FAMILIES = ("bert", "gpt2", "llama", "parakeet", "resnet", "vit")
 MODULES = (
     *("pytest", "tests.runs"),  # every rank loads the test module that its function stands in
-    *("zoo.tasks.causal_lm", "zoo.tasks.ctc", "zoo.tasks.image_classification"),
+    *("zoo.tasks.kinds.causal_lm", "zoo.tasks.kinds.ctc", "zoo.tasks.kinds.image_classification"),
     *("deepspeed.module_inject.auto_ep_layer", "deepspeed.utils.pin_memory"),
     *("zoo.cli", "zoo.training.run", "zoo.data.sources.hub", "sklearn.datasets"),
     "zoo.data.sources.files",

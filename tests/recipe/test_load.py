@@ -11,7 +11,7 @@ from zoo.recipe import expanded, load_recipe, origin
 from zoo.recipe.compose.catalog import fragments, recipes, shipped_catalog
 from zoo.recipe.spec.data import BuiltInData, FilesData
 from zoo.recipe.spec.optimizer import Scheduler
-from zoo.recipe.spec.task import CausalLMSpec
+from zoo.recipe.spec.tasks.text import CausalLMSpec
 from zoo.telling.explain import explained
 from zoo.telling.listing import HEADS, recipe_row
 from zoo.telling.notes import notes, unchecked

@@ -35,7 +35,7 @@ def logits_of(kind, task, batch):
 def test_a_kind_is_its_file_and_its_class(kind):
     made = named(ENTRIES[kind].task)
     name = made.__name__
-    assert made.__module__ == f"zoo.tasks.{kind.replace('-', '_')}"
+    assert made.__module__ == f"zoo.tasks.kinds.{kind.replace('-', '_')}"
     assert name.lower() == kind.replace("-", "")
 
 

@@ -6,7 +6,7 @@ import torch
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModelForCTC, ParakeetFeatureExtractor
 
 from zoo.errors import ConfigError
-from zoo.recipe.spec.task import SpecAugment, SpeechAugment
+from zoo.recipe.spec.tasks.speech import SpecAugment, SpeechAugment
 from zoo.tasks.build import build_task
 from zoo.tasks.speech.augment import augmented_clip, faster, masked, resampled
 from zoo.tasks.speech.features import features_of, least_samples, output_lengths, stacked

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.recipe.provenance import Key
-from zoo.recipe.spec.task import CROP_RATIO
+from zoo.recipe.spec.tasks.vision import CROP_RATIO
 from zoo.recipe.vocabulary.compressors import COMPRESSORS
 from zoo.recipe.vocabulary.older import complete
 from zoo.recipe.vocabulary.optimizers import OPTIMIZERS

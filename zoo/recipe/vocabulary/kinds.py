@@ -3,14 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from zoo.recipe.spec.task import (
-    CausalLMSpec,
-    CTCSpec,
-    ImageClassificationSpec,
-    MaskedLMSpec,
-    SequenceClassificationSpec,
-    TaskSpec,
-)
+from zoo.recipe.spec.task import TaskSpec
+from zoo.recipe.spec.tasks.speech import CTCSpec
+from zoo.recipe.spec.tasks.text import CausalLMSpec, MaskedLMSpec, SequenceClassificationSpec
+from zoo.recipe.spec.tasks.vision import ImageClassificationSpec
 from zoo.recipe.vocabulary.scores import (
     ACCURACY,
     BITS_PER_BYTE,
@@ -73,7 +69,7 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "causal-lm": Kind(
         spec=CausalLMSpec,
-        task="zoo.tasks.causal_lm:CausalLM",
+        task="zoo.tasks.kinds.causal_lm:CausalLM",
         head="AutoModelForCausalLM",
         roles=(("text",), ("prompt", "completion"), ("messages",)),
         built_in=("stdlib-text",),
@@ -83,7 +79,7 @@ KINDS: dict[str, Kind] = {
     ),
     "masked-lm": Kind(
         spec=MaskedLMSpec,
-        task="zoo.tasks.masked_lm:MaskedLM",
+        task="zoo.tasks.kinds.masked_lm:MaskedLM",
         head="AutoModelForMaskedLM",
         roles=(("text",),),
         built_in=("stdlib-text",),
@@ -99,7 +95,7 @@ KINDS: dict[str, Kind] = {
     ),
     "sequence-classification": Kind(
         spec=SequenceClassificationSpec,
-        task="zoo.tasks.sequence_classification:SequenceClassification",
+        task="zoo.tasks.kinds.sequence_classification:SequenceClassification",
         head="AutoModelForSequenceClassification",
         roles=(("text", "text_pair", "label"), ("text", "label")),
         built_in=("stdlib-keywords",),
@@ -108,7 +104,7 @@ KINDS: dict[str, Kind] = {
     ),
     "image-classification": Kind(
         spec=ImageClassificationSpec,
-        task="zoo.tasks.image_classification:ImageClassification",
+        task="zoo.tasks.kinds.image_classification:ImageClassification",
         head="AutoModelForImageClassification",
         roles=(("image", "label"),),
         built_in=("digits",),
@@ -119,7 +115,7 @@ KINDS: dict[str, Kind] = {
     ),
     "ctc": Kind(
         spec=CTCSpec,
-        task="zoo.tasks.ctc:CTC",
+        task="zoo.tasks.kinds.ctc:CTC",
         head="AutoModelForCTC",
         roles=(("audio", "transcript"),),
         built_in=("morse",),

@@ -4,7 +4,7 @@ import numpy as np
 import soxr
 from torch import Tensor
 
-from zoo.recipe.spec.task import SpecAugment, SpeechAugment
+from zoo.recipe.spec.tasks.speech import SpecAugment, SpeechAugment
 
 
 def augmented_clip(

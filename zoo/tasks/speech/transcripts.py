@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from zoo.data.rows import digest
 from zoo.errors import Fault
 from zoo.recipe import Recipe
-from zoo.recipe.spec.task import CTCSpec
+from zoo.recipe.spec.tasks.speech import CTCSpec
 from zoo.tasks.roles import fault
 from zoo.tasks.scores import text_edits
 from zoo.tasks.task import Lost

@@ -7,7 +7,7 @@ import torch
 from PIL import Image, ImageEnhance
 from torch import Tensor
 
-from zoo.recipe.spec.task import Affine, Crop, ImageAugment
+from zoo.recipe.spec.tasks.vision import Affine, Crop, ImageAugment
 
 _RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,

@@ -18,7 +18,7 @@ from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPi
 
 from zoo.errors import Fault
 from zoo.recipe import Recipe
-from zoo.recipe.spec.task import CROP_RATIO, ImageClassificationSpec
+from zoo.recipe.spec.tasks.vision import CROP_RATIO, ImageClassificationSpec
 from zoo.tasks.brought import beside_weights, brought
 from zoo.tasks.roles import fault
 from zoo.tasks.vision.own_transform import NoSquare, changed, differs, own_transform, scaled

@@ -16,7 +16,7 @@ from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe import Recipe
-from zoo.recipe.spec.task import CausalLMSpec
+from zoo.recipe.spec.tasks.text import CausalLMSpec
 from zoo.tasks.roles import chosen_roles, fault, kind_roles, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
 from zoo.tasks.task import IGNORE, NO_RECORDS, Lost, Outputs, Records, Task, lost_in

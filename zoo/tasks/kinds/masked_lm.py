@@ -14,7 +14,7 @@ from zoo.data.source import Source
 from zoo.errors import ConfigError, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe import Recipe
-from zoo.recipe.spec.task import MaskedLMSpec
+from zoo.recipe.spec.tasks.text import MaskedLMSpec
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
 from zoo.tasks.task import IGNORE, NO_RECORDS, Outputs, Records, Task

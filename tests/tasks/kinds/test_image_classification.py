@@ -6,7 +6,7 @@ from PIL import Image
 from sklearn.metrics import top_k_accuracy_score
 
 from zoo.data.source import Source
-from zoo.recipe.spec.task import Affine, Crop, ImageAugment
+from zoo.recipe.spec.tasks.vision import Affine, Crop, ImageAugment
 from zoo.tasks.build import build_task
 from zoo.tasks.vision.augment import augmented_image, mixed, resized_crop
 

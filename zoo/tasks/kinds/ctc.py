@@ -13,7 +13,7 @@ from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe import Recipe
-from zoo.recipe.spec.task import CTCSpec
+from zoo.recipe.spec.tasks.speech import CTCSpec
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import ratio
 from zoo.tasks.speech.augment import augmented_clip, masked, resampled

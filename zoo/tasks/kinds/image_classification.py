@@ -13,7 +13,7 @@ from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import model_config
 from zoo.recipe import Recipe
-from zoo.recipe.spec.task import ImageClassificationSpec
+from zoo.recipe.spec.tasks.vision import ImageClassificationSpec
 from zoo.tasks.roles import fault, label_digest, label_faults, label_names, role_faults
 from zoo.tasks.scores import ratio
 from zoo.tasks.task import NO_RECORDS, Outputs, Records, Task

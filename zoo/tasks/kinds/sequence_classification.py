@@ -13,7 +13,7 @@ from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe import Recipe
-from zoo.recipe.spec.task import SequenceClassificationSpec
+from zoo.recipe.spec.tasks.text import SequenceClassificationSpec
 from zoo.tasks.roles import (
     chosen_roles,
     fault,

@@ -1,0 +1,1 @@
+"""The keys of each kind of task, a file a field."""

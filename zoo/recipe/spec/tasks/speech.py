@@ -1,0 +1,52 @@
+"""Tasks of speech: their keys."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from zoo.recipe.spec.task import TaskSpec
+from zoo.recipe.spec.words import Amount, Count, NotNegative, Off, PositiveRange, Range, Spec
+
+
+class SpecAugment(Spec):
+    """Masks over the spectrogram (SpecAugment)."""
+
+    freq_masks: NotNegative = 0
+    """How many bands are hidden."""
+    freq_width: NotNegative = 0
+    """Widest band, in mel bins."""
+    time_masks: NotNegative = 0
+    """How many stretches of time are hidden."""
+    time_width: Count = 0
+    """Longest stretch: frames, or a share of the clip."""
+
+
+class SpeechAugment(Spec):
+    """What changes in a clip in training."""
+
+    spec_augment: SpecAugment | Off = False
+    """Masks over the spectrogram; refused beside the model's own `mask_time_prob`."""
+    speed: PositiveRange = (1.0, 1.0)
+    """Factor of the speed."""
+    noise: Range | Off = False
+    """White noise: signal-to-noise ratio in dB."""
+    silence: Amount = 0.0
+    """Up to this many seconds of silence at either end; half of the ends have none."""
+
+
+class CTCSpec(TaskSpec):
+    """Transcribe speech with connectionist temporal classification."""
+
+    kind: Literal["ctc"]
+    """Which task: decides the other keys of this section."""
+    min_seconds: Amount = 0.0
+    """Shorter training clips are dropped and counted."""
+    max_seconds: Annotated[float, Field(gt=0)] | None = None
+    """Longer training clips are dropped and counted; absent: none are."""
+    lowercase: bool = False
+    """Lower-case the transcripts, before vocabulary and scoring."""
+    remove_characters: str = ""
+    """Characters removed from the transcripts (after lower-casing, in either case), before
+    vocabulary and scoring."""
+    augment: SpeechAugment = SpeechAugment()
+    """What changes in training."""

@@ -1,0 +1,1 @@
+"""How each kind learns and is scored: a file a kind."""
