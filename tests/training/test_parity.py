@@ -1,10 +1,11 @@
 """The heart: the same recipe gives the same losses on every layout."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from tests.runs import SHORT, TWINS, furthest, losses, train_each, twin
+from tests.runs import SHELF, SHORT, TWINS, furthest, losses, train_each, twin
 
 OFFLOAD = (
     'parallel.zero={"stage": 3, "offload_optimizer": {"device": "cpu"},'
@@ -34,10 +35,30 @@ DROPOUT = {
 @pytest.mark.ranks(2)
 @pytest.mark.parametrize("kind", TWINS)
 def test_every_layout_gives_the_losses_of_one_process(kind: str, tmp_path: Path) -> None:
-    common = [*SHORT, *DROPOUT[kind]]
-    layouts = {name: (2, (change,)) for name, change in LAYOUTS.items()}
-    train_each(twin(kind), tmp_path, {"one": (1, ()), **layouts}, *common)
-    one = losses(tmp_path / "one")
-    found = {name: furthest(losses(tmp_path / name), one) for name in LAYOUTS}
+    compare(kind, LAYOUTS, tmp_path)
+
+
+@pytest.mark.ranks(2)
+@pytest.mark.parametrize("kind", SHELF)
+def test_zero_3_gives_the_losses_of_one_process(kind: str, tmp_path: Path) -> None:
+    compare(kind, ["zero-3"], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.ranks(2)
+@pytest.mark.parametrize("kind", SHELF)
+def test_every_layout_of_the_shelf_gives_the_losses_of_one_process(
+    kind: str, tmp_path: Path
+) -> None:
+    compare(kind, LAYOUTS, tmp_path)
+
+
+def compare(kind: str, names: Iterable[str], folder: Path) -> None:
+    """Trains the kind's twin in one process and on two ranks in each of these layouts."""
+    common = [*SHORT, *DROPOUT.get(kind, [])]
+    layouts = {name: (2, (LAYOUTS[name],)) for name in names}
+    train_each(twin(kind), folder, {"one": (1, ()), **layouts}, *common)
+    one = losses(folder / "one")
+    found = {name: furthest(losses(folder / name), one) for name in layouts}
     print(f"parity {kind}: {found}")
     assert max(found.values()) < 1e-4, found
