@@ -8,6 +8,7 @@ from zoo.data.faults import Faults
 from zoo.data.rows import LabelIds, Rows
 from zoo.data.sources.opened import Opened
 from zoo.recipe.vocabulary.kinds import KINDS
+from zoo.recipe.vocabulary.roles import role_of_classes
 
 Split = tuple[str, str, Opened]
 """Recipe key, name of the set, its rows."""
@@ -19,13 +20,16 @@ def labelled(
 ) -> tuple[tuple[str, ...] | None, list[tuple[str, Rows]]]:
     """The class names, and every set with class ids for labels; other labels stay as they are."""
     train, classes = splits[0][2], KINDS[faults.recipe.task.kind].classes
-    if not classes or "label" not in train.rows.roles:
+    if not classes:
         return None, [(name, part.rows) for _, name, part in splits]
+    role = role_of_classes(train.rows.roles)
     labels = faults.recipe.data.labels or train.label_names or sorted_names(train.label_values)
+    if role is None:  # ids alone, as masks have them
+        return labels or None, [(name, part.rows) for _, name, part in splits]
     named: list[tuple[str, Rows]] = []
     for key, name, part in splits:
-        if "label" not in part.rows.roles:
-            faults.add(key, f"{name} without a column for label", "labels as in train")
+        if role not in part.rows.roles:
+            faults.add(key, f"{name} without a column for {role}", "labels as in train")
             continue
         named.append((name, LabelIds(part.rows, label_ids(part, labels, key, faults))))
     return labels, named

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.objects import Objects
+from zoo.recipe.vocabulary.roles import role_of_classes
+
 Row = dict[str, Any]
 """What a source gives, by role."""
 Example = dict[str, Any]
@@ -158,16 +161,23 @@ class Subset(Wrapped):
 
 
 class LabelIds(Wrapped):
-    """Rows whose label, as it stands in the data, is replaced by its class id."""
+    """Rows whose label, or those of whose objects, are replaced by their class ids.
+
+    Rows without such a role stay as they are.
+    """
 
     def __init__(self, rows: Rows, ids: Mapping[Any, int]) -> None:
         super().__init__(rows)
-        self.ids = dict(ids)
+        self.ids, self.role = dict(ids), role_of_classes(rows.roles)
         self.fingerprint = digest("labels", rows.fingerprint, sorted(map(repr, self.ids.items())))
 
     def __getitem__(self, index: int) -> Row:
         row = self.rows[index]
-        return {**row, "label": self.ids[row["label"]]}
+        if self.role is None:
+            return row
+        found, id_of = row[self.role], self.ids.__getitem__
+        several = isinstance(found, Objects)
+        return {**row, self.role: found.with_classes(id_of) if several else id_of(found)}
 
 
 class ListRows(Rows):

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from zoo.data.rows import Row, Rows, digest
-from zoo.data.sources.opened import Opened
+from zoo.data.sources.opened import Opened, Wanted
 
 # 1,437 / 360 images as in the measurements, a seeded draw; validation is cut off the 1,437.
 _BOUNDS = {"train": (0, 1257), "validation": (1257, 1437), "test": (1437, 1797)}
@@ -43,7 +43,7 @@ def _digits() -> tuple[np.ndarray, np.ndarray]:
     return found.images, found.target
 
 
-def open_digits(split: str, root: Path) -> Opened:
+def open_digits(split: str, root: Path, wanted: Wanted) -> Opened:
     """One of train (1,257 images), validation (180) and test (360)."""
     names = tuple(str(digit) for digit in range(10))
     return Opened(DigitRows(split), frozenset(range(10)), names)

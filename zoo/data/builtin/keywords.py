@@ -14,7 +14,7 @@ import numpy as np
 from zoo.data.builtin.text import library, library_files, split_of
 from zoo.data.cache import cached
 from zoo.data.rows import ListRows, digest
-from zoo.data.sources.opened import Opened
+from zoo.data.sources.opened import Opened, Wanted
 
 KEYWORDS = (
     *("if", "elif", "for", "while", "return", "import", "from", "def"),
@@ -27,7 +27,7 @@ _SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}  # of the files
 _VERSION = 1
 
 
-def open_keywords(split: str, root: Path) -> Opened:
+def open_keywords(split: str, root: Path, wanted: Wanted) -> Opened:
     """One of train (at most 1,500 lines a class), validation and test (at most 150)."""
     fingerprint = digest("stdlib-keywords", _VERSION, sys.version, library_files())
     folder = cached(root, fingerprint, _build)

@@ -19,7 +19,7 @@ import numpy as np
 from zoo.data.builtin.text import library, library_files
 from zoo.data.cache import cached
 from zoo.data.rows import Row, Rows, digest
-from zoo.data.sources.opened import Opened
+from zoo.data.sources.opened import Opened, Wanted
 
 RATE = 8000  # Hz
 _SIGNS = (
@@ -141,7 +141,7 @@ def _curriculum(count: int, words: dict[str, list[str]], rng: np.random.Generato
     return chosen
 
 
-def open_morse(split: str, root: Path) -> Opened:
+def open_morse(split: str, root: Path, wanted: Wanted) -> Opened:
     """One of train (200,000 virtual clips), validation and test (200 words of their own)."""
     fingerprint = digest("morse", _VERSION, sys.version, library_files())
     folder = cached(root, fingerprint, _build)

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from zoo.data.sources.file_rows import TextFiles
-from zoo.data.sources.opened import Opened
+from zoo.data.sources.opened import Opened, Wanted
 
 # Tests and bundled programs are not the library; the others are tables, or differ between machines.
 _LEFT_OUT = frozenset(
@@ -45,7 +45,7 @@ def split_of(path: str, shares: Mapping[str, float]) -> str:
     return split
 
 
-def open_text(split: str, root: Path) -> Opened:
+def open_text(split: str, root: Path, wanted: Wanted) -> Opened:
     """One of train, validation and test, about 90, 5 and 5 % of the files."""
     folder = library()
     return Opened(TextFiles([folder / p for p in library_files() if split_of(p, _SHARES) == split]))

@@ -6,18 +6,21 @@ from pathlib import Path
 from zoo.data.builtin.digits import open_digits
 from zoo.data.builtin.keywords import open_keywords
 from zoo.data.builtin.morse import open_morse
+from zoo.data.builtin.shapes import open_shapes
 from zoo.data.builtin.text import open_text
 from zoo.data.faults import Faults
 from zoo.data.sources.opened import Opened, RenamedRows, Wanted, check_columns
 from zoo.recipe.spec.data import BuiltInData
 
 SPLITS = ("train", "validation", "test")
-BUILT_IN: dict[str, Callable[[str, Path], Opened]] = {
+BUILT_IN: dict[str, Callable[[str, Path, Wanted], Opened]] = {
     "stdlib-text": open_text,
     "stdlib-keywords": open_keywords,
     "digits": open_digits,
     "morse": open_morse,
+    "shapes": open_shapes,
 }
+"""By `data.name`: called with the split, the cache and what the task reads of a row."""
 
 
 class BuiltInReader:
@@ -30,7 +33,7 @@ class BuiltInReader:
         if entry not in SPLITS:
             self.faults.add(key, entry, "one of", SPLITS)
             return None
-        part = BUILT_IN[self.data.name](entry, self.root)
+        part = BUILT_IN[self.data.name](entry, self.root, wanted)
         columns = self.data.columns
         if not columns:
             return part

@@ -1,22 +1,25 @@
 """What a column may be to a task, and how it is read."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
 
 @dataclass(frozen=True)
 class Role:
-    """One role: `how` its column is read; `measured`: its characters are an example's length."""
+    """One role: `how` its column is read; `measured`: its characters are an example's length;
+    `names`: its values name classes, which become ids (one, or each of several)."""
 
     doc: str
-    how: Literal["text", "value", "messages", "image", "audio"]
+    how: Literal["text", "value", "messages", "image", "audio", "objects", "mask"]
     measured: bool = False
+    names: bool = False
 
 
 ROLES: dict[str, Role] = {
     "text": Role("The text of an example.", "text", measured=True),
     "text_pair": Role("The second text of a pair.", "text", measured=True),
-    "label": Role("What the example is: a class name or id, or a number.", "value"),
+    "label": Role("What the example is: a class name or id, or a number.", "value", names=True),
     "messages": Role("A chat: a list of role and content.", "messages"),
     "prompt": Role("What the model is given.", "text", measured=True),
     "completion": Role("What the model is to write.", "text", measured=True),
@@ -25,8 +28,20 @@ ROLES: dict[str, Role] = {
         "floating point is 0 to 1, and what is transparent lies on white.",
         "image",
     ),
+    "objects": Role(
+        "What is in an image: an object of lists `bbox` and `category`, or a list of such objects; "
+        "`iscrowd` and `area` are read where they are there (COCO).",
+        "objects",
+        names=True,
+    ),
+    "mask": Role("The class id of every pixel of an image, as an image: bytes, or a path.", "mask"),
     "audio": Role("A clip: bytes, or a path. A truncated file is a corrupt example.", "audio"),
     "transcript": Role(
         "What is said in a clip; composed (NFC), and all apostrophes are made straight.", "text"
     ),
 }
+
+
+def role_of_classes(roles: Collection[str]) -> str | None:
+    """Of the roles that rows hold the one whose values name classes, if there is one."""
+    return next((role for role in ROLES if role in roles and ROLES[role].names), None)
