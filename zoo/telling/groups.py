@@ -14,6 +14,8 @@ def group_rows(recipe: Recipe) -> tuple[list[str], list[list[str]]]:
     groups = parameter_groups(recipe)
     names = [name for name, one in optimizer_of(recipe).parameters.items() if one.per_group]
     rows = [[group.which, *(_cell(group, name) for name in names)] for group in groups]
+    if decay := recipe.optimizer.layer_decay:
+        rows.append(["each layer below the head", f"lr times {decay:g}, once more a layer"])
     rows += [[pattern, "frozen"] for pattern in recipe.model.freeze]
     return ["parameters", *names], rows
 

@@ -139,6 +139,7 @@ BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "rates of a cycle": ({}, [CYCLE.format(2, 1)]),
     "momenta of a cycle": ({}, [CYCLE.format(1, 2), f"{SCHEDULE}params.cycle_min_mom=0.95"]),
+    "rates by depth": ({}, [CYCLE.format(1, 2), "optimizer.layer_decay=0.8"]),
     "milestones": ({}, [f"{SCHEDULE}type=WarmupMultiStepLR", NO_WARMUP, FALLING]),
     "area of a crop": (IMAGES, ["task.augment.crop.scale=[0.1,1.5]"]),
     "a score that is given": ({}, ["run.best_metric=valid/f1"]),

@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from zoo.compression.optimizers.frozen_adam import FrozenAdam
 from zoo.compression.optimizers.moments import MomentOptimizer
+from zoo.engines.update.depth import shares
 from zoo.models.build import matched
 from zoo.recipe import Recipe, origin
 from zoo.recipe.derived.exchange import (
@@ -51,10 +52,13 @@ def embeddings(model: nn.Module) -> set[int]:
 
 
 def settings_of(recipe: Recipe, model: nn.Module) -> dict[str, dict[str, Any]]:
-    """Each trained parameter's own settings: weight decay rule, section, then matching groups."""
+    """Each trained parameter's own settings: weight decay rule, section, the rate of its depth, then
+    matching groups.
+    """
     section, each = recipe.optimizer, optimizer_of(recipe).each
     own = named(each) if each else None
     outer = embeddings(model) if each else set()
+    falling, rate = shares(recipe, model), hyper_parameters(section, {})["lr"]
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     found: dict[str, dict[str, Any]] = {}
     for name, parameter in trained.items():
@@ -63,6 +67,8 @@ def settings_of(recipe: Recipe, model: nn.Module) -> dict[str, dict[str, Any]]:
         found[name] = {"weight_decay": 0.0} if bare else {}
         if own is not None:
             found[name] |= own(section.params, matrix and id(parameter) not in outer)
+        if name in falling:
+            found[name]["lr"] = found[name].get("lr", rate) * falling[name]
     for pattern, changes in section.groups.items():
         key = f"optimizer.groups.{pattern}"
         for name in matched([pattern], list(trained), origin(recipe, key), key):

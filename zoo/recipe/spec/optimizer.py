@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from zoo.recipe.spec.words import Amount, Spec, Text
+from zoo.recipe.spec.words import Amount, Share, Spec, Text
 
 
 class Scheduler(Spec):
@@ -27,6 +27,9 @@ class OptimizerSpec(Spec):
     """`matrices` decays only parameters of two or more dimensions."""
     groups: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Other parameters by pattern; every match applies, a later one wins key by key."""
+    layer_decay: Share | None = None
+    """Rates fall with depth: times this once for every layer above, the head's not at all, those of
+    the embeddings most; a rate that `groups` names stays."""
     scheduler: Scheduler | None = None
     """Learning-rate schedule; absent or false: constant."""
     gradient_clipping: Amount = 0.0

@@ -34,6 +34,8 @@ class Schedule:
     """Takes `total_num_steps`, the length of the run."""
     peak: str = ""
     """DeepSpeed's parameter that would overwrite each group's own rate if nobody filled it in."""
+    one_rate: bool = False
+    """Sets one rate in all groups, whatever theirs are."""
     idle: int = 0
     """How many updates DeepSpeed's class makes at the rate that its warm-up starts from: it sets
     the rate after an update, from the number of the update before."""
@@ -84,6 +86,7 @@ SCHEDULERS: dict[str, Schedule] = {
             "lr_range_test_step_rate": Parameter(AMOUNT, "Growth of a stretch.", 1.0),
             "lr_range_test_staircase": Parameter(SWITCH, "Grow in steps.", False),
         },
+        one_rate=True,
     ),
     "OneCycle": Schedule(
         "DeepSpeed's one cycle of rates and momenta, then decay (arXiv:1803.09820).",
@@ -101,6 +104,7 @@ SCHEDULERS: dict[str, Schedule] = {
             "cycle_max_mom": Parameter(MOMENTUM, "Highest momentum.", 0.9),
             "decay_mom_rate": Parameter(AMOUNT, "Decay of momentum after the cycle.", 0.0),
         },
+        one_rate=True,
     ),
     "WarmupLR": Schedule(
         "Warm-up, then constant.", _deepspeed_warmup(), peak="warmup_max_lr", idle=2

@@ -86,6 +86,13 @@ def unordered_milestones(recipe: Recipe) -> str:
     return "" if rises else brief(milestones)
 
 
+def one_rate(recipe: Recipe) -> str:
+    """Rates that fall with depth under a schedule that has one for all."""
+    decay, scheduler = recipe.optimizer.layer_decay, recipe.optimizer.scheduler
+    equal = scheduler is not None and SCHEDULERS[scheduler.type].one_rate
+    return f"{decay:g} with {scheduler.type}" if decay and scheduler and equal else ""
+
+
 def _total(recipe: Recipe, counts: list[Any]) -> int:
     """A length in which counts may be compared; 0 where they wait for the data."""
     shares = all(isinstance(count, float) for count in counts if count)
@@ -134,6 +141,15 @@ SCHEDULE_RULES = (
         "at most cycle_max_mom",
         "the cycle would stand upside down",
         beside=(f"{PARAMS}.cycle_max_mom",),
+    ),
+    Rule(
+        "rates by depth",
+        "optimizer.layer_decay",
+        one_rate,
+        "a schedule that multiplies each group's rate, such as WarmupCosineLR",
+        "DeepSpeed's class sets the same rate in all groups",
+        "optimizer.scheduler=false",
+        beside=("optimizer.scheduler.type",),
     ),
     Rule(
         "milestones",
