@@ -52,7 +52,7 @@ def embeddings(model: nn.Module) -> set[int]:
 
 
 def settings_of(recipe: Recipe, model: nn.Module) -> dict[str, dict[str, Any]]:
-    """Each trained parameter's own settings: weight decay rule, section, the rate of its depth, then
+    """Each trained parameter's own settings: weight decay rule, section, its depth, then
     matching groups.
     """
     section, each = recipe.optimizer, optimizer_of(recipe).each
