@@ -22,8 +22,9 @@ MAY = {
     "tasks": MIDDLE | {"data", "models"},
     "engines": MIDDLE | {"data", "models", "tasks", "compression"},
     "training": MIDDLE | {"data", "models", "tasks", "engines"},
+    "predicting": MIDDLE | {"data", "models", "tasks"},
     "planning": MIDDLE | {"data", "models", "tasks", "engines", "compression", "training"},
-    "cli": MIDDLE | {"training", "planning"},
+    "cli": MIDDLE | {"training", "planning", "predicting"},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -29,7 +29,7 @@ def test_every_file_and_folder_of_the_map_exists() -> None:
     }
     inside |= {"optimizers/", "sources/", "builtin/", "families/", "rules/"}
     inside |= {"disk/", "spec/", "vocabulary/", "compose/", "derived/", "checks/"}
-    inside |= {"catalog.py", "runs.py", "launch.py", "run.py", "loop.py"}
+    inside |= {"catalog.py", "runs.py", "launch.py", "predict.py", "run.py", "loop.py"}
     inside |= {"recipe.py", "provenance.py", "load.py", "schema.py", "compat.py"}
     for name in named:
         if name in inside:  # named below its room

@@ -50,6 +50,7 @@ QUICK = [
     ("compat", RECIPE, "--tiny", "parallel=pipeline-2"),
     ("compat", RECIPE, "--json"),
     ("schema",),
+    ("predict", "--help"),
 ]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli import catalog, launch, runs
+from zoo.cli import catalog, launch, predict, runs
 from zoo.cli.leaving import leave, speaks, spoken
 from zoo.errors import Told
 
@@ -40,6 +40,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "prepare": runs.prepare,
     "eval": runs.evaluate_folder,
     "export": runs.export_run,
+    "predict": predict.predict,
     "launch": launch.launch,
     "schema": catalog.schema,
 }

@@ -54,6 +54,8 @@ class Kind:
     """Its model takes the labels and computes a loss inside: not in a pipeline."""
     generates: bool = False
     """Its evaluation generates with the whole model: not in a pipeline."""
+    predictor: str = ""
+    """`module:name` of the class in predicting/ that answers with its exported model."""
 
     @property
     def headline(self) -> str:
@@ -76,6 +78,7 @@ KINDS: dict[str, Kind] = {
         scores={"perplexity": PERPLEXITY, "loss": LOSS, "bits_per_byte": BITS_PER_BYTE},
         unit="tokens",
         may_be_blank=("text", "prompt"),
+        predictor="zoo.predicting.generation:Continuation",
     ),
     "masked-lm": Kind(
         spec=MaskedLMSpec,
@@ -92,6 +95,7 @@ KINDS: dict[str, Kind] = {
         unit="tokens",
         may_be_blank=("text",),
         one_length=True,
+        predictor="zoo.predicting.text:MaskFilling",
     ),
     "sequence-classification": Kind(
         spec=SequenceClassificationSpec,
@@ -101,6 +105,7 @@ KINDS: dict[str, Kind] = {
         built_in=("stdlib-keywords",),
         scores={"accuracy": ACCURACY, "loss": LOSS, "macro_f1": MACRO_F1, "matthews": MATTHEWS},
         classes=True,
+        predictor="zoo.predicting.text:TextClasses",
     ),
     "image-classification": Kind(
         spec=ImageClassificationSpec,
@@ -112,6 +117,7 @@ KINDS: dict[str, Kind] = {
         classes=True,
         tokenizer=False,
         one_length=True,
+        predictor="zoo.predicting.vision:ImageClasses",
     ),
     "ctc": Kind(
         spec=CTCSpec,
@@ -122,5 +128,6 @@ KINDS: dict[str, Kind] = {
         scores={"wer": WER, "loss": LOSS, "cer": CER, "exact": EXACT},
         unit="characters",
         may_be_blank=("transcript",),
+        predictor="zoo.predicting.speech:Transcription",
     ),
 }

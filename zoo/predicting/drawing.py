@@ -1,0 +1,54 @@
+"""Pictures of answers: boxes and masks over the image that they are about, with their names."""
+
+import colorsys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+Colour = tuple[int, int, int]
+_GOLDEN = 0.618034  # hues a golden section apart: neighbours in a list of classes look different
+_VEIL = 0.5  # how much of a mask's colour lies over the image
+
+
+def colour(number: int) -> Colour:
+    """The same colour for the same class, bright and unlike those of its neighbours."""
+    red, green, blue = colorsys.hsv_to_rgb(number * _GOLDEN % 1, 0.85, 0.95)
+    return round(255 * red), round(255 * green), round(255 * blue)
+
+
+def with_boxes(image: Image.Image, boxes: Sequence[Mapping[str, Any]]) -> Image.Image:
+    """An RGB image with boxes as transformers' pipeline gives them: label, score, corners."""
+    picture, names = image.copy(), sorted({one["label"] for one in boxes})
+    draw = ImageDraw.Draw(picture)
+    for one in reversed(boxes):  # the best lies on top
+        shade, box = colour(names.index(one["label"])), one["box"]
+        corners = (box["xmin"], box["ymin"], box["xmax"], box["ymax"])
+        draw.rectangle(corners, outline=shade, width=max(1, round(min(image.size) / 200)))
+        _name(draw, f"{one['label']} {one['score']:.2f}", corners[:2], shade)
+    return picture
+
+
+def with_masks(
+    image: Image.Image, masks: Sequence[tuple[str, np.ndarray]], numbers: Mapping[str, int]
+) -> Image.Image:
+    """An RGB image under masks bool (height, width), each in its class's colour, and a legend."""
+    pixels = np.asarray(image).astype(np.float32)
+    for label, mask in masks:
+        shade = np.array(colour(numbers[label]), np.float32)
+        pixels[mask] = (1 - _VEIL) * pixels[mask] + _VEIL * shade
+    picture = Image.fromarray(pixels.round().astype(np.uint8))
+    draw, top = ImageDraw.Draw(picture), 0.0
+    for label, _ in masks:
+        top = _name(draw, label, (0, top), colour(numbers[label]))
+    return picture
+
+
+def _name(draw: ImageDraw.ImageDraw, text: str, place: tuple[float, float], shade: Colour) -> float:
+    """Writes black on the colour at a place; returns where its lower edge is."""
+    font = ImageFont.load_default()
+    left, top, right, bottom = draw.textbbox(place, text, font=font)
+    draw.rectangle((left - 1, top - 1, right + 1, bottom + 1), fill=shade)
+    draw.text(place, text, fill=(0, 0, 0), font=font)
+    return bottom + 2

@@ -1,0 +1,71 @@
+"""Answers about clips, heard without ffmpeg: soundfile reads them, soxr changes their rate."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoTokenizer
+
+from zoo.data.audio import decode_audio
+from zoo.data.rows import CorruptExample, Row
+from zoo.predicting.exported import Exported, Options
+from zoo.predicting.predictor import Answer, Predictor
+from zoo.tasks.speech.augment import resampled
+from zoo.tasks.speech.features import (
+    SPECTROGRAM,
+    features_of,
+    least_samples,
+    output_lengths,
+    stacked,
+)
+from zoo.tasks.speech.transcripts import Spelling
+
+
+def clip_of(row: Row, rate: int) -> np.ndarray:
+    """A row's clip, float32 (samples,) at `rate` samples a second; raises CorruptExample."""
+    audio, own = decode_audio(row["audio"])
+    return resampled(audio, own, rate)
+
+
+class Transcription(Predictor):
+    """What is said in a clip: the likeliest token of each frame, repeats and blanks dropped.
+
+    Not by transformers' pipeline: that reads Parakeet's extractor at 16 kHz alone, and in a batch
+    the frames of its padding too.
+    """
+
+    choices = (("audio",),)
+
+    def __init__(self, exported: Exported, options: Options) -> None:
+        super().__init__(exported, options)
+        self.model = AutoModelForCTC.from_pretrained(exported.folder, **exported.loading)
+        self.model.to(exported.device).eval()
+        trusted = {"trust_remote_code": exported.trusted}
+        self.extractor = AutoFeatureExtractor.from_pretrained(exported.folder, **trusted)
+        self.spelling = Spelling(AutoTokenizer.from_pretrained(exported.folder, **trusted))
+        config = self.model.config
+        self.masks = config.model_type in SPECTROGRAM or self.extractor.return_attention_mask
+        self.shortest = least_samples(self.extractor, config)
+
+    def read(self, row: Row) -> torch.Tensor:
+        """Features (frames, bins) or (samples,); raises CorruptExample for a clip too short."""
+        audio = clip_of(row, int(self.extractor.sampling_rate))
+        if len(audio) < self.shortest:
+            raise CorruptExample(f"a clip of {len(audio)} samples; {self.shortest} are needed")
+        return features_of(self.extractor, audio)
+
+    def answers(self, examples: list[torch.Tensor]) -> list[Answer]:
+        """ "text": the transcript."""
+        features, lengths = stacked(examples)
+        name = self.extractor.model_input_names[0]
+        given: dict[str, Any] = {name: features.to(self.model.device, self.model.dtype)}
+        if self.masks:
+            mask = torch.arange(features.shape[1]) < lengths[:, None]
+            given["attention_mask"] = mask.to(self.model.device)
+        frames = output_lengths(self.model.config, lengths)
+        logits = self.model(**given).logits
+        return [{"text": text} for text in self.spelling.transcribe(logits, frames)]
+
+    def said(self, answer: Answer) -> str:
+        """The transcript."""
+        return str(answer["text"])
