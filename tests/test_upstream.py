@@ -44,6 +44,7 @@ BERT = "transformers.models.bert.modeling_bert:BertModel"
 PARAKEET = "transformers.models.parakeet.modeling_parakeet:ParakeetEncoder"
 CONFORMER = "transformers.models.wav2vec2_conformer.modeling_wav2vec2_conformer"
 WAV2VEC2 = f"{CONFORMER}:Wav2Vec2ConformerModel"
+HUBERT = "transformers.models.hubert.modeling_hubert:HubertModel"
 MASKS, CORE = "transformers.masking_utils", "transformers.core_model_loading"
 LAUNCH, PLUGIN = "accelerate.utils.launch", "accelerate.utils.dataclasses:DeepSpeedPlugin"
 ENGINE = "deepspeed.runtime.engine:DeepSpeedEngine"
@@ -84,6 +85,9 @@ TABLE: dict[str, list[tuple[str, Check, str]]] = {
             "embedding_output encoder_hidden_states past_key_values"),
         (f"{PARAKEET}._get_output_attention_mask", begins, "self,attention_mask"),
         (f"{PARAKEET}._get_output_attention_mask", takes, "target_length"),
+        (f"{HUBERT}._get_feature_vector_attention_mask", begins,
+         "self,feature_vector_length,attention_mask"),
+        (f"{HUBERT}._mask_hidden_states", takes, "attention_mask"),
         (f"{WAV2VEC2}._get_feature_vector_attention_mask", begins,
             "self,feature_vector_length,attention_mask"),
         (f"{WAV2VEC2}._get_feature_vector_attention_mask", takes, "add_adapter"),

@@ -15,8 +15,21 @@ TEXT = WIDTH | {"vocab_size": 31, "intermediate_size": 96, "max_position_embeddi
 GROUPED = TEXT | {"num_key_value_heads": 4, "pad_token_id": 0, "tie_word_embeddings": False}
 ENCODER = WIDTH | {"intermediate_size": 96, "num_mel_bins": 16, "subsampling_factor": 4}
 ENCODER |= {"subsampling_conv_channels": 8, "conv_kernel_size": 3}
+TEXTS = TEXT | {"num_labels": 5, "pad_token_id": 0}
+DISTILLED = {"dim": 64, "n_heads": 8, "n_layers": 2, "hidden_dim": 96, "vocab_size": 31}
+RELATIVE = TEXT | {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "pad_token_id": 0}
+RELATIVE |= {"position_buckets": 4, "norm_rel_ebd": "layer_norm", "position_biased_input": False}
+WAVES: dict[str, Any] = WIDTH | {"vocab_size": 11, "intermediate_size": 96, "layerdrop": 0.0}
+WAVES |= {"conv_dim": (16, 16), "conv_kernel": (8, 4), "conv_stride": (4, 4)}
+WAVES |= {"num_feat_extract_layers": 2, "num_conv_pos_embedding_groups": 4, "mask_time_prob": 0.0}
+WAVES |= {"num_conv_pos_embeddings": 8, "apply_spec_augment": False}
+STABLE = WAVES | {"do_stable_layer_norm": True, "feat_extract_norm": "layer"}
 KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "bert": ("MaskedLM", "bert", TEXT),
+    "roberta": ("MaskedLM", "roberta", TEXT | {"pad_token_id": 1}),
+    "electra": ("MaskedLM", "electra", TEXT | {"embedding_size": 16}),
+    "distilbert": ("MaskedLM", "distilbert", DISTILLED),
+    "deberta-v2": ("MaskedLM", "deberta-v2", RELATIVE),
     "gpt2": ("CausalLM", "gpt2", {"n_embd": 64, "n_head": 8, "n_layer": 2, "vocab_size": 31}),
     "llama": ("CausalLM", "llama", GROUPED),
     "qwen3": ("CausalLM", "qwen3", GROUPED | {"head_dim": 16}),
@@ -33,22 +46,39 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "wav2vec2-conformer": (
         "CTC",
         "wav2vec2-conformer",
-        WIDTH
-        | {"vocab_size": 11, "intermediate_size": 96, "conv_dim": (16, 16), "conv_kernel": (8, 4)}
-        | {"conv_stride": (4, 4), "num_feat_extract_layers": 2, "num_conv_pos_embedding_groups": 4}
-        | {"num_conv_pos_embeddings": 8, "conv_depthwise_kernel_size": 3, "layerdrop": 0.0}
-        | {
-            "mask_time_prob": 0.0,
-            "apply_spec_augment": False,
-            "position_embeddings_type": "relative",
-        },
+        WAVES | {"conv_depthwise_kernel_size": 3, "position_embeddings_type": "relative"},
     ),
+    "wav2vec2": ("CTC", "wav2vec2", WAVES),
+    "hubert": ("CTC", "hubert", STABLE),
 }
+HEADS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "bert over texts": ("SequenceClassification", "bert", TEXTS),
+    "bert over tokens": ("TokenClassification", "bert", TEXTS),
+    "roberta over texts": ("SequenceClassification", "roberta", TEXTS),
+    "xlm-roberta": ("MaskedLM", "xlm-roberta", TEXT | {"pad_token_id": 1}),
+    "camembert": ("MaskedLM", "camembert", TEXT | {"pad_token_id": 1}),
+    "electra over texts": ("SequenceClassification", "electra", TEXTS | {"embedding_size": 16}),
+    "distilbert over texts": (
+        "SequenceClassification",
+        "distilbert",
+        DISTILLED | {"num_labels": 5, "seq_classif_dropout": 0.0},
+    ),
+    "gpt2 over texts": (
+        "SequenceClassification",
+        "gpt2",
+        {"n_embd": 64, "n_head": 8, "n_layer": 2, "vocab_size": 31, "pad_token_id": 0},
+    ),
+    "llama over texts": ("SequenceClassification", "llama", GROUPED),
+    "wav2vec2 of stable norms": ("CTC", "wav2vec2", STABLE),
+    "wav2vec2 with an adapter": ("CTC", "wav2vec2", WAVES | {"add_adapter": True}),
+    "hubert of late norms": ("CTC", "hubert", WAVES),
+}
+"""Other heads, clones and settings of the same families: for stages; their slices are the same."""
 
 
 def meta(kind: str, dropout: dict[str, float] | None = None, **changes: Any) -> PreTrainedModel:
     """A model on meta; `dropout` names the probabilities that are not 0."""
-    task, model_type, values = KINDS[kind]
+    task, model_type, values = (KINDS | HEADS)[kind]
     config = transformers.AutoConfig.for_model(model_type, **{**values, **changes})
     for one in (config, getattr(config, "encoder_config", config)):
         for key in vars(one):
@@ -73,10 +103,11 @@ def inputs(kind: str) -> dict[str, Tensor]:
     if kind == "parakeet":
         sound = torch.randn(2, 36, 16, generator=draw)
         return {"input_features": sound, "attention_mask": mask.repeat_interleave(4, 1).bool()}
-    if kind == "wav2vec2-conformer":
+    if (KINDS | HEADS)[kind][0] == "CTC":
         sound = torch.randn(2, 180, generator=draw)
         return {"input_values": sound, "attention_mask": mask.repeat_interleave(20, 1)}
-    tokens = torch.randint(1, 31, (2, 9), generator=draw)
+    tokens = torch.randint(2, 31, (2, 9), generator=draw)
+    tokens = torch.where(mask == 1, tokens, (KINDS | HEADS)[kind][2].get("pad_token_id", 0))
     return {"input_ids": tokens, "attention_mask": mask}
 
 

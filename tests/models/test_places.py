@@ -19,6 +19,7 @@ CPU = torch.device("cpu")
 STEP = 3
 DROP = {
     "bert": ("hidden_dropout_prob", "attention_probs_dropout_prob"),
+    "distilbert": ("dropout", "attention_dropout"),
     "gpt2": ("resid_pdrop", "embd_pdrop", "attn_pdrop"),
     "llama": ("attention_dropout",),
     "vit": ("hidden_dropout_prob", "attention_probs_dropout_prob"),
@@ -27,8 +28,13 @@ DROP = {
         *("hidden_dropout", "activation_dropout", "attention_dropout"),
         *("feat_proj_dropout", "final_dropout", "conformer_conv_dropout"),
     ),
+    "wav2vec2": (
+        *("hidden_dropout", "activation_dropout", "attention_dropout"),
+        *("feat_proj_dropout", "final_dropout"),
+    ),
 }
-CASES = [(kind, 0.0) for kind in DROP] + [("parakeet", 0.5), ("wav2vec2-conformer", 0.5)]
+LAYER_DROP = ("parakeet", "wav2vec2-conformer", "wav2vec2")
+CASES = [(kind, 0.0) for kind in DROP] + [(kind, 0.5) for kind in LAYER_DROP]
 
 
 def drawing(kind: str, layer_drop: float) -> tuple[PreTrainedModel, Draws]:
@@ -95,23 +101,23 @@ def test_every_kind_has_its_dropout_here() -> None:
     assert len(modules) == len(DROP)
 
 
-def hubert(layer_drop: float) -> tuple[PreTrainedModel, Draws, list[int]]:
+def unispeech(layer_drop: float) -> tuple[PreTrainedModel, Draws, list[int]]:
     """A model that trains whole, and the layers that it ran."""
     small = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2, "vocab_size": 5}
     convolutions = {"conv_dim": (8,), "conv_kernel": (8,), "conv_stride": (8,)}
     convolutions |= {"num_conv_pos_embeddings": 4, "num_conv_pos_embedding_groups": 2}
-    config = transformers.HubertConfig(
+    config = transformers.UniSpeechConfig(
         num_hidden_layers=6, layerdrop=layer_drop, apply_spec_augment=False, **small, **convolutions
     )
-    model, draws, ran = transformers.HubertForCTC(config).train(), Draws(7, CPU), list[int]()
+    model, draws, ran = transformers.UniSpeechForCTC(config).train(), Draws(7, CPU), list[int]()
     draw_by_place(model, family_of(config), draws)
-    for number, layer in enumerate(model.hubert.encoder.layers):
+    for number, layer in enumerate(model.unispeech.encoder.layers):
         layer.register_forward_hook(lambda *_, number=number: ran.append(number))
     return model, draws, ran
 
 
 def test_layer_drop_is_drawn_once_a_step_and_dropout_in_every_micro_batch() -> None:
-    model, draws, ran = hubert(0.5)
+    model, draws, ran = unispeech(0.5)
     runs: dict[tuple[int, int], tuple[list[int], Tensor]] = {}
     for step, micro in ((0, 0), (0, 1), (1, 0), (2, 0), (0, 0)):
         ran.clear()
@@ -126,5 +132,5 @@ def test_layer_drop_is_drawn_once_a_step_and_dropout_in_every_micro_batch() -> N
 
 
 def test_without_layer_drop_a_whole_model_is_left_alone() -> None:
-    model, _, _ = hubert(0.0)
-    assert type(model.hubert.encoder.layers) is torch.nn.ModuleList
+    model, _, _ = unispeech(0.0)
+    assert type(model.unispeech.encoder.layers) is torch.nn.ModuleList

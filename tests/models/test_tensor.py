@@ -129,6 +129,8 @@ def stated(module: Any) -> bool:
 
 DROPOUT = {
     "bert": {"hidden_dropout_prob": 0.2, "attention_probs_dropout_prob": 0.2},
+    "deberta-v2": {"hidden_dropout_prob": 0.2, "attention_probs_dropout_prob": 0.2},
+    "wav2vec2": {"hidden_dropout": 0.2, "activation_dropout": 0.2, "attention_dropout": 0.2},
     "gpt2": {"attn_pdrop": 0.2, "resid_pdrop": 0.2, "embd_pdrop": 0.2},
     "phi3": {"attention_dropout": 0.2, "resid_pdrop": 0.2},
     "vit": {"attention_probs_dropout_prob": 0.2},  # a layer ends in the row-split matrix
@@ -160,7 +162,8 @@ def masked(kind: str) -> dict[str, Any]:
     for handle in handles:
         handle.remove()
     recomputed = {}
-    for reentrant in (False, True):
+    # DeBERTa hands its embeddings of positions to layers by name, past what is checkpointed
+    for reentrant in (False,) if kind == "deberta-v2" else (False, True):
         cut.gradient_checkpointing_enable({"use_reentrant": reentrant})
         recomputed[reentrant] = furthest(passed(cut, kind)[1], gradients)
     cut.gradient_checkpointing_disable()
@@ -245,6 +248,6 @@ def test_masks_differ_inside_a_region_only(ranks: int, kind: str, seen: Seen) ->
         assert found["logits"] and found["generators"], "ranks differ outside"
         assert found["again"] and found["another"]
         for name, share in found["different"].items():
-            inside = "intermediate_dropout" in name
+            inside = "intermediate_dropout" in name or name.endswith("self.dropout")
             assert share > 0.1 if inside else share == 0, name
         assert max(found["recomputed"].values()) < 1e-6

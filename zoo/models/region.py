@@ -1,6 +1,7 @@
 """What tensor ranks tell each other around a split region, and the masks drawn inside it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -128,6 +129,19 @@ class Region:
             own.set_state(state)
         self.common, self.arrived = [], None
 
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Draws as all ranks do for a moment, amid what each draws for itself."""
+        own = [(generator, generator.get_state()) for generator, _ in self.common]
+        for generator, state in self.common:
+            generator.set_state(state)
+        try:
+            yield
+        finally:
+            self.common = [(generator, generator.get_state()) for generator, _ in own]
+            for generator, state in own:
+                generator.set_state(state)
+
 
 def generators(device: torch.device) -> list[torch.Generator]:
     """The default generators that modules on a device draw from; the CPU's is always one."""
@@ -180,5 +194,16 @@ def by_rows(region: Region, scatter: bool) -> Callable[[Any, Tensor], Tensor]:
         weight = module.weight.t() if isinstance(module, Conv1D) else module.weight
         total = Reduce.apply(functional.linear(hidden, weight), region.group)
         return total if module.bias is None else total + module.bias.to(total.dtype)
+
+    return forward
+
+
+def by_all(region: Region) -> Callable[[Any, Tensor], Tensor]:
+    """The forward of a dropout inside a region over what every rank holds: one mask for all."""
+
+    def forward(module: Any, hidden: Tensor) -> Tensor:
+        with region.outside():
+            found: Tensor = type(module).forward(module, hidden)
+        return found
 
     return forward

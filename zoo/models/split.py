@@ -14,6 +14,7 @@ PACKED = "packed_colwise"
 COLUMNS = ("colwise", PACKED, "colwise_gather_output")
 ROWS = ("rowwise", "rowwise_split_input")
 REPLICATED = "replicated_with_grad_allreduce"
+WHOLE = "whole"  # the zoo's own word: dropout of what all ranks hold, amid what they share out
 HEAD_WIDTHS = ("head_dim", "head_size", "attention_head_size")
 
 
@@ -30,7 +31,7 @@ class Split:
     @property
     def dims(self) -> dict[str, int]:
         """The dimension of each of the module's parameters that is split."""
-        if self.style == REPLICATED:
+        if self.style in (REPLICATED, WHOLE):
             return {}
         if self.key:
             return {self.key: 0}
@@ -75,9 +76,9 @@ class Split:
     def refusal(self) -> tuple[str, str] | None:
         """What cannot be done at all, as (found, allowed)."""
         what, kind = f"{self.style} of {self.pattern}", type(self.module).__name__
-        if self.style not in (*COLUMNS, *ROWS, REPLICATED):
+        if self.style not in (*COLUMNS, *ROWS, REPLICATED, WHOLE):
             return what, ", ".join((*COLUMNS, *ROWS, REPLICATED))
-        if self.style == REPLICATED:
+        if self.style in (REPLICATED, WHOLE):
             return None
         if self.key:
             return None if self.style == "colwise" else (what, f"colwise, {REPLICATED}")

@@ -22,6 +22,11 @@ def no_layerdrop(model: PreTrainedModel) -> float:
     return 0.0
 
 
+def never(model: PreTrainedModel, *parts: Any) -> Any:
+    """What a family without stages does at their ends."""
+    raise AssertionError(f"{model.config.model_type} runs in no stages")
+
+
 def nothing(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> dict[str, Any]:
     """What every layer is given beside the hidden states: nothing."""
     return {}
@@ -41,9 +46,9 @@ class Family:
     """Module or tensor names, as globs."""
     layers: str
     """Glob of the layers' module names; `*` is one part of a name here."""
-    embed: Callable[[PreTrainedModel, Mapping[str, Tensor]], Hidden]
+    embed: Callable[[PreTrainedModel, Mapping[str, Tensor]], Hidden] = never
     """The task's inputs, by name, to what the first layer takes."""
-    head: Callable[[PreTrainedModel, Tensor, Tensor | None], Outputs]
+    head: Callable[[PreTrainedModel, Tensor, Tensor | None], Outputs] = never
     """What the last layer gives, and the mask, to the model's output: its logits at least."""
     around: Callable[[PreTrainedModel, Tensor, Tensor | None], dict[str, Any]] = nothing
     """Keyword arguments of every layer (masks, positions), made once a stage."""
@@ -57,6 +62,10 @@ class Family:
     """Tensor parallelism in transformers' words: glob of module names to colwise, rowwise, ..."""
     divided: tuple[str, ...] = ()
     """Attributes that count what is split (heads, widths): `<glob of modules>:<attribute>`."""
+    no_stages: str = ""
+    """Why its layers do not run in stages, as a clause after its name: no `embed`, no `head`."""
+    no_tensor: str = ""
+    """Why its matrices are not cut, as a clause after its name: no `tensor`."""
 
 
 def within(name: str, pattern: str) -> bool:

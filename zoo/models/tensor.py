@@ -12,8 +12,8 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from zoo.layout import Part
-from zoo.models.region import Region, by_columns, by_rows, draws_masks, summed
-from zoo.models.split import COLUMNS, REPLICATED, Split, counter_of, counters, splits
+from zoo.models.region import Region, by_all, by_columns, by_rows, draws_masks, summed
+from zoo.models.split import COLUMNS, REPLICATED, WHOLE, Split, counter_of, counters, splits
 from zoo.models.stage import Family
 
 
@@ -36,8 +36,6 @@ def tensor_faults(model: PreTrainedModel, family: Family, ranks: int) -> list[tu
     for glob, module, attribute in counters(model, family):
         holder, key = counter_of(module, attribute)
         pieces.setdefault((getattr(holder, key), key), {})[glob] = None
-    if not pieces:
-        return [(f"{ranks} for {model.config.model_type}", "1: its family has no plan for more")]
     common = math.gcd(*(count for count, _ in pieces))
     allowed = ", ".join(str(n) for n in range(1, common + 1) if common % n == 0)
     return [
@@ -141,6 +139,9 @@ def state_widths(module: nn.Module) -> None:
 def replace_forward(split: Split, region: Region) -> None:
     """Puts the ranks' communication around a split matrix; bare parameters need none."""
     if split.key or split.style == REPLICATED:
+        return
+    if split.style == WHOLE:
+        split.module.forward = MethodType(by_all(region), split.module)
         return
     make = by_columns if split.style in COLUMNS else by_rows
     whole = split.style in ("colwise_gather_output", "rowwise_split_input")

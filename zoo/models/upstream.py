@@ -168,15 +168,18 @@ def parakeet_frame_mask(encoder: Any, mask: Tensor, frames: int) -> Tensor:
 def wav2vec2_frame_mask(base: Any, mask: Tensor, frames: int) -> Tensor:
     """Which convolved frames are no padding (batch, frames), bool: transformers/models/
     wav2vec2_conformer/modeling_wav2vec2_conformer.py:
-    Wav2Vec2ConformerPreTrainedModel._get_feature_vector_attention_mask.
+    Wav2Vec2ConformerPreTrainedModel._get_feature_vector_attention_mask, and that of Wav2Vec2 and
+    Hubert, which has no adapter to leave out.
     """
-    found: Tensor = base._get_feature_vector_attention_mask(frames, mask, add_adapter=False)
+    words = {"add_adapter": False} if hasattr(base.config, "add_adapter") else {}
+    found: Tensor = base._get_feature_vector_attention_mask(frames, mask, **words)
     return found
 
 
 def spec_augmented(base: Any, hidden: Tensor, mask: Tensor | None) -> Tensor:
     """Frames with SpecAugment's stretches masked in training: transformers/models/
-    wav2vec2_conformer/modeling_wav2vec2_conformer.py: Wav2Vec2ConformerModel._mask_hidden_states.
+    wav2vec2_conformer/modeling_wav2vec2_conformer.py: Wav2Vec2ConformerModel._mask_hidden_states,
+    and that of Wav2Vec2 and Hubert.
     """
     found: Tensor = base._mask_hidden_states(hidden, attention_mask=mask)
     return found

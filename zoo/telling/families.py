@@ -4,16 +4,10 @@ from typing import Any
 
 from zoo.recipe.compose.catalog import fragments, shipped_catalog
 from zoo.recipe.compose.json_text import read_object
-from zoo.recipe.vocabulary.tables import table
+from zoo.recipe.vocabulary.tables import refusals, table
 from zoo.telling.compat import YES
 from zoo.telling.page import Page
 
-WHOLE = (
-    "trains whole: its layers do not run one by one, neither in a file of zoo/models nor in"
-    " transformers' base_model_pp_plan of a causal language model"
-)
-MORE = "trains whole: more than hidden states travels between its layers"
-NO_PLAN = "no plan says how its matrices are cut: neither in zoo/models nor in base_model_tp_plan"
 UNCUT = (
     "where a layer has them, zoo check --deep refuses what its base_model_tp_plan says of experts"
     " and latent attention"
@@ -28,12 +22,12 @@ def families_page() -> Page:
     for model_type in _named_first(entries):
         entry = entries[model_type]
         tasks = ", ".join(entry["tasks"]) if "family" in entry else ""
-        marks = [_number(text, reasons) for text in refusals(entry)]
-        groups.setdefault((entry.get("family", ""), tasks, *marks), []).append(model_type)
+        numbers = [_number(text, reasons) for text in marks(entry)]
+        groups.setdefault((entry.get("family", ""), tasks, *numbers), []).append(model_type)
     rows = []
-    for (_, tasks, *marks), names in groups.items():
+    for (_, tasks, *numbers), names in groups.items():
         every = dict.fromkeys(task for name in names for task in entries[name]["tasks"])
-        rows.append([_members(names), tasks or ", ".join(every), *marks])
+        rows.append([_members(names), tasks or ", ".join(every), *numbers])
     lines = [f"{number}  {text}" for text, number in reasons.items()]
     lines += [
         f"{names[0]} stands for: {', '.join(names[1:])}"
@@ -48,7 +42,7 @@ def families_object() -> dict[str, Any]:
     """Every model type by itself: its tasks, and `yes` or why not."""
     found = {}
     for name, entry in table("families").items():
-        stages, tensor = (text or YES for text in refusals(entry))
+        stages, tensor = (text or YES for text in marks(entry))
         found[name] = {"tasks": entry["tasks"], "stages": stages, "tensor": tensor}
     return found
 
@@ -57,14 +51,10 @@ def _number(text: str, reasons: dict[str, int]) -> str:
     return str(reasons.setdefault(text, len(reasons) + 1)) if text else YES
 
 
-def refusals(entry: dict[str, Any]) -> tuple[str, str]:
+def marks(entry: dict[str, Any]) -> tuple[str, str]:
     """Why stages and why tensor ranks are not possible; empty where they are."""
-    if "family" not in entry:
-        whole = MORE if entry.get("more") else WHOLE
-        return whole, whole
-    if not entry["tensor"]:
-        return "", NO_PLAN
-    return "", UNCUT if "uncut" in entry else ""
+    stages, tensor = refusals(entry)
+    return stages, tensor or (UNCUT if "uncut" in entry else "")
 
 
 def _members(names: list[str]) -> str:

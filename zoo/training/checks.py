@@ -14,7 +14,7 @@ from zoo.errors import ConfigError, Fault, collected
 from zoo.launching.conflicts import launcher_conflicts
 from zoo.layout import Layout
 from zoo.models.config import key_in
-from zoo.models.families import FAMILIES, family_of
+from zoo.models.families import family_of, refusals
 from zoo.models.fill import NoWeights, Weights
 from zoo.models.stage import layer_weights
 from zoo.models.tensor import tensor_faults
@@ -112,12 +112,12 @@ def cut_faults(recipe: Recipe, model: PreTrainedModel) -> list[Fault]:
     def refuse(key: str, found: str, allowed: str) -> None:
         faults.append(Fault(origin(recipe, key), key, found, allowed))
 
-    family = family_of(model.config)
-    if family is None:
-        known = "1: this family trains whole (those that can be cut: " + ", ".join(FAMILIES) + ")"
-        for key, degree in (("parallel.pipeline.stages", stages), ("parallel.tensor", tensor)):
-            if degree > 1:
-                refuse(key, f"{degree} for {model.config.model_type}", known)
+    family, clauses = family_of(model.config), refusals(model.config)
+    degrees = {"parallel.pipeline.stages": stages, "parallel.tensor": tensor}
+    for (key, degree), clause in zip(degrees.items(), clauses, strict=True):
+        if degree > 1 and clause:
+            refuse(key, f"{degree} for {model.config.model_type}, {clause}", "1")
+    if family is None or faults:
         return faults
     kind = compression_kind(recipe)
     if kind and stages > 1 and tied_names(model):

@@ -20,20 +20,21 @@ from zoo.recipe.vocabulary.tables import table
 from zoo.telling.families import families_object
 from zoo.training.run import run
 
-TYPE = "distilbert"
-LAYER = "distilbert.transformer.layer.*"
+TYPE = "ernie"
+LAYER = "ernie.encoder.layer.*"
 RECIPE = twin("masked-lm")
 WORDS = (
     *SHORT,
     "run.steps=4",
-    'model.config={"model_type": "distilbert", "dim": 32, "n_layers": 2, "n_heads": 2,'
-    ' "hidden_dim": 64, "dropout": 0.0, "attention_dropout": 0.0}',
+    'model.config={"model_type": "ernie", "hidden_size": 32, "num_hidden_layers": 2,'
+    ' "num_attention_heads": 2, "intermediate_size": 64, "hidden_dropout_prob": 0.0,'
+    ' "attention_probs_dropout_prob": 0.0}',
 )
 
 
 def embed(model: Any, inputs: Mapping[str, Tensor]) -> Hidden:
     """Tokens and positions."""
-    return model.distilbert.embeddings(inputs["input_ids"]), inputs.get("attention_mask")
+    return model.ernie.embeddings(inputs["input_ids"]), inputs.get("attention_mask")
 
 
 def around(model: Any, hidden: Tensor, mask: Tensor | None) -> dict[str, Any]:
@@ -44,23 +45,22 @@ def around(model: Any, hidden: Tensor, mask: Tensor | None) -> dict[str, Any]:
 
 def head(model: Any, hidden: Tensor, mask: Tensor | None) -> dict[str, Tensor]:
     """Logits over the vocabulary."""
-    hidden = model.vocab_layer_norm(model.activation(model.vocab_transform(hidden)))
-    return {"logits": model.vocab_projector(hidden)}
+    return {"logits": model.cls(hidden)}
 
 
 FAMILY = Family(
-    first=("distilbert.embeddings",),
+    first=("ernie.embeddings",),
     layers=LAYER,
     embed=embed,
     around=around,
     head=head,
     tensor={
-        f"{LAYER}.attention.q_lin": "colwise",
-        f"{LAYER}.attention.k_lin": "colwise",
-        f"{LAYER}.attention.v_lin": "colwise",
-        f"{LAYER}.attention.out_lin": "rowwise",
-        f"{LAYER}.ffn.lin1": "colwise",
-        f"{LAYER}.ffn.lin2": "rowwise",
+        f"{LAYER}.attention.self.query": "colwise",
+        f"{LAYER}.attention.self.key": "colwise",
+        f"{LAYER}.attention.self.value": "colwise",
+        f"{LAYER}.attention.output.dense": "rowwise",
+        f"{LAYER}.intermediate.dense": "colwise",
+        f"{LAYER}.output.dense": "rowwise",
     },
 )
 
@@ -103,5 +103,5 @@ def test_it_stands_in_compat_and_without_its_file_it_trains_whole() -> None:
             "tasks": [], "stages": "yes", "tensor": "yes"
         }  # fmt: skip
         load_recipe(RECIPE, words, tiny=True)
-    with pytest.raises(ConfigError, match=r"parallel\.pipeline\.stages: found 2 for distilbert"):
+    with pytest.raises(ConfigError, match=r"parallel\.pipeline\.stages: found 2 for ernie"):
         load_recipe(RECIPE, words, tiny=True)

@@ -16,6 +16,7 @@ from typing import Any
 import pydantic
 
 import zoo.recipe
+from zoo.recipe.vocabulary import tables
 from zoo.recipe.vocabulary.kinds import KINDS
 
 TABLES = Path(zoo.recipe.__file__).parent / "vocabulary" / "tables"
@@ -144,9 +145,9 @@ def processor_table() -> dict[str, Any]:
 def families_table() -> dict[str, Any]:
     """By model type: tasks that have a head for it, and how the zoo cuts it, if it does.
 
-    `family` is the file of zoo/models that speaks for it; without one it trains whole, `more` if
-    only because its layers pass on more than hidden states. `tensor` says whether there is a plan
-    for tensor ranks, `uncut` which of the plan's styles the zoo does not cut.
+    `family` is who speaks for it in zoo/models: itself, or all decoders together; without one it
+    trains whole. `no_stages` and `no_tensor` say why not where more is known than that, `uncut`
+    which of the plan's styles the zoo does not cut.
     """
     from transformers import CONFIG_MAPPING
 
@@ -164,20 +165,23 @@ def family_entry(model_type: str, tasks: list[str]) -> dict[str, Any] | None:
     from huggingface_hub.errors import StrictDataclassError
     from transformers import CONFIG_MAPPING
 
-    from zoo.models.families import family_of
-    from zoo.models.families.decoder import MORE_THAN_HIDDEN
-    from zoo.models.split import COLUMNS, REPLICATED, ROWS
+    from zoo.models.families import FAMILIES, family_of
+    from zoo.models.families import refusals as clauses
+    from zoo.models.split import COLUMNS, REPLICATED, ROWS, WHOLE
 
     try:
-        family = family_of(CONFIG_MAPPING[model_type]())
+        config = CONFIG_MAPPING[model_type]()
+        family, refused = family_of(config), clauses(config)
     except StrictDataclassError:  # no configuration without words of its own: not known here
         return None
-    if family is None:
-        return {"tasks": tasks} | ({"more": True} if model_type in MORE_THAN_HIDDEN else {})
-    file = family.embed.__module__.rpartition(".")[2]
-    uncut = sorted(set(family.tensor.values()) - {*COLUMNS, *ROWS, REPLICATED})
-    found = {"tasks": tasks, "family": file, "tensor": bool(family.tensor)}
-    return found | ({"uncut": uncut} if uncut else {})
+    found: dict[str, Any] = {"tasks": tasks}
+    if family is not None:
+        found["family"] = model_type if model_type in FAMILIES else "decoder"
+        uncut = sorted(set(family.tensor.values()) - {*COLUMNS, *ROWS, REPLICATED, WHOLE})
+        found |= {"uncut": uncut} if uncut else {}
+    refused = tuple("" if clause == tables.WHOLE else clause for clause in refused)
+    said = zip(("no_stages", "no_tensor"), refused, strict=True)
+    return found | {key: clause for key, clause in said if clause}
 
 
 def write(name: str, table: dict[str, Any]) -> None:

@@ -1,17 +1,40 @@
 """The families that can be cut into stages and tensor ranks, by transformers' model type."""
 
+from collections.abc import Callable
+
 from transformers import PreTrainedConfig
 
-from zoo.models.families import bert, decoder, gpt2, parakeet, resnet, vit, wav2vec2_conformer
+from zoo.models.families import (
+    bert,
+    deberta_v2,
+    decoder,
+    distilbert,
+    gpt2,
+    parakeet,
+    resnet,
+    vit,
+    wav2vec2,
+    wav2vec2_conformer,
+)
 from zoo.models.stage import Family
+from zoo.recipe.vocabulary.tables import NO_PLAN, WHOLE
 
-FAMILIES: dict[str, Family] = {
+FAMILIES: dict[str, Family | Callable[[PreTrainedConfig], Family]] = {
     "bert": bert.FAMILY,
+    "roberta": bert.ROBERTA,
+    "xlm-roberta": bert.ROBERTA,
+    "camembert": bert.ROBERTA,
+    "electra": bert.ELECTRA,
+    "distilbert": distilbert.FAMILY,
+    "deberta-v2": deberta_v2.FAMILY,
     "gpt2": gpt2.FAMILY,
     "vit": vit.FAMILY,
     "resnet": resnet.FAMILY,
     "parakeet_ctc": parakeet.FAMILY,
     "wav2vec2-conformer": wav2vec2_conformer.FAMILY,
+    "wav2vec2": wav2vec2.family,
+    "hubert": wav2vec2.family,
+    "wavlm": wav2vec2.WAVLM,
 }
 
 
@@ -20,4 +43,17 @@ def family_of(config: PreTrainedConfig) -> Family | None:
 
     Decoders that carry plans of their own upstream (llama, mistral, qwen, ...) need no file here.
     """
-    return FAMILIES.get(config.model_type) or decoder.family(config)
+    found = FAMILIES.get(config.model_type, decoder.family)
+    return found(config) if callable(found) else found
+
+
+def refusals(config: PreTrainedConfig) -> tuple[str, str]:
+    """Why a configuration's model does not run in stages, and why not on tensor ranks.
+
+    Clauses after its name; empty where it does. Files of the families say it where they know.
+    """
+    family = family_of(config)
+    if family is None:
+        why = decoder.MORE if config.model_type in decoder.MORE_THAN_HIDDEN else WHOLE
+        return why, why
+    return family.no_stages, "" if family.tensor else family.no_tensor or NO_PLAN

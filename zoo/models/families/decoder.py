@@ -1,6 +1,6 @@
 """Decoders with a pipeline plan upstream: the forward of `<Family>Model`, less others' layers."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, PreTrainedConfig, PreTrainedModel
 
+from zoo.models.families.heads import around_base, instead
 from zoo.models.stage import Family, Hidden, Outputs, Stage, layer_names
 from zoo.models.upstream import BaseAnswer, pipeline_ends, tensor_plan
 
@@ -24,6 +25,7 @@ MORE_THAN_HIDDEN = frozenset(
         "hy_v4",
     }
 )
+MORE = "which trains whole: more than hidden states travels between its layers"
 
 
 def family(config: PreTrainedConfig) -> Family | None:
@@ -77,29 +79,12 @@ def own_head(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> Out
     if mask is not None:
         ids = ids - (mask == 0).long()
     done = BaseAnswer(last_hidden_state=hidden)
-    with instead({model.base_model: lambda *args, **options: done}):
-        outputs: Outputs = model(input_ids=ids, use_cache=False)
-    return outputs
+    return around_base(model, done, input_ids=ids, use_cache=False)
 
 
 def first_argument(hidden: Tensor, *args: Any, **options: Any) -> Tensor:
     """The forward of a module that another stage runs."""
     return hidden
-
-
-@contextmanager
-def instead(forwards: Mapping[nn.Module, Callable[..., Any]]) -> Iterator[None]:
-    """Other forwards for some modules, for a while."""
-    kept = {module: vars(module).get("forward") for module in forwards}
-    try:
-        for module, forward in forwards.items():
-            module.forward = forward
-        yield
-    finally:
-        for module, own in kept.items():
-            del module.forward
-            if own is not None:
-                module.forward = own
 
 
 @contextmanager

@@ -19,10 +19,10 @@ def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Outputs:
     return {"logits": found}
 
 
-# No plan for tensor ranks: convolutions stay whole.
 FAMILY = Family(
     first=("resnet.embedder",),
     layers="resnet.encoder.stages.*.layers.*",
     embed=embed,
     head=head,
+    no_tensor="whose matrices are convolutions, which no rank holds in part",
 )

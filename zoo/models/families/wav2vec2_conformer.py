@@ -5,24 +5,19 @@ from typing import Any
 
 from torch import Tensor
 
+from zoo.models.families.heads import encoder_head
+from zoo.models.families.wav2vec2 import layerdrop, projected
 from zoo.models.stage import Family, Hidden, Outputs
-from zoo.models.upstream import bidirectional_mask, spec_augmented, wav2vec2_frame_mask
+from zoo.models.upstream import bidirectional_mask
 
 BASE = "wav2vec2_conformer"
 LAYER = f"{BASE}.encoder.layers.*"
 
 
 def embed(model: Any, inputs: Mapping[str, Tensor]) -> Hidden:
-    """Projected features, masked by SpecAugment, padding zeroed; their mask (batch, frames)."""
-    base, mask = model.wav2vec2_conformer, inputs.get("attention_mask")
-    features = base.feature_extractor(inputs["input_values"]).transpose(1, 2)
-    if mask is not None:
-        mask = wav2vec2_frame_mask(base, mask, features.shape[1])
-    hidden, _ = base.feature_projection(features)
-    hidden = spec_augmented(base, hidden, mask)
-    if mask is not None:
-        hidden = hidden.masked_fill(~mask.unsqueeze(-1), 0.0)
-    return base.encoder.dropout(hidden), mask
+    """Projected features; positions are the layers' own."""
+    hidden, mask = projected(model.wav2vec2_conformer, inputs)
+    return model.wav2vec2_conformer.encoder.dropout(hidden), mask
 
 
 def around(model: Any, hidden: Tensor, mask: Tensor | None) -> dict[str, Any]:
@@ -39,13 +34,7 @@ def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Outputs:
     hidden = base.encoder.layer_norm(hidden)
     if base.adapter is not None:
         hidden = base.adapter(hidden)
-    found = model.lm_head(model.dropout(hidden))
-    return {"logits": found}
-
-
-def layerdrop(model: Any) -> float:
-    """The configuration's."""
-    return float(model.config.layerdrop)
+    return encoder_head(model, hidden)
 
 
 # `self_attn.num_heads` stays whole: only rotary positions read it, before the projections.

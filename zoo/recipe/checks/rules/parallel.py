@@ -6,7 +6,7 @@ from zoo.recipe.checks.rules.rule import Rule
 from zoo.recipe.derived.exchange import optimizer_of, zero_stage
 from zoo.recipe.recipe import Recipe
 from zoo.recipe.vocabulary.kinds import KINDS
-from zoo.recipe.vocabulary.tables import table
+from zoo.recipe.vocabulary.tables import refusals, table
 
 
 def flat_partitions(recipe: Recipe) -> str:
@@ -56,17 +56,17 @@ def _family(recipe: Recipe) -> dict[str, Any] | None:
 
 
 def stages_of_whole(recipe: Recipe) -> str:
-    """Stages of a family that nothing says how to run in pieces."""
+    """Stages of a family whose layers do not run apart."""
     stages, family = recipe.parallel.pipeline.stages, _family(recipe)
-    refused = stages > 1 and family is not None and "family" not in family
-    return f"{stages} for {recipe.model.config['model_type']}" if refused else ""
+    clause = refusals(family)[0] if stages > 1 and family is not None else ""
+    return f"{stages} for {recipe.model.config['model_type']}, {clause}" if clause else ""
 
 
 def slices_of_whole(recipe: Recipe) -> str:
-    """Tensor ranks of a family whose matrices nothing says how to cut."""
+    """Tensor ranks of a family whose matrices are not cut."""
     tensor, family = recipe.parallel.tensor, _family(recipe)
-    refused = tensor > 1 and family is not None and not family.get("tensor")
-    return f"{tensor} for {recipe.model.config['model_type']}" if refused else ""
+    clause = refusals(family)[1] if tensor > 1 and family is not None else ""
+    return f"{tensor} for {recipe.model.config['model_type']}, {clause}" if clause else ""
 
 
 def stages_of_whole_task(recipe: Recipe) -> str:
@@ -145,7 +145,7 @@ PARALLEL_RULES = (
         "parallel.pipeline.stages",
         stages_of_whole,
         "1",
-        "this family trains whole: nothing says how it runs in pieces; `zoo compat` shows what can",
+        "a stage runs layers apart from the others; `zoo compat` shows whose do",
         "parallel.pipeline.stages=1 parallel.zero.stage=3",
         source="transformers/configuration_utils.py: base_model_pp_plan",
         beside=("model.config.model_type",),
@@ -155,7 +155,7 @@ PARALLEL_RULES = (
         "parallel.tensor",
         slices_of_whole,
         "1",
-        "nothing says how the matrices of this family are cut; `zoo compat` shows what can be",
+        "a tensor rank holds parts of matrices; `zoo compat` shows whose are cut",
         "parallel.tensor=1 parallel.zero.stage=3",
         source="transformers/configuration_utils.py: base_model_tp_plan",
         beside=("model.config.model_type",),
