@@ -158,7 +158,7 @@ TABLE: dict[str, list[tuple[str, Check, str]]] = {
         ("torch._dynamo.eval_frame:_optimize", says, "TORCHDYNAMO_DISABLE"),
         ("deepspeed.zero", has, "Init"),
         (f"{INIT}.__init__", declares,
-            "module config_dict_or_path mem_efficient_linear data_parallel_group"),
+            "module config_dict_or_path data_parallel_group"),
         (f"{INIT}._convert_to_deepspeed_param", sets,
             "ds_id ds_shape ds_numel ds_tensor all_gather partition"),
         (ENGINE, has, "zero_optimization zero_optimization_stage gradient_clipping get_data_types "
@@ -207,6 +207,7 @@ TABLE: dict[str, list[tuple[str, Check, str]]] = {
             "get_data_parallel_world_size get_model_parallel_group get_model_parallel_rank"),
         (f"{UNFUSED}.__init__", sets, "optimizer fp16_groups fp32_groups loss_scale_config"),
         (UNFUSED, has, "loss_scale refresh_fp32_params"),
+        (f"{UNFUSED}.step", calls, "split_params_grads_into_shared_and_expert_params"),
         (f"{ZERO}.__init__", sets, "optimizer loss_scaler single_partition_of_fp32_groups"),
         (ZERO, has, "loss_scale update_lp_params"),
         ("deepspeed.utils.mixed_precision_linkage:link_hp_params", sets, "_hp_mapping"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.runs import SHORT, train_each, twin, without_dropout
+from tests.runs import SHORT, rows, train_each, twin, without_dropout
 from zoo.training.disk.kept import folders
 from zoo.training.reader import Reader
 
@@ -63,6 +63,8 @@ def test_micro_batches_and_ranks_are_summed_in_fp32_unless_the_recipe_says_bf16(
     print(f"bf16 sums: {found}")
     assert found.pop("narrow") > 1e-3
     assert max(found.values()) < 1e-5
+    norms = [rows(tmp_path / name)[0]["grad_norm"] for name in ("one", *found)]
+    assert norms == pytest.approx([norms[0]] * len(norms), rel=1e-5), "not rounded for its norm"
 
 
 @pytest.mark.slow

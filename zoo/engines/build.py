@@ -146,6 +146,7 @@ def initialized(
         upstream.weights_to_masters(engine)
         if sums_in_fp32(recipe):
             sum_in_fp32(engine)
+            upstream.norm_as_summed(engine)
     return engine
 
 

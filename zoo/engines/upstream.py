@@ -16,6 +16,7 @@ import torch
 import torch.distributed as dist
 from deepspeed.comm.torch import TorchBackend
 from deepspeed.runtime.engine import BFLOAT16, ZERO_OPTIMIZATION, DeepSpeedEngine
+from deepspeed.runtime.fp16 import unfused_optimizer
 from deepspeed.runtime.pipe.topology import PipelineParallelGrid, PipeModelDataParallelTopology
 from deepspeed.utils import logger
 from torch import Tensor, nn
@@ -112,7 +113,6 @@ def shard(module: nn.Module, config: dict[str, Any], data: Any) -> None:
     deepspeed.zero.Init(
         module=module,
         config_dict_or_path=config,
-        mem_efficient_linear=False,
         data_parallel_group=data,
     )
 
@@ -120,6 +120,30 @@ def shard(module: nn.Module, config: dict[str, Any], data: Any) -> None:
 def weights_to_masters(engine: Any) -> None:
     """The fp32 masters of ZeRO 0 from the weights (runtime/fp16/unfused_optimizer.py)."""
     engine.optimizer.refresh_fp32_params()
+
+
+def norm_as_summed(engine: Any) -> None:
+    """Takes the norm at ZeRO 0 in half precision of the gradients as they are summed, in fp32.
+
+    Upstream rounds each of them to the weights' type for it: 3e-4 off in bf16, and in fp16 infinite
+    where a sum is beyond 65,504. `step`, runtime/fp16/unfused_optimizer.py.
+    """
+    step = engine.optimizer.step
+
+    def stepped(*args: Any, **options: Any) -> Any:
+        rounded = unfused_optimizer.split_params_grads_into_shared_and_expert_params
+        unfused_optimizer.split_params_grads_into_shared_and_expert_params = as_summed
+        try:
+            return step(*args, **options)
+        finally:
+            unfused_optimizer.split_params_grads_into_shared_and_expert_params = rounded
+
+    engine.optimizer.step = stepped
+
+
+def as_summed(group: list[nn.Parameter]) -> tuple[list[Tensor], list[Tensor]]:
+    """The gradients of a group, unrounded, and none of experts (moe/utils.py)."""
+    return [parameter.grad for parameter in group if parameter.grad is not None], []
 
 
 @contextmanager

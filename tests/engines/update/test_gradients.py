@@ -13,7 +13,7 @@ from torch import nn
 from tests.ranks import run_ranks
 from zoo.engines.groups import Groups
 from zoo.engines.update.gradients import keep_copies_equal, scale_losses, sum_in_fp32, unscale_by
-from zoo.engines.upstream import patient_groups
+from zoo.engines.upstream import norm_as_summed, patient_groups
 from zoo.layout import Layout, Place
 from zoo.training.world import world
 
@@ -84,6 +84,23 @@ def test_micro_batches_are_added_up_in_fp32_and_a_missing_gradient_is_zero() -> 
     assert used.grad is not None and unused.grad is not None
     assert (used.grad.item(), unused.grad.item()) == (258.0, 0.0)
     assert used.grad.dtype == unused.grad.dtype == torch.float32
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_the_norm_without_zero_is_that_of_the_sums_and_not_of_what_the_weights_can_hold(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unfused_optimizer.dist, "get_rank", lambda: 0)
+    weight = nn.Parameter(torch.zeros(1, dtype=dtype))
+    wrapped = unfused_optimizer.FP16_UnfusedOptimizer(
+        torch.optim.SGD([weight], lr=1.0), low_precision_dtype=dtype, clip_grad=1.0
+    )
+    norm_as_summed(SimpleNamespace(optimizer=wrapped))
+    weight.grad_dtype = torch.float32
+    weight.grad = torch.tensor([70001.0])  # fp16 ends at 65,504, bf16 has 8 bits
+    wrapped.step()
+    assert wrapped._global_grad_norm == pytest.approx(70001.0, rel=1e-6)
+    assert wrapped.fp32_groups[0][0].item() == pytest.approx(-1.0)
 
 
 def test_an_fp16_loss_is_multiplied_by_what_its_gradients_are_divided_by() -> None:

@@ -1,5 +1,7 @@
 """What follows from a recipe: batching, DeepSpeed's JSON, schedules and groups."""
 
+from typing import Any
+
 import pytest
 
 from tests.recipe.conftest import Catalog
@@ -47,6 +49,18 @@ def test_the_config_says_what_the_recipe_says_in_deepspeeds_words(catalog: Catal
     assert (config["bf16"], config["fp16"]) == ({"enabled": True}, {"enabled": False})
     assert "optimizer" not in config
     assert "scheduler" not in config
+
+
+def test_zero_3_keeps_torchs_linear_layer_unless_the_recipe_wants_deepspeeds(
+    catalog: Catalog,
+) -> None:
+    def said(*words: str) -> Any:
+        recipe = load_recipe(catalog.recipe(), ["parallel.zero.stage=3", *words])
+        config = deepspeed_config(recipe, Layout.fit(2))
+        return config["zero_optimization"]["memory_efficient_linear"]
+
+    assert said() is False
+    assert said("parallel.zero.memory_efficient_linear=true") is True
 
 
 def test_deepspeed_takes_the_config(catalog: Catalog) -> None:

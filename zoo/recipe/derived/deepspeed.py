@@ -18,7 +18,7 @@ def deepspeed_config(recipe: Recipe, layout: Layout) -> dict[str, Any]:
     cut = batching(recipe, layout)
     precision = recipe.run.precision
     clipping = 0.0 if clips_itself(recipe) else recipe.optimizer.gradient_clipping
-    zero = {"stage": 0} if averages_itself(recipe) else dict(recipe.parallel.zero)
+    zero = {"stage": 0} if averages_itself(recipe) else plain_linear(recipe.parallel.zero)
     # Cutting activations over tensor ranks is cached by shape, and shapes vary here.
     whole = {"pipe_partitioned": False, "grad_partitioned": False}
     return {
@@ -38,6 +38,15 @@ def deepspeed_config(recipe: Recipe, layout: Layout) -> dict[str, Any]:
         **sums(recipe, zero.get("stage", 0)),
         **({"pipeline": whole} if layout.pipe > 1 else {}),
     }
+
+
+def plain_linear(zero: dict[str, Any]) -> dict[str, Any]:
+    """The recipe's ZeRO section without DeepSpeed's own linear layer, unless the recipe asks.
+
+    At stage 3 it replaces torch's for the whole process, and in half precision rounds twice, before
+    and after the bias: `LinearFunctionForZeroStage3`, runtime/zero/linear.py.
+    """
+    return {"memory_efficient_linear": False, **zero} if zero.get("stage") == 3 else dict(zero)
 
 
 def sums_in_fp32(recipe: Recipe) -> bool:
