@@ -19,7 +19,9 @@ TWINS = {
     "image-classification": "vision/resnet50-imagenet",
     "ctc": "speech/conformer-ctc-small-librispeech",
 }
-SHELF: dict[str, str] = {}
+SHELF: dict[str, str] = {
+    "sequence-to-sequence": "nlp/t5-small-xsum",
+}
 """Kinds whose twins `make test` trains under ZeRO 3 alone; the other layouts are marked slow."""
 
 

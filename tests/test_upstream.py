@@ -102,6 +102,7 @@ TABLE: dict[str, list[tuple[str, Check, str]]] = {
     ],
     "models": [
         (TF, has, "base_model base_model_prefix"),
+        (f"{TF}.tie_weights", takes, "recompute_mapping"),
         ("transformers.pytorch_utils:Conv1D.__init__", sets, "nf nx weight bias"),
         ("torch.nn:Module", made_with, "_parameters _buffers"),
         ("torch.cuda", has, "default_generators"),

@@ -42,10 +42,12 @@ MELS = {
     "win_length": 200,
 }
 WORDS = "the quick brown fox jumps over the lazy dog while seven wizards boxed"
+T5 = {"model_type": "t5", "d_model": 16, "d_kv": 8, "d_ff": 16, "num_layers": 1, "num_heads": 2}
 MODELS = {
     "causal-lm": {"config": LLAMA, "tokenizer": "bytes"},
     "masked-lm": {"config": BERT, "tokenizer": {"train": "wordpiece", "vocab_size": 90}},
     "sequence-classification": {"config": BERT, "tokenizer": "characters"},
+    "sequence-to-sequence": {"config": T5, "tokenizer": "characters"},
     "image-classification": {"config": VIT},
     "ctc": {"config": PARAKEET, "tokenizer": "characters", "processor": MELS},
 }
@@ -53,6 +55,7 @@ TASKS = {
     "causal-lm": {"sequence_length": 16},
     "masked-lm": {"sequence_length": 16},
     "sequence-classification": {"sequence_length": 32},
+    "sequence-to-sequence": {"source_length": 16, "target_length": 12},
     "image-classification": {"image_size": 16},
     "ctc": {},
 }
@@ -74,6 +77,9 @@ def _rows(kind: str) -> list[dict[str, Any]]:
 
         shades = rng.integers(0, 256, (8, 20, 24, 3), dtype=np.uint8)
         return [{"image": Image.fromarray(s), "label": i % 3} for i, s in enumerate(shades)]
+    if kind == "sequence-to-sequence":
+        words = WORDS.split()
+        return [{"source": word, "target": word[::-1]} for word in words]
     if kind == "sequence-classification":
         return [{"text": word * 2, "label": i % 3} for i, word in enumerate(WORDS.split())]
     return [{"text": WORDS + "\n"} for _ in range(20)]

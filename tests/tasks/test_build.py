@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from transformers import AutoFeatureExtractor, AutoImageProcessor, AutoTokenizer
+from transformers import AutoFeatureExtractor, AutoImageProcessor, AutoTokenizer, GenerationConfig
 
 from zoo.recipe.vocabulary.kinds import KINDS as ENTRIES
 from zoo.recipe.vocabulary.named import named
@@ -26,10 +26,15 @@ def rows(task, kind, make_source):
     return task.rows(make_source(kind).train)
 
 
-def logits_of(kind, task, batch):
+def outputs_of(kind, task, batch):
+    """What the kind's model gives to be scored."""
     torch.manual_seed(0)
     model = head_class(kind).from_config(task.config).eval()
-    return model(**batch["inputs"]).logits
+    return dict(task.predict(model, batch))
+
+
+def logits_of(kind, task, batch):
+    return outputs_of(kind, task, batch)["logits"]
 
 
 def test_a_kind_is_its_file_and_its_class(kind):
@@ -41,7 +46,7 @@ def test_a_kind_is_its_file_and_its_class(kind):
 
 def test_the_scores_are_those_of_the_entry(kind, task, rows, make_batch):
     batch = make_batch(task, rows)
-    scores = task.score(task.tally({"logits": logits_of(kind, task, batch)}, batch))
+    scores = task.score(task.tally(outputs_of(kind, task, batch), batch))
     assert set(ENTRIES[kind].scores) == set(scores)
     assert all(isinstance(score, float) for score in scores.values())
 
@@ -71,19 +76,17 @@ def test_without_targets_the_loss_is_zero_and_connected(kind, task, rows, make_b
 
 def test_an_example_of_weight_zero_changes_no_sum(kind, task, rows, make_batch):
     padded = make_batch(task, rows, 4, padding=1)
-    logits = logits_of(kind, task, padded).detach()
-    tally = task.tally({"logits": logits}, padded)
-    noise = logits.clone()
+    outputs = outputs_of(kind, task, padded)
+    tally = task.tally(outputs, padded)
+    noise = outputs["logits"].detach().clone()
     noise[-1] += torch.randn(noise[-1].shape)
-    for name, total in task.tally({"logits": noise}, padded).items():
+    for name, total in task.tally({**outputs, "logits": noise}, padded).items():
         torch.testing.assert_close(total, tally[name], msg=name)
 
 
 def test_tallies_are_float64_sums_of_fixed_size(kind, task, rows, make_batch):
     small, large = make_batch(task, rows, 1), make_batch(task, rows, 4)
-    first, second = (
-        task.tally({"logits": logits_of(kind, task, batch)}, batch) for batch in (small, large)
-    )
+    first, second = (task.tally(outputs_of(kind, task, batch), batch) for batch in (small, large))
     assert {"loss", "count"} <= set(first)
     for name in first:
         assert first[name].dtype == torch.float64
@@ -117,6 +120,10 @@ FILES = {
     "causal-lm": [("tokenizer.json", AutoTokenizer)],
     "masked-lm": [("tokenizer.json", AutoTokenizer)],
     "sequence-classification": [("tokenizer.json", AutoTokenizer)],
+    "sequence-to-sequence": [
+        ("tokenizer.json", AutoTokenizer),
+        ("generation_config.json", GenerationConfig),
+    ],
     "image-classification": [("preprocessor_config.json", AutoImageProcessor)],
     "ctc": [
         ("tokenizer.json", AutoTokenizer),
@@ -134,6 +141,8 @@ def test_an_exported_folder_gets_files_that_transformers_reads(kind, task, tmp_p
         if reader is AutoTokenizer:
             assert read.get_vocab() == task.tokenizer.get_vocab()
             assert read.pad_token_id == task.tokenizer.pad_token_id
+        if reader is GenerationConfig:
+            assert read.to_diff_dict() == task.generation.to_diff_dict()
         if reader is AutoFeatureExtractor:
             assert read.to_dict() == task.extractor.to_dict()
         if reader is AutoImageProcessor:

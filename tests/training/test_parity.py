@@ -20,6 +20,8 @@ LAYOUTS = {
 }
 # ResNet at its twin's own rate (2e-3) amplifies ZeRO 3's other order of additions a thousandfold
 # within ten steps (a ReLU at its kink flips, 1.7e-4 at step 20); a quarter of the rate does not.
+# In the middle of a run, with every parameter partitioned under ZeRO 3, and more ranks than texts.
+WRITING = ("run.eval_every=10", "parallel.zero.stage3_param_persistence_threshold=0")
 DROPOUT = {
     "causal-lm": [
         *("model.config.resid_pdrop=0.1", "model.config.embd_pdrop=0.1"),
@@ -29,6 +31,7 @@ DROPOUT = {
     "sequence-classification": ["model.config.hidden_dropout_prob=0.1"],
     "image-classification": ["task.augment.mixup=0.2", "optimizer.params.lr=5e-4"],
     "ctc": ["model.config.encoder_config.dropout=0.1", "run.batch=8", "run.micro_batch=4"],
+    "sequence-to-sequence": ["model.config.dropout_rate=0.1", *WRITING],
 }
 
 

@@ -93,7 +93,7 @@ def fill(
             for _, module, _ in unit.members:
                 move(module, device)
             settle(unit.root)
-    model.tie_weights()
+    model.tie_weights(recompute_mapping=False)  # what was untied stays so
 
 
 _SPREAD = 0.01  # of the initial values; nearly the mean, and no two rows alike

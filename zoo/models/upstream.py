@@ -74,6 +74,13 @@ def tied_names(model: PreTrainedModel) -> dict[str, str]:
     return dict(model.all_tied_weights_keys)
 
 
+def forget_tie(model: PreTrainedModel, name: str) -> None:
+    """Takes a parameter out of `tied_names`, so that `tie_weights(recompute_mapping=False)` leaves
+    it alone: transformers/modeling_utils.py: PreTrainedModel.all_tied_weights_keys.
+    """
+    model.all_tied_weights_keys.pop(name)
+
+
 def conversion_steps(model: PreTrainedModel) -> Steps:
     """What loading does to the keys of a checkpoint's files, in order: transformers/
     conversion_mapping.py: get_model_conversion_mapping.

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.utils import cached_file
 
+from zoo.models.fill import Weights
 from zoo.models.names import module_names
-from zoo.models.upstream import optional_file
+from zoo.models.upstream import forget_tie, optional_file, tied_names
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 
@@ -74,3 +75,22 @@ class FileWeights:
         with safe_open(self.places[key], framework="pt") as file:
             value: Tensor = file.get_tensor(key)
         return value
+
+
+def untie(model: PreTrainedModel, weights: Weights) -> None:
+    """Gives a meta model a parameter of its own wherever the weights name both of a tied pair with
+    different values (T5 1.1's embedding and head), as `from_pretrained` does (transformers/
+    modeling_utils.py: tie_weights).
+    """
+    names = weights.names()
+    for target, source in tied_names(model).items():
+        if not {target, source} <= names:
+            continue
+        one, other = weights.tensor(target), weights.tensor(source)
+        if one.shape == other.shape and torch.equal(one, other):
+            continue
+        owner, _, key = target.rpartition(".")
+        tied = model.get_parameter(target)
+        own = nn.Parameter(torch.empty_like(tied), tied.requires_grad)
+        setattr(model.get_submodule(owner), key, own)
+        forget_tie(model, target)

@@ -18,6 +18,7 @@ from zoo.engines.transforms import meta_model
 from zoo.errors import ConfigError, Fault, ResumeError
 from zoo.models.fill import fill
 from zoo.models.upstream import attention_of, tied_names
+from zoo.models.weights import untie
 from zoo.recipe import Recipe, expanded
 from zoo.recipe.compose.catalog import RECIPE
 from zoo.recipe.derived.anywhere import anywhere
@@ -104,6 +105,7 @@ def chosen(folder: RunFolder, which: str) -> Path:
 def load(recipe: Recipe, task: Task, reader: Reader) -> PreTrainedModel:
     """The checkpoint's model on the CPU in the run's precision, in evaluation mode."""
     model = meta_model(recipe, task)
+    untie(model, reader)
     wanted = set(model.state_dict()) - set(tied_names(model))
     missing = sorted(wanted - reader.names())
     if missing:

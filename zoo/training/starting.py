@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from zoo.errors import ConfigError, Fault
 from zoo.layout import Place
 from zoo.models.fill import NoWeights, Weights
-from zoo.models.weights import FileWeights, weight_files
+from zoo.models.weights import FileWeights, untie, weight_files
 from zoo.recipe import Recipe, origin
 from zoo.tasks.text.tokenizer import same_tokens
 from zoo.training.disk.kept import fault_of, folders, size_fault, whole
@@ -56,10 +56,16 @@ def run_weights(root: Path) -> Reader:
 
 
 def open_weights(model: PreTrainedModel, place: str, revision: str | None) -> Weights:
-    """The weights of a run folder, a Hugging Face folder or a hub id."""
+    """The weights of a run folder, a Hugging Face folder or a hub id; what they hold apart is
+    untied in the model, which is on meta.
+    """
+    weights: Weights
     if (Path(place) / "checkpoints").is_dir():
-        return run_weights(Path(place))
-    return FileWeights(model, weight_files(place, revision))
+        weights = run_weights(Path(place))
+    else:
+        weights = FileWeights(model, weight_files(place, revision))
+    untie(model, weights)
+    return weights
 
 
 def starting_weights(

@@ -6,6 +6,7 @@ from pathlib import Path
 from zoo.data.builtin.digits import open_digits
 from zoo.data.builtin.keywords import open_keywords
 from zoo.data.builtin.morse import open_morse
+from zoo.data.builtin.numbers import open_numbers
 from zoo.data.builtin.shapes import open_shapes
 from zoo.data.builtin.text import open_text
 from zoo.data.faults import Faults
@@ -19,6 +20,7 @@ BUILT_IN: dict[str, Callable[[str, Path, Wanted], Opened]] = {
     "digits": open_digits,
     "morse": open_morse,
     "shapes": open_shapes,
+    "numbers": open_numbers,
 }
 """By `data.name`: called with the split, the cache and what the task reads of a row."""
 

@@ -66,7 +66,7 @@ class BuiltInData(_Data):
 
     source: Literal["built-in"]
     """Where rows come from: decides the other keys of this section."""
-    name: Literal["stdlib-text", "stdlib-keywords", "digits", "morse", "shapes"]
+    name: Literal["stdlib-text", "stdlib-keywords", "digits", "morse", "shapes", "numbers"]
     """Which."""
     valid: Text | Names | Share | Off = "validation"
     """What evaluation reads."""

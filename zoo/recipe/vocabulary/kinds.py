@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from zoo.recipe.spec.task import TaskSpec
+from zoo.recipe.spec.tasks.sequences import SequenceToSequenceSpec
 from zoo.recipe.spec.tasks.speech import CTCSpec
 from zoo.recipe.spec.tasks.text import CausalLMSpec, MaskedLMSpec, SequenceClassificationSpec
 from zoo.recipe.spec.tasks.vision import ImageClassificationSpec
@@ -11,12 +12,16 @@ from zoo.recipe.vocabulary.scores import (
     ACCURACY,
     BITS_PER_BYTE,
     BITS_PER_TOKEN,
+    BLEU,
     CER,
     EXACT,
     LOSS,
     MACRO_F1,
     MATTHEWS,
     PERPLEXITY,
+    ROUGE_1,
+    ROUGE_2,
+    ROUGE_L,
     TOP_1,
     TOP_5,
     WER,
@@ -106,6 +111,23 @@ KINDS: dict[str, Kind] = {
         scores={"accuracy": ACCURACY, "loss": LOSS, "macro_f1": MACRO_F1, "matthews": MATTHEWS},
         classes=True,
         predictor="zoo.predicting.text:TextClasses",
+    ),
+    "sequence-to-sequence": Kind(
+        spec=SequenceToSequenceSpec,
+        task="zoo.tasks.kinds.sequence_to_sequence:SequenceToSequence",
+        head="AutoModelForSeq2SeqLM",
+        roles=(("source", "target"),),
+        built_in=("numbers",),
+        scores={
+            "exact": EXACT,
+            "loss": LOSS,
+            "bleu": BLEU,
+            "rouge_1": ROUGE_1,
+            "rouge_2": ROUGE_2,
+            "rouge_l": ROUGE_L,
+        },
+        unit="tokens",
+        generates=True,
     ),
     "image-classification": Kind(
         spec=ImageClassificationSpec,

@@ -23,6 +23,8 @@ ROLES: dict[str, Role] = {
     "messages": Role("A chat: a list of role and content.", "messages"),
     "prompt": Role("What the model is given.", "text", measured=True),
     "completion": Role("What the model is to write.", "text", measured=True),
+    "source": Role("The text that is rewritten.", "text", measured=True),
+    "target": Role("What it is to become.", "text", measured=True),
     "image": Role(
         "An image: bytes, or a path. It is turned upright (EXIF), 16 bits of gray are scaled to 8, "
         "floating point is 0 to 1, and what is transparent lies on white.",

@@ -37,24 +37,31 @@ def save_tokenizer(recipe: Recipe, tokenizer: PreTrainedTokenizerBase, folder: P
 
 
 def save_generation(recipe: Recipe, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Writes how the pretrained model generates, whole, over what the model's class makes up.
+    """Writes how the pretrained model generates, whole, over what the model's class makes up."""
+    values = brought_generation(recipe, tokenizer)
+    if values:
+        (folder / GENERATION).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+
+
+def brought_generation(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+    """How the pretrained model generates, by its own file; empty where there is none.
 
     With another tokenizer than the name's own the special ids are that one's.
     """
     section = recipe.model
     place = section.weights or section.name
     if place is None or place == "random":
-        return
+        return {}
     run = Path(located(place)) / "model"
     name = str(run) if (run / "config.json").is_file() else place
     found = brought_file(name, GENERATION, section.revision if place == section.name else None)
     if found is None:
-        return
+        return {}
     values: dict[str, Any] = json.loads(found.read_text(encoding="utf-8"))
     if section.tokenizer is not None:
         ids = {key: getattr(tokenizer, key) for key in _IDS}
         values |= {key: number for key, number in ids.items() if number is not None}
-    (folder / GENERATION).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    return values
 
 
 def brought_file(place: str, name: str, revision: str | None) -> Path | None:

@@ -59,8 +59,10 @@ def tokenizer_key(recipe: Recipe) -> str:
     return "model.name" if recipe.model.tokenizer is None else "model.tokenizer"
 
 
-def position_faults(recipe: Recipe, config: PreTrainedConfig, length: int) -> list[Fault]:
-    """A fault when blocks of `length` tokens do not fit the model's positions."""
+def position_faults(
+    recipe: Recipe, config: PreTrainedConfig, length: int, key: str = "task.sequence_length"
+) -> list[Fault]:
+    """A fault of `key` when `length` tokens do not fit the model's positions."""
     positions = getattr(config, "max_position_embeddings", None)
     if positions is None:
         return []
@@ -69,7 +71,7 @@ def position_faults(recipe: Recipe, config: PreTrainedConfig, length: int) -> li
     if length <= positions:
         return []
     allowed = f"at most {positions}, the positions of the model (max_position_embeddings)"
-    return [fault(recipe, "task.sequence_length", str(length), allowed)]
+    return [fault(recipe, key, str(length), allowed)]
 
 
 def padded(sequences: Sequence[Sequence[int] | np.ndarray], value: int) -> Tensor:

@@ -27,6 +27,7 @@ ENCODER: Specials = {
     "sep_token": "[SEP]",
     "mask_token": "[MASK]",
 }
+SEQUENCES: Specials = {"pad_token": "[PAD]", "eos_token": "[EOS]", "unk_token": "[UNK]"}
 CTC: Specials = {"pad_token": "<pad>"}  # the blank; always the last id
 UNKNOWN = "<unk>"
 
@@ -83,7 +84,8 @@ def trained_tokenizer(
 def wrapped(tokenizer: Tokenizer, specials: Specials) -> PreTrainedTokenizerFast:
     """The tokenizer in transformers' clothes; special tokens that it lacks get the next ids.
 
-    With [CLS] and [SEP] it frames what it encodes, with a blank its decoding collapses frames.
+    With [CLS] and [SEP] it frames what it encodes, with [EOS] it ends it; with a blank its decoding
+    collapses frames.
     """
     tokenizer.add_special_tokens(list(specials.values()))
     if "cls_token" in specials:
@@ -92,6 +94,13 @@ def wrapped(tokenizer: Tokenizer, specials: Specials) -> PreTrainedTokenizerFast
             single=f"{cls} $A {sep}",
             pair=f"{cls} $A {sep} $B:1 {sep}:1",
             special_tokens=[(name, tokenizer.token_to_id(name)) for name in (cls, sep)],
+        )
+    if specials.get("eos_token") == SEQUENCES["eos_token"]:
+        end = specials["eos_token"]
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"$A {end}",
+            pair=f"$A $B {end}",
+            special_tokens=[(end, tokenizer.token_to_id(end))],
         )
     if specials.get("pad_token") == CTC["pad_token"]:
         collapse = decoders.CTC(CTC["pad_token"], CTC["pad_token"], cleanup=False)
