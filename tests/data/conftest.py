@@ -20,11 +20,11 @@ MakeRecipe = Callable[..., Recipe]
 
 @pytest.fixture
 def make_recipe(tmp_path: Path) -> MakeRecipe:
-    """make_recipe(task kind, seed=0, **data section) with a cache of this test's own."""
+    """make_recipe(task kind, seed=0, problem="", **data section) with a cache of the test's own."""
 
-    def make(kind: str, seed: int = 0, **data: Any) -> Recipe:
+    def make(kind: str, seed: int = 0, problem: str = "", **data: Any) -> Recipe:
         sections = {
-            "task": TASKS[kind],
+            "task": {**TASKS[kind], **({"problem": problem} if problem else {})},
             "model": {},
             "data": {"cache": str(tmp_path / "cache"), **data},
             "optimizer": {"type": "AdamW", "params": {"lr": 1e-3}},

@@ -7,7 +7,7 @@ from typing import Any
 from zoo.data.faults import Faults
 from zoo.data.rows import LabelIds, Rows
 from zoo.data.sources.opened import Opened
-from zoo.recipe.vocabulary.kinds import KINDS
+from zoo.recipe.vocabulary.kinds import kind_of
 from zoo.recipe.vocabulary.roles import role_of_classes
 
 Split = tuple[str, str, Opened]
@@ -19,7 +19,7 @@ def labelled(
     splits: Sequence[Split], faults: Faults
 ) -> tuple[tuple[str, ...] | None, list[tuple[str, Rows]]]:
     """The class names, and every set with class ids for labels; other labels stay as they are."""
-    train, classes = splits[0][2], KINDS[faults.recipe.task.kind].classes
+    train, classes = splits[0][2], kind_of(faults.recipe.task).classes
     if not classes:
         return None, [(name, part.rows) for _, name, part in splits]
     role = role_of_classes(train.rows.roles)

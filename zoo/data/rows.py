@@ -49,6 +49,13 @@ class Rows(ABC):
         """The rows that are known to be corrupt before anything is decoded, and why."""
         return {}
 
+    def value(self, index: int, role: str) -> Any:
+        """What one role of one row is; raises CorruptExample as `[]` does, if it looks so far.
+
+        Where that can be, nothing else of the row is decoded.
+        """
+        return self[index][role]
+
     def pieces(self, index: int, role: str = "text") -> Iterator[str]:
         """One text of one row, in pieces cut at line ends; raises CorruptExample as `[]` does.
 
@@ -87,6 +94,10 @@ class Concatenation(Rows):
         part, inner = self._place(index)
         return part[inner]
 
+    def value(self, index: int, role: str) -> Any:
+        part, inner = self._place(index)
+        return part.value(inner, role)
+
     def pieces(self, index: int, role: str = "text") -> Iterator[str]:
         part, inner = self._place(index)
         return part.pieces(inner, role)
@@ -122,6 +133,9 @@ class Wrapped(Rows):
     def __getitem__(self, index: int) -> Row:
         return self.rows[index]
 
+    def value(self, index: int, role: str) -> Any:
+        return self.rows.value(index, role)
+
     def pieces(self, index: int, role: str = "text") -> Iterator[str]:
         return self.rows.pieces(index, role)
 
@@ -146,6 +160,9 @@ class Subset(Wrapped):
 
     def __getitem__(self, index: int) -> Row:
         return self.rows[int(self.indices[index])]
+
+    def value(self, index: int, role: str) -> Any:
+        return self.rows.value(int(self.indices[index]), role)
 
     def pieces(self, index: int, role: str = "text") -> Iterator[str]:
         return self.rows.pieces(int(self.indices[index]), role)
@@ -173,11 +190,17 @@ class LabelIds(Wrapped):
 
     def __getitem__(self, index: int) -> Row:
         row = self.rows[index]
-        if self.role is None:
-            return row
-        found, id_of = row[self.role], self.ids.__getitem__
-        several = isinstance(found, Objects)
-        return {**row, self.role: found.with_classes(id_of) if several else id_of(found)}
+        return row if self.role is None else {**row, self.role: self._ids(row[self.role])}
+
+    def value(self, index: int, role: str) -> Any:
+        found = self.rows.value(index, role)
+        return self._ids(found) if role == self.role else found
+
+    def _ids(self, found: Any) -> Any:
+        id_of = self.ids.__getitem__
+        if isinstance(found, Objects):
+            return found.with_classes(id_of)
+        return tuple(map(id_of, found)) if isinstance(found, tuple) else id_of(found)
 
 
 class ListRows(Rows):

@@ -14,7 +14,7 @@ from zoo.data.rows import Rows, Subset, concatenated, cut, drawn
 from zoo.data.sources.opened import Opened, SplitReader, Wanted
 from zoo.errors import collected
 from zoo.recipe import Recipe
-from zoo.recipe.vocabulary.kinds import KINDS
+from zoo.recipe.vocabulary.kinds import kind_of
 from zoo.recipe.vocabulary.named import named
 
 
@@ -38,7 +38,7 @@ def open_source(recipe: Recipe, with_train: bool = True) -> Source:
     faults = Faults(recipe)
     reader = _reader(recipe, faults)
     data = recipe.data
-    wanted = Wanted.of(KINDS[recipe.task.kind])
+    wanted = Wanted.of(kind_of(recipe.task))
     held = data.valid if isinstance(data.valid, float) else 0.0
     needed = with_train or held or not (data.valid or data.test)
     train = _joined(reader, _entries(data.train), wanted, faults) if needed else None

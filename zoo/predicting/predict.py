@@ -86,7 +86,9 @@ def predict(
     begin: Callable[[str], None],
 ) -> Iterator[Answered]:
     """The answer to every input in order, `batch` at a time; `begin` hears each name before it."""
-    wanted = Wanted(predictor.choices, predictor.exported.recipe.data.columns)
+    columns = predictor.exported.recipe.data.columns
+    single = {role: column for role, column in columns.items() if isinstance(column, str)}
+    wanted = Wanted(predictor.choices, single)
     waiting: list[Answered] = []
     examples: list[Any] = []
     for one, example in readable(predictor, inputs(words, wanted, stdin)):

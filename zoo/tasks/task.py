@@ -118,6 +118,11 @@ class Task(ABC):
         """
         return {}
 
+    @property
+    def has_records(self) -> bool:
+        """Whether `score` needs them; a kind of which some tasks do not says so."""
+        return type(self).records is not Task.records
+
     @abstractmethod
     def score(self, totals: dict[str, Tensor], records: Records = NO_RECORDS) -> dict[str, float]:
         """The scores of added-up tallies; always "loss", the mean over targets.

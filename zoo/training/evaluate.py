@@ -13,7 +13,7 @@ from zoo.recipe import Recipe, load_recipe
 from zoo.recipe.compose.catalog import RECIPE
 from zoo.recipe.derived.anywhere import anywhere
 from zoo.recipe.spec.sections import TRUST
-from zoo.recipe.vocabulary.kinds import KINDS
+from zoo.recipe.vocabulary.kinds import kind_of
 from zoo.tasks.labels import names_by_id
 from zoo.tasks.text.kept import kept_tokenizer, made_from_texts
 from zoo.training.checks import ring_two
@@ -43,7 +43,7 @@ def load_from(folder: Path, changes: Sequence[str], processes: int = 1) -> Recip
     words = [*whole(processes), "run.best_metric=unset"]  # another set may be scored
     words += [] if kept is None else [f"model.tokenizer={kept.absolute()}"]
     labels = RunFolder(folder).origin().get("labels") or labels_of(exported)
-    if labels and KINDS[plain.task.kind].classes:
+    if labels and kind_of(plain.task).classes:
         words.append(f"data.labels={json.dumps(labels)}")
     return load_recipe(folder / RECIPE, changes, first=words)
 
@@ -59,7 +59,7 @@ def learns_nothing(recipe: Recipe) -> bool:
     """Whether neither a tokenizer nor class names are made from the train rows any more, so that
     they need not be there.
     """
-    named = bool(recipe.data.labels) or not KINDS[recipe.task.kind].classes
+    named = bool(recipe.data.labels) or not kind_of(recipe.task).classes
     return named and not made_from_texts(recipe)
 
 

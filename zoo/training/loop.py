@@ -11,7 +11,7 @@ from zoo.engines.engine import Engine, Step
 from zoo.engines.sums import Notice
 from zoo.errors import ConfigError, Fault, Told, near
 from zoo.recipe import Recipe, origin
-from zoo.recipe.vocabulary.kinds import KINDS
+from zoo.recipe.vocabulary.kinds import kind_of
 from zoo.tasks.task import Task
 from zoo.training import checkpoint
 from zoo.training.disk.together import on_first
@@ -126,7 +126,7 @@ class Fit:
         self.window = []
         gc.collect()  # on all ranks at once, where they have just met
         on_first(self.here, lambda: self.log.row(row))
-        unit = KINDS[self.recipe.task.kind].unit
+        unit = kind_of(self.recipe.task).unit
         passing = progress.step < self.steps
         self.log.line(people_line(row, self.steps, unit, self.log.scores), passing)
 
@@ -158,7 +158,7 @@ class Fit:
 
         Saves and raises ConfigError where the recipe names a score that there is not.
         """
-        headline, chosen = KINDS[self.recipe.task.kind].headline, self.recipe.run.best_metric
+        headline, chosen = kind_of(self.recipe.task).headline, self.recipe.run.best_metric
         if chosen is not None and chosen not in row:
             self.save()
             where, key = origin(self.recipe, "run.best_metric"), "run.best_metric"
@@ -178,7 +178,7 @@ class Fit:
         best = self.progress.best
         if best is None or best != best:
             return True
-        upward = KINDS[self.recipe.task.kind].larger_is_better(metric)
+        upward = kind_of(self.recipe.task).larger_is_better(metric)
         return value > best if upward else value < best
 
     def save_finished(self) -> None:

@@ -146,6 +146,8 @@ BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "built-in data": ({}, ["data.source=built-in", "data.name=digits"]),
     "lengths": (IMAGES, ["data.sampling=group-by-length"]),
     "labels": ({}, ['data.labels=["a","a"]']),
+    "columns": (IMAGES, ['data.columns.label=["a","b"]']),
+    "one class a row": (IMAGES, ["task.problem=regression", "task.label_smoothing=0.1"]),
     "something to train": ({}, ['model.freeze=["*"]']),
 }
 

@@ -1,7 +1,9 @@
 """Built-in `stdlib-keywords`: guess the keyword that begins a line of the standard library.
 
 Label is the first word of a line, text is the rest of it (6 to 70 characters). Files of one split
-give no line to another, and no line stands twice. Measured: facts-learning, keyword task.
+give no line to another, and no line stands twice. Measured: facts-learning, keyword task. Where a
+row may have several labels, those are all keywords of the whole line; where labels are numbers, how
+many words the text has.
 """
 
 import json
@@ -21,6 +23,7 @@ KEYWORDS = (
     *("class", "raise", "with", "except", "assert", "del", "yield", "global"),
 )
 _LINE = re.compile(r"([a-z]+)\b\s*(.*)")
+_WORD = re.compile(r"\w+")
 _LENGTHS = range(6, 71)
 _MOST = {"train": 1500, "validation": 150, "test": 150}  # lines of a class
 _SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}  # of the files
@@ -32,8 +35,23 @@ def open_keywords(split: str, root: Path, wanted: Wanted) -> Opened:
     fingerprint = digest("stdlib-keywords", _VERSION, sys.version, library_files())
     folder = cached(root, fingerprint, _build)
     rows = json.loads((folder / f"{split}.json").read_text())
-    named = [{"text": text, "label": label} for text, label in rows]
-    return Opened(ListRows(named, digest(fingerprint, split)), frozenset(range(16)), KEYWORDS)
+    how = _several if wanted.several and wanted.classes else _first if wanted.classes else _words
+    named = [{"text": text, "label": how(text, label)} for text, label in rows]
+    labelled = ListRows(named, digest(fingerprint, split, how.__name__))
+    return Opened(labelled, frozenset(range(16)), KEYWORDS)
+
+
+def _first(text: str, label: int) -> int:
+    return label
+
+
+def _several(text: str, label: int) -> tuple[int, ...]:
+    others = {KEYWORDS.index(word) for word in _WORD.findall(text) if word in KEYWORDS}
+    return tuple(sorted({label, *others}))
+
+
+def _words(text: str, label: int) -> tuple[float, ...]:
+    return (float(len(_WORD.findall(text))),)
 
 
 def _build(folder: Path) -> None:

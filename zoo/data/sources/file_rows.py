@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,10 +58,15 @@ class ClassFolders(Rows):
         return len(self.paths)
 
     def __getitem__(self, index: int) -> Row:
-        path, label = self.paths[index], self.labels[index]
-        if label is None:
-            raise CorruptExample(_NO_CLASS.format(path))
-        return {"image": decode_image(path), "label": label}
+        label = self.value(index, "label")
+        return {"image": decode_image(self.paths[index]), "label": label}
+
+    def value(self, index: int, role: str) -> Any:
+        if role != "label":
+            return self[index][role]
+        if self.labels[index] is None:
+            raise CorruptExample(_NO_CLASS.format(self.paths[index]))
+        return self.labels[index]
 
     def unreadable(self) -> dict[int, str]:
         lacking = [index for index, label in enumerate(self.labels) if label is None]

@@ -78,7 +78,7 @@ class FilesReader:
             rows = StoredRows(table, (), files.files, wanted, self.root)
             self.faults.add(key, f"{rows.name(0)} ({rows.why(0)})", allowed)
             return None
-        if not check_columns(frozenset(table.names), self.data.columns, self.faults):
+        if not check_columns(frozenset(table.names), self.data.columns, self.faults, True):
             return None
         return self._part(table, files, entry, wanted)
 
@@ -89,8 +89,11 @@ class FilesReader:
         if roles is None:
             return None
         rows = StoredRows(table, roles, files.files, wanted, self.root)
-        labelled = "label" in roles and wanted.classes
-        return Opened(rows, rows.values("label"), table.label_names) if labelled else Opened(rows)
+        if "label" not in roles or not wanted.classes:
+            return Opened(rows)
+        column = self.data.columns.get("label", "label")
+        classes = table.label_names if isinstance(column, str) else column
+        return Opened(rows, rows.values("label"), classes)
 
 
 def _reason(rows: StoredRows, role: str) -> str:

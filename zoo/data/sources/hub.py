@@ -11,7 +11,14 @@ import pyarrow.compute
 from zoo.data.faults import Faults
 from zoo.data.rows import digest
 from zoo.data.sources.columns import roles_to_read
-from zoo.data.sources.opened import Opened, Wanted, check_columns, roles_of
+from zoo.data.sources.opened import (
+    Columns,
+    Opened,
+    Wanted,
+    check_columns,
+    names_of,
+    roles_of,
+)
 from zoo.data.sources.table import TableRows
 from zoo.recipe.spec.data import HubData
 from zoo.recipe.vocabulary.roles import ROLES
@@ -25,6 +32,8 @@ _FEATURES: dict[str, tuple[type[Any], ...]] = {
     "audio": (datasets.Audio, datasets.Value, dict),
 }
 """What a column may be, by how its role is read."""
+_SEVERAL = (datasets.List, datasets.LargeList, dict)
+"""What it may be beside that where it holds several labels of a row."""
 
 
 class HubReader:
@@ -45,11 +54,11 @@ class HubReader:
             return None
         dataset = self.splits[entry]
         names = dataset.column_names
-        if not check_columns(frozenset(names), self.data.columns, self.faults):
+        if not check_columns(frozenset(names), self.data.columns, self.faults, True):
             return None
-        columns = roles_of(frozenset(names), self.data.columns)
+        dataset, columns = joined(dataset, roles_of(frozenset(names), self.data.columns))
         here = {role: columns[role] for role in wanted.roles if role in columns}
-        odd = _odd(dataset.features, here)
+        odd = _odd(dataset.features, here, wanted)
         roles = roles_to_read(here, odd, names, entry, wanted, self.faults)
         return None if roles is None else self._part(dataset, {r: here[r] for r in roles}, wanted)
 
@@ -57,7 +66,8 @@ class HubReader:
         # The last folders of the Arrow files' names hold configuration, version and content hash.
         built = [Path(file["filename"]).parts[-4:] for file in dataset.cache_files]
         content = digest(self.data.name, self.data.subset, built, len(dataset))
-        classes = _classes(dataset, columns.get("label", "")) if wanted.classes else None
+        classes = _classes(dataset, columns.get("label", ""), self.data.columns)
+        classes = classes if wanted.classes else None
         reading = {role: wanted.reading(role, classes) for role in columns}
         rows = HubRows(self.data.name, dataset, columns, reading, content, self.root)
         if "label" not in columns or not wanted.classes:
@@ -113,16 +123,37 @@ class HubRows(TableRows):
         return missing
 
 
-def _odd(features: datasets.Features, columns: dict[str, str]) -> dict[str, str]:
+def joined(dataset: datasets.Dataset, columns: Columns) -> tuple[datasets.Dataset, dict[str, str]]:
+    """The dataset with one column a role: several that a role is read from become an object."""
+    single: dict[str, str] = {}
+    for role, column in columns.items():
+        single[role] = ", ".join(names_of(column))
+        if not isinstance(column, str):
+            parts = dataset.select_columns(list(column))[:]
+            objects = [
+                dict(zip(column, row, strict=True))
+                for row in zip(*(parts[c] for c in column), strict=True)
+            ]
+            dataset = dataset.add_column(single[role], objects)
+    return dataset, single
+
+
+def _odd(features: datasets.Features, columns: dict[str, str], wanted: Wanted) -> dict[str, str]:
     """The roles whose column is of a type that they do not read, and which it is."""
     types = {role: features[column] for role, column in columns.items()}
     return {
         role: type(feature).__name__
         for role, feature in types.items()
         if not isinstance(feature, _FEATURES[ROLES[role].how])
+        and not (wanted.labels_of(role) and isinstance(feature, _SEVERAL))
     }
 
 
-def _classes(dataset: datasets.Dataset, column: str) -> tuple[str, ...] | None:
-    feature = dataset.features.get(column)
+def _classes(dataset: datasets.Dataset, column: str, columns: Columns) -> tuple[str, ...] | None:
+    """The names of a column's classes, where it has them; of several columns their own."""
+    several, feature = columns.get("label"), dataset.features.get(column)
+    if several is not None and not isinstance(several, str):
+        return several
+    if isinstance(feature, datasets.List | datasets.LargeList):
+        feature = feature.feature
     return tuple(feature.names) if isinstance(feature, datasets.ClassLabel) else None

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
 from zoo.data.faults import Faults
 from zoo.data.rows import Row, Rows, Wrapped, digest
-from zoo.data.sources.values import reading
+from zoo.data.sources.values import as_labels, as_numbers, reading
 from zoo.recipe.vocabulary.kinds import Kind
 from zoo.recipe.vocabulary.roles import ROLES
 
@@ -19,11 +20,13 @@ class Wanted:
     classes: bool = False
     """Labels name classes; else they are numbers."""
     may_be_blank: tuple[str, ...] = ()
+    several: bool = False
+    """A row may have several labels: it gives all of them, in a tuple."""
 
     @classmethod
     def of(cls, kind: Kind) -> "Wanted":
         """What the rows of a kind of task must hold."""
-        return cls(kind.roles, kind.classes, kind.may_be_blank)
+        return cls(kind.roles, kind.classes, kind.may_be_blank, kind.several)
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -32,7 +35,13 @@ class Wanted:
 
     def reading(self, role: str, names: Sequence[str] | None = None) -> Callable[[Any], Any]:
         """What makes of a raw value what `role` reads; see values.reading."""
+        if self.labels_of(role):
+            return partial(as_labels, names=names) if self.classes else as_numbers
         return reading(role, self.classes, role in self.may_be_blank, names)
+
+    def labels_of(self, role: str) -> bool:
+        """Whether a role gives a tuple of labels."""
+        return self.several and ROLES[role].how == "value"
 
     def chosen(self, roles: Collection[str]) -> tuple[str, ...] | None:
         """The first choice that is there whole, if one is."""
@@ -53,7 +62,19 @@ class Opened:
     label_names: tuple[str, ...] | None = None
 
 
-Columns = Mapping[Any, str]  # role to column
+Column = str | tuple[str, ...]
+"""The name of a column, or of several that hold one label each."""
+Columns = Mapping[Any, Column]  # role to column
+
+
+def names_of(column: Column) -> tuple[str, ...]:
+    """The columns that a role is read from."""
+    return (column,) if isinstance(column, str) else column
+
+
+def taken_by(columns: Columns) -> frozenset[str]:
+    """Every column that is some role's."""
+    return frozenset(name for column in columns.values() for name in names_of(column))
 
 
 class SplitReader(Protocol):
@@ -64,11 +85,11 @@ class SplitReader(Protocol):
 
 
 class RenamedRows(Wrapped):
-    """Rows whose columns carry other names than their roles."""
+    """Rows whose columns carry other names than their roles, one each."""
 
     def __init__(self, rows: Rows, columns: Columns) -> None:
         super().__init__(rows)
-        self.columns = roles_of(rows.roles, columns)
+        self.columns = {role: str(name) for role, name in roles_of(rows.roles, columns).items()}
         self.roles = frozenset(self.columns)
         self.fingerprint = digest("renamed", rows.fingerprint, sorted(self.columns.items()))
 
@@ -77,20 +98,32 @@ class RenamedRows(Wrapped):
         chosen = {role: row[column] for role, column in self.columns.items()}
         return {**{key: row[key] for key in row if key not in self.rows.roles}, **chosen}
 
+    def value(self, index: int, role: str) -> Any:
+        return self.rows.value(index, self.columns[role])
+
     def pieces(self, index: int, role: str = "text") -> Iterator[str]:
         return self.rows.pieces(index, self.columns[role])
 
 
-def roles_of(names: frozenset[str], columns: Columns) -> dict[str, str]:
+def roles_of(names: frozenset[str], columns: Columns) -> dict[str, Column]:
     """The column of each role: as `columns` says, else its namesake if that is still free."""
-    taken = set(columns.values())
-    own = {role: role for role in ROLES if role in names and role not in taken}
+    taken = taken_by(columns)
+    own: dict[str, Column] = {role: role for role in ROLES if role in names and role not in taken}
     return {**own, **columns}
 
 
-def check_columns(names: frozenset[str], columns: Columns, faults: Faults) -> bool:
-    """Notes every column that the data does not have; true if all are there."""
-    missing = {role: column for role, column in columns.items() if column not in names}
-    for role, column in missing.items():
-        faults.add(f"columns.{role}", column, "one of", sorted(names))
+def check_columns(
+    names: frozenset[str], columns: Columns, faults: Faults, several: bool = False
+) -> bool:
+    """Notes every column that the data does not have, and where a role has several but may not;
+    true if all are there.
+    """
+    for role, column in columns.items():
+        if not several and not isinstance(column, str):
+            faults.add(f"columns.{role}", "a list", "one column, of", sorted(names))
+            return False
+    missing = [(role, n) for role, column in columns.items() for n in names_of(column)]
+    missing = [(role, name) for role, name in missing if name not in names]
+    for role, name in missing:
+        faults.add(f"columns.{role}", name, "one of", sorted(names))
     return not missing

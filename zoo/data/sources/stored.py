@@ -5,7 +5,7 @@ Every role has one type whatever the files say, and each row knows where it come
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pyarrow
 from zoo.data.cache import cached
 from zoo.data.rows import digest
 from zoo.data.sources.file_rows import files_digest
-from zoo.data.sources.opened import Columns, Wanted
+from zoo.data.sources.opened import Columns, Wanted, names_of, taken_by
 from zoo.data.sources.parquet import parquet_classes, parquet_names, parquet_records
 from zoo.data.sources.records import READERS, Record, UnreadableFile
 from zoo.data.sources.values import Odd
@@ -78,6 +78,8 @@ def restored(role: str, wanted: Wanted) -> Callable[[Any], Any]:
     """What makes of a value of the table what the role reads."""
     if ROLES[role].how == "messages":
         return lambda text: text and json.loads(text)
+    if wanted.labels_of(role):
+        return lambda text: None if text is None else tuple(json.loads(text))
     return wanted.reading(role)
 
 
@@ -87,7 +89,8 @@ def _build(
     """Writes rows.arrow and found.json."""
     sources = _sources(columns, wanted)
     read = frozenset(name for names in sources.values() for name in names)
-    writer = _Writer(folder, sources, wanted)
+    together = {role for role, column in columns.items() if not isinstance(column, str)}
+    writer = _Writer(folder, sources, wanted, together)
     known: set[tuple[str, ...] | None] = set()
     for number, (path, kind) in enumerate(files):
         classes = None
@@ -113,13 +116,15 @@ def _build(
 
 
 def _sources(columns: Columns, wanted: Wanted) -> dict[str, tuple[str, ...]]:
-    """The columns that each role may be read from, the first that a record has."""
-    taken = set(columns.values())
+    """The columns that each role may be read from: the first that a record has, or all of several
+    that `columns` names.
+    """
+    taken = taken_by(columns)
     found: dict[str, tuple[str, ...]] = {}
     for role in wanted.roles:
         own = (role, _FILE_NAME) if ROLES[role].how in ("image", "audio") else (role,)
         free = tuple(name for name in own if name not in taken)
-        found[role] = (columns[role],) if role in columns else free
+        found[role] = names_of(columns[role]) if role in columns else free
     return found
 
 
@@ -130,8 +135,14 @@ def _classes(path: Path, names: Sequence[str]) -> tuple[str, ...] | None:
 class _Writer:
     """Takes the records of one file after another and writes what the roles read of them."""
 
-    def __init__(self, folder: Path, sources: dict[str, tuple[str, ...]], wanted: Wanted) -> None:
-        self.sources, self.wanted = sources, wanted
+    def __init__(
+        self,
+        folder: Path,
+        sources: dict[str, tuple[str, ...]],
+        wanted: Wanted,
+        together: Collection[str],
+    ) -> None:
+        self.sources, self.wanted, self.together = sources, wanted, together
         types = {role: _type(role) for role in sources}
         beside = {FILE: pyarrow.int32(), PLACE: pyarrow.string(), WHY: pyarrow.string()}
         self.schema = pyarrow.schema(list({**types, **beside}.items()))
@@ -155,18 +166,28 @@ class _Writer:
         row = {FILE: self.number, PLACE: record.place}
         odd = [record.fault] if record.fault else []
         for role, names in self.sources.items():
-            column = next((name for name in names if name in record.values), None)
+            column, value = self._found(role, names, record.values)
             if column is None:
                 continue
             self.columns[role] = column
             try:
-                row[role] = _as_stored(role, self.reading[role](record.values[column]))
+                row[role] = _as_stored(role, self.reading[role](value))
             except Odd as error:
                 odd.append(f"{column}: {error}")
             self.size += _size(row.get(role))
         self.rows.append({**row, WHY: "; ".join(odd) or None})
         if len(self.rows) >= _ROWS or self.size >= _BYTES:
             self._flush()
+
+    def _found(
+        self, role: str, names: Sequence[str], values: Mapping[str, Any]
+    ) -> tuple[str | None, Any]:
+        """The column of a record that a role is read from, and what it holds."""
+        here = [name for name in names if name in values]
+        if role in self.together:
+            whole = {name: values.get(name) for name in names}
+            return (", ".join(names), whole) if here else (None, None)
+        return (here[0], values[here[0]]) if here else (None, None)
 
     def _flush(self) -> None:
         batch = pyarrow.RecordBatch.from_pylist(self.rows, schema=self.schema)
@@ -193,7 +214,8 @@ def _as_stored(role: str, value: Any) -> Any:
         return None
     if how in ("image", "audio"):
         return {"bytes" if isinstance(value, bytes) else "path": value}
-    return json.dumps(value, default=str) if how == "messages" else str(value)
+    as_json = how == "messages" or isinstance(value, tuple)
+    return json.dumps(value, default=str) if as_json else str(value)
 
 
 def _size(value: Any) -> int:

@@ -68,6 +68,11 @@ class TableRows(Rows):
             row["audio"], row["sampling_rate"] = decode_audio(self._media(index, row["audio"]))
         return row
 
+    def value(self, index: int, role: str) -> Any:
+        if ROLES[role].how in ("image", "audio"):
+            return self[index][role]
+        return self._alone(index, role)
+
     def pieces(self, index: int, role: str = "text") -> Iterator[str]:
         yield from pieces_of_text(self._alone(index, role))
 
@@ -89,15 +94,17 @@ class TableRows(Rows):
         return np.asarray(null.to_numpy())
 
     def values(self, role: str) -> frozenset[Any]:
-        """Every value of a role, each once; corrupt rows have none."""
+        """Every value of a role, or of several in a row, each once; corrupt rows have none."""
         whole = pyarrow.array(~self._incomplete())
         column = self.dataset.data.column(self.columns[role]).filter(whole)
-        found = set()
-        for raw in column.unique().to_pylist():
+        flat = not pyarrow.types.is_nested(column.type)
+        found: set[Any] = set()
+        for raw in (column.unique() if flat else column).to_pylist():
             try:
-                found.add(self.reading[role](raw))
+                value = self.reading[role](raw)
             except Odd:
                 continue
+            found.update(value if isinstance(value, tuple) else (value,))
         return frozenset(found)
 
     def lengths(self) -> np.ndarray | None:

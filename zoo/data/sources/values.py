@@ -13,6 +13,8 @@ from zoo.recipe.vocabulary.roles import ROLES
 _NUMBERS = (int, float, decimal.Decimal)
 _WRITTEN_OUT = (*_NUMBERS, datetime.date, datetime.time, datetime.timedelta)
 
+_FLAGS = {"0": False, "0.0": False, "false": False, "1": True, "1.0": True, "true": True}
+
 
 class Odd(Exception):
     """A value of a type that its role does not read; the message says which."""
@@ -67,6 +69,55 @@ def as_number(value: Any) -> float | int | None:
     if not math.isfinite(number):
         raise Odd(f"{text}, no number")
     return int(number) if number.is_integer() and "." not in text else number
+
+
+def as_labels(value: Any, names: Sequence[str] | None = None) -> tuple[str, ...] | None:
+    """All class names of a row, each as `as_label` gives it: those of a list, of several columns
+    those that hold a 1, or the one that it is; a list may be empty. Raises Odd.
+    """
+    value = _listed(value)
+    if isinstance(value, Mapping):
+        return tuple(name for name, one in value.items() if _is_set(name, one))
+    if not isinstance(value, list | tuple):
+        alone = as_label(value, names)
+        return None if alone is None else (alone,)
+    found = [as_label(one, names) for one in value]
+    if None in found:
+        raise Odd("a list with nothing in a place")
+    return tuple(dict.fromkeys(one for one in found if one is not None))
+
+
+def as_numbers(value: Any) -> tuple[float, ...] | None:
+    """All numbers of a row: those of a list, of several columns, or the one that it is. Raises Odd
+    where one of several is missing.
+    """
+    value = _listed(value)
+    several = list(value.values()) if isinstance(value, Mapping) else value
+    if not isinstance(several, list | tuple):
+        alone = as_number(several)
+        return None if alone is None else (float(alone),)
+    found = [as_number(one) for one in several]
+    if not found or None in found:
+        raise Odd("a list with no number in a place" if found else "a list of no number")
+    return tuple(float(one) for one in found if one is not None)
+
+
+def _listed(value: Any) -> Any:
+    """A list that a cell of text holds, as JSON; all else as it is."""
+    if not isinstance(value, str) or not value.lstrip().startswith("["):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _is_set(name: str, value: Any) -> bool:
+    """Whether a column of 0 and 1 says 1."""
+    text = as_label(value) or ""
+    if text.lower() not in _FLAGS:
+        raise Odd(f"{name} is {text[:40]!r}, not 0 or 1")
+    return _FLAGS[text.lower()]
 
 
 def as_media(value: Any) -> bytes | str | None:

@@ -11,8 +11,9 @@ Names = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
 class _Data(Spec):
-    columns: dict[str, Text] = Field(default_factory=dict)
-    """The column of each role; a role left out is a column of its own name."""
+    columns: dict[str, Text | Names] = Field(default_factory=dict)
+    """The column of each role; a role left out is a column of its own name. Labels may stand in
+    several columns, one each (`task.problem`)."""
     train: Text | Names = "train"
     """Split names (hub, built-in) or globs under `folder` (files); a list is concatenated."""
     valid: Text | Names | Share | Off = False

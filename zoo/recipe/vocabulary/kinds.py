@@ -1,7 +1,7 @@
 """The kinds of task: one entry each, with all that others ask about it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zoo.recipe.spec.task import TaskSpec
 from zoo.recipe.spec.tasks.sequences import SequenceToSequenceSpec
@@ -19,6 +19,7 @@ from zoo.recipe.vocabulary.scores import (
     MACRO_F1,
     MATTHEWS,
     PERPLEXITY,
+    PROBLEMS,
     ROUGE_1,
     ROUGE_2,
     ROUGE_L,
@@ -49,6 +50,8 @@ class Kind:
     """What a target is called."""
     classes: bool = False
     """Its labels name classes, which become ids."""
+    several: bool = False
+    """A row may have several labels."""
     tokenizer: bool = True
     """Needs a tokenizer."""
     may_be_blank: tuple[str, ...] = ()
@@ -153,3 +156,11 @@ KINDS: dict[str, Kind] = {
         predictor="zoo.predicting.speech:Transcription",
     ),
 }
+
+
+def kind_of(task: TaskSpec) -> Kind:
+    """The entry of a recipe's kind of task, with what its `problem` changes in it."""
+    entry, problem = KINDS[task.kind], PROBLEMS.get(getattr(task, "problem", ""))
+    if problem is None:
+        return entry
+    return replace(entry, scores=problem.scores, classes=problem.classes, several=True)

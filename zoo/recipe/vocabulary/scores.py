@@ -1,5 +1,6 @@
 """The scores that tasks give: what each means, and which way is better."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -27,3 +28,42 @@ BLEU = Score("BLEU over the whole set as sacrebleu counts it (13a), as a share."
 ROUGE_1 = Score("Mean F1 of the words that agree, as rouge-score's without stemming.", True)
 ROUGE_2 = Score("The same of pairs of words.", True)
 ROUGE_L = Score("The same of the longest common subsequence of words.", True)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One value of `task.problem` beside "single-label", of which a kind's own entry speaks."""
+
+    scores: Mapping[str, Score]
+    """What it is scored by; the first is the headline."""
+    classes: bool
+    """Its labels name classes, which become ids; else they are numbers."""
+
+
+PROBLEMS = {
+    "multi-label": Problem(
+        scores={
+            "micro_f1": Score(
+                "F1 over all pairs of an example and a class.", larger_is_better=True
+            ),
+            "macro_f1": MACRO_F1,
+            "exact": Score("Share of examples with every class right.", larger_is_better=True),
+            "mean_ap": Score(
+                "Unweighted mean of average precision over the classes that occur.",
+                larger_is_better=True,
+            ),
+            "loss": LOSS,
+        },
+        classes=True,
+    ),
+    "regression": Problem(
+        scores={
+            "pearson": Score("Pearson's correlation of guess and label.", larger_is_better=True),
+            "spearman": Score("Spearman's correlation, of their ranks.", larger_is_better=True),
+            "mse": Score("Mean squared error."),
+            "mae": Score("Mean absolute error."),
+            "loss": Score("Mean squared error, what is learned."),
+        },
+        classes=False,
+    ),
+}

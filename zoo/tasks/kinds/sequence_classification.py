@@ -1,30 +1,27 @@
-"""Name the class of a text or of a pair of texts."""
+"""Name the class of a text or of a pair of texts, several of them, or a number."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows
+from zoo.data.rows import Batch, CorruptExample, Example, Row
 from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe import Recipe
 from zoo.recipe.spec.tasks.text import SequenceClassificationSpec
+from zoo.tasks.problems.classification import Classification, build_problem
+from zoo.tasks.problems.single_label import SingleLabel
 from zoo.tasks.roles import (
     chosen_roles,
     fault,
     kind_roles,
-    label_digest,
-    label_faults,
-    label_names,
     role_faults,
 )
 from zoo.tasks.scores import accuracy, confusion, macro_f1, matthews, ratio
-from zoo.tasks.task import NO_RECORDS, Outputs, Records, Task
+from zoo.tasks.task import NO_RECORDS, Records
 from zoo.tasks.text.files import limit_length, save_tokenizer
 from zoo.tasks.text.masking import Hiding
 from zoo.tasks.text.router import router_faults
@@ -40,85 +37,13 @@ from zoo.tasks.text.tokens import (
 from zoo.tasks.text.vocabulary import ENCODER
 
 
-class SequenceClassification(Task):
-    """logits (batch, classes) against labels (batch,)."""
+class ByConfusion(SingleLabel):
+    """One class a text, scored by a confusion matrix."""
 
-    def __init__(self, recipe: Recipe, source: Source) -> None:
-        """Raises ConfigError with every fault of columns, labels, tokenizer and length."""
-        assert isinstance(recipe.task, SequenceClassificationSpec)
-        self.recipe, self.spec = recipe, recipe.task
-        choices = [tuple(r for r in roles if r != "label") for roles in kind_roles(recipe)]
-        roles = chosen_roles(source, *choices)
-        faults = role_faults(recipe, source, (*roles, "label")) + label_faults(recipe, source)
-        if faults:
-            raise ConfigError(faults)
-        with collected(faults):
-            family_config(recipe)
-        with collected(faults):
-            self.tokenizer = build_tokenizer(
-                recipe, lambda: texts(source.train, roles), source.train.fingerprint, ENCODER
-            )
-            faults += _token_faults(recipe, self.tokenizer, self.spec.mask_probability)
-            self.config = model_config(
-                recipe, {**special_ids(recipe, self.tokenizer), **label_names(source)}
-            )
-            faults += position_faults(recipe, self.config, self.spec.sequence_length)
-            faults += router_faults(recipe, self.config, added=False)
-        if faults:
-            raise ConfigError(faults)
-        limit_length(self.tokenizer, self.spec.sequence_length)
-        self.framed = framer(self.tokenizer, self.spec.sequence_length)
-        self.hiding = Hiding(self.tokenizer)
-        self.pair = "text_pair" in roles
-        self.segments = "token_type_ids" in self.tokenizer.model_input_names
-
-    def rows(self, rows: Rows) -> Rows:
-        """All of them, as they are."""
-        return rows
-
-    def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
-        """Token ids framed by the tokenizer's special tokens, segments, and the label.
-
-        Raises CorruptExample for a text of which the tokenizer makes nothing.
-        """
-        ids, segments = self.framed(row["text"], row["text_pair"] if self.pair else None)
-        if not ids:
-            raise CorruptExample(f"a text without tokens: {row['text'][:40]!r}")
-        return {"ids": ids, "segments": segments, "label": row["label"]}
-
-    def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
-        """input_ids and attention_mask (batch, longest); in training some tokens are hidden."""
-        ids = [example["ids"] for example in examples]
-        tokens = padded(ids, self.tokenizer.pad_token_id)
-        if training and self.spec.mask_probability:
-            tokens = self.hiding.hidden(tokens, self.spec.mask_probability, rng)
-        inputs = {"input_ids": tokens, "attention_mask": attention_mask(ids)}
-        if self.segments:
-            inputs["token_type_ids"] = padded([example["segments"] for example in examples], 0)
-        weight = torch.tensor([example["weight"] for example in examples], dtype=torch.float32)
-        labels = torch.tensor([example["label"] for example in examples], dtype=torch.int64)
-        return {
-            "inputs": inputs,
-            "labels": {"labels": labels, "weight": weight},
-            "count": weight.double().sum(),
-        }
-
-    def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
-        """Smoothed cross entropy in nats, summed over the examples."""
-        labels, weight = batch["labels"]["labels"], batch["labels"]["weight"]
-        smoothing = self.spec.label_smoothing
-        each = F.cross_entropy(
-            outputs["logits"].float(), labels, reduction="none", label_smoothing=smoothing
-        )
-        return (each * weight).sum()
-
-    def tally(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
+    def tally(self, logits: Tensor, labels: Tensor, weight: Tensor) -> dict[str, Tensor]:
         """Plain nats, examples, and a confusion matrix (label, prediction)."""
-        labels, weight = batch["labels"]["labels"], batch["labels"]["weight"].double()
-        logits = outputs["logits"].detach().float()
-        loss = F.cross_entropy(logits, labels, reduction="none").double()
         matrix = confusion(logits.argmax(-1), labels, weight, logits.shape[-1])
-        return {"loss": (loss * weight).sum(), "count": weight.sum(), "confusion": matrix}
+        return {**super().tally(logits, labels, weight), "confusion": matrix}
 
     def score(self, totals: dict[str, Tensor], records: Records = NO_RECORDS) -> dict[str, float]:
         """Mean loss in nats an example, accuracy, macro F1 and Matthews' correlation."""
@@ -130,12 +55,66 @@ class SequenceClassification(Task):
             "matthews": matthews(matrix),
         }
 
+
+class SequenceClassification(Classification):
+    """Texts, or pairs of them; see Classification."""
+
+    def __init__(self, recipe: Recipe, source: Source) -> None:
+        """Raises ConfigError with every fault of columns, labels, tokenizer and length."""
+        assert isinstance(recipe.task, SequenceClassificationSpec)
+        self.recipe, self.spec = recipe, recipe.task
+        choices = [tuple(r for r in roles if r != "label") for roles in kind_roles(recipe)]
+        roles = chosen_roles(source, *choices)
+        self.problem = build_problem(recipe, source, ByConfusion)
+        faults = role_faults(recipe, source, (*roles, "label"))
+        faults += self.problem.faults()
+        if faults:
+            raise ConfigError(faults)
+        with collected(faults):
+            family_config(recipe)
+        with collected(faults):
+            self.tokenizer = build_tokenizer(
+                recipe, lambda: texts(source.train, roles), source.train.fingerprint, ENCODER
+            )
+            faults += _token_faults(recipe, self.tokenizer, self.spec.mask_probability)
+            self.config = model_config(
+                recipe, {**special_ids(recipe, self.tokenizer), **self.problem.written()}
+            )
+            faults += position_faults(recipe, self.config, self.spec.sequence_length)
+            faults += router_faults(recipe, self.config, added=False)
+        if faults:
+            raise ConfigError(faults)
+        limit_length(self.tokenizer, self.spec.sequence_length)
+        self.framed = framer(self.tokenizer, self.spec.sequence_length)
+        self.hiding = Hiding(self.tokenizer)
+        self.pair = "text_pair" in roles
+        self.segments = "token_type_ids" in self.tokenizer.model_input_names
+
+    def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
+        """Token ids framed by the tokenizer's special tokens, segments, and the label.
+
+        Raises CorruptExample for a text of which the tokenizer makes nothing.
+        """
+        ids, segments = self.framed(row["text"], row["text_pair"] if self.pair else None)
+        if not ids:
+            raise CorruptExample(f"a text without tokens: {row['text'][:40]!r}")
+        return {"ids": ids, "segments": segments, "label": self.problem.label(row["label"])}
+
+    def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
+        """input_ids and attention_mask (batch, longest); in training some tokens are hidden."""
+        ids = [example["ids"] for example in examples]
+        tokens = padded(ids, self.tokenizer.pad_token_id)
+        if training and self.spec.mask_probability:
+            tokens = self.hiding.hidden(tokens, self.spec.mask_probability, rng)
+        inputs = {"input_ids": tokens, "attention_mask": attention_mask(ids)}
+        if self.segments:
+            inputs["token_type_ids"] = padded([example["segments"] for example in examples], 0)
+        labels, count = self.targets(examples)
+        return {"inputs": inputs, "labels": labels, "count": count}
+
     def digests(self) -> dict[str, str]:
         """See Task."""
-        return {
-            "labels": label_digest(self.config),
-            "tokenizer": tokenizer_fingerprint(self.tokenizer),
-        }
+        return {**super().digests(), "tokenizer": tokenizer_fingerprint(self.tokenizer)}
 
     def save(self, folder: Path) -> None:
         """The tokenizer's files."""

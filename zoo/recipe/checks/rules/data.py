@@ -5,7 +5,7 @@ from zoo.recipe.checks.rules.rule import Rule
 from zoo.recipe.compose.json_text import brief
 from zoo.recipe.recipe import Recipe
 from zoo.recipe.spec.data import BuiltInData
-from zoo.recipe.vocabulary.kinds import KINDS
+from zoo.recipe.vocabulary.kinds import KINDS, kind_of
 from zoo.recipe.vocabulary.scores import Score
 
 
@@ -20,7 +20,7 @@ def nothing_to_score(recipe: Recipe) -> str:
 
 def scores_of(recipe: Recipe) -> dict[str, Score]:
     """What evaluation gives, by the keys of a row of metrics: each score of each set."""
-    valid, scores = recipe.data.valid, KINDS[recipe.task.kind].scores
+    valid, scores = recipe.data.valid, kind_of(recipe.task).scores
     several = isinstance(valid, tuple) and len(valid) > 1
     prefixes = [f"valid/{name}" for name in valid] if several else ["valid"]  # type: ignore[union-attr]
     return {f"{prefix}/{key}": one for prefix in prefixes for key, one in scores.items()}
@@ -73,6 +73,17 @@ def one_length(recipe: Recipe) -> str:
     return f"group-by-length with task.kind {recipe.task.kind}" if wrong else ""
 
 
+def columns_together(recipe: Recipe) -> str:
+    """Several columns of a role that is read from one."""
+    several = kind_of(recipe.task).several
+    wrong = [
+        role
+        for role, column in recipe.data.columns.items()
+        if not isinstance(column, str) and not (several and role == "label")
+    ]
+    return f"several for {', '.join(wrong)}" if wrong else ""
+
+
 def labels_twice(recipe: Recipe) -> str:
     """A class that is named twice."""
     labels = recipe.data.labels or ()
@@ -116,6 +127,14 @@ DATA_RULES = (
         "all examples of this task have one length",
         "data.sampling=random",
         beside=("task.kind",),
+    ),
+    Rule(
+        "columns",
+        "data.columns",
+        columns_together,
+        "one a role; several for label, with task.problem multi-label or regression",
+        "each holds one label of a row",
+        beside=("task.problem",),
     ),
     Rule(
         "labels",

@@ -28,6 +28,16 @@ def masks_twice(recipe: Recipe) -> str:
     return f"masks beside the model's mask_time_prob {brief(probability)}" if on else ""
 
 
+def of_one_class(recipe: Recipe) -> str:
+    """What only the cross entropy of one class a row has, beside other labels."""
+    problem, smoothing = task_key(recipe, "problem"), task_key(recipe, "label_smoothing")
+    if problem in (None, "single-label"):
+        return ""
+    said = [f"label_smoothing {smoothing:g}"] if smoothing else []
+    said += ["class_weights"] if task_key(recipe, "class_weights") else []
+    return f"{brief(problem)} with {' and '.join(said)}" if said else ""
+
+
 def no_partner(recipe: Recipe) -> str:
     """A micro-batch of one example where two are mixed."""
     mixing = task_key(recipe, "augment", "mixup") or task_key(recipe, "augment", "cutmix")
@@ -79,6 +89,15 @@ TASK_RULES = (
         "the model's own masks draw from a global generator",
         "model.config.mask_time_prob=0",
         beside=("model.config.mask_time_prob", "model.config.apply_spec_augment"),
+    ),
+    Rule(
+        "one class a row",
+        "task.problem",
+        of_one_class,
+        "single-label, or neither",
+        "both are of the cross entropy between classes of which one holds",
+        "task.problem=single-label",
+        beside=("task.label_smoothing", "task.class_weights"),
     ),
     Rule(
         "partner",

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from zoo.recipe.spec.task import Smoothing, TaskSpec
+from zoo.recipe.spec.task import ClassificationSpec, Smoothing, TaskSpec
 from zoo.recipe.spec.words import Share, TwoOrMore
 
 
@@ -30,7 +30,7 @@ class MaskedLMSpec(TaskSpec):
     """Choose whole words instead of tokens; needs a word-piece tokenizer."""
 
 
-class SequenceClassificationSpec(TaskSpec):
+class SequenceClassificationSpec(ClassificationSpec):
     """Name the class of a text or of a pair of texts."""
 
     kind: Literal["sequence-classification"]
@@ -39,5 +39,3 @@ class SequenceClassificationSpec(TaskSpec):
     """Longer examples are truncated to this many tokens."""
     mask_probability: Smoothing = 0.0
     """Share of the tokens hidden in training, as regularisation."""
-    label_smoothing: Smoothing = 0.0
-    """Share of the target spread over all classes (training only)."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from zoo.recipe.spec.task import Smoothing, TaskSpec
+from zoo.recipe.spec.task import ClassificationSpec
 from zoo.recipe.spec.words import Amount, Off, Positive, PositiveRange, Probability, Spec
 
 CROP_RATIO = 0.875
@@ -52,7 +52,7 @@ class ImageAugment(Spec):
     """Alpha of cutmix; the partner is the example before it in the same micro-batch."""
 
 
-class ImageClassificationSpec(TaskSpec):
+class ImageClassificationSpec(ClassificationSpec):
     """Name the class of an image."""
 
     kind: Literal["image-classification"]
@@ -64,7 +64,5 @@ class ImageClassificationSpec(TaskSpec):
     crop_ratio: Annotated[float, Field(gt=0, le=1)] | None = None
     """In evaluation the image is resized to `eval_image_size / crop_ratio` and cropped; absent: as
     the image processor of `model.name` does, else 0.875."""
-    label_smoothing: Smoothing = 0.0
-    """Share of the target spread over all classes (training only)."""
     augment: ImageAugment = ImageAugment()
     """What changes in training."""

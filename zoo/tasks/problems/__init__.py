@@ -1,0 +1,1 @@
+"""What a classification learns of a row: one class, several, or numbers."""

@@ -1,0 +1,70 @@
+"""What an example of each class weighs: as the recipe says, or by how rare the class is."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from zoo.data.cache import cache_root, cached
+from zoo.data.rows import CorruptExample, Rows, digest
+from zoo.data.source import Source
+from zoo.errors import Fault, near
+from zoo.recipe import Recipe
+from zoo.recipe.spec.task import ClassificationSpec
+from zoo.tasks.roles import fault
+
+KEY = "task.class_weights"
+
+
+def weight_faults(recipe: Recipe, names: Sequence[str]) -> list[Fault]:
+    """Names of no class, and a list that is not as long as there are classes."""
+    assert isinstance(recipe.task, ClassificationSpec)
+    said = recipe.task.class_weights
+    if isinstance(said, tuple) and len(said) != len(names):
+        return [fault(recipe, KEY, f"{len(said)} weights", f"{len(names)}, one a class")]
+    strays = [name for name in said if name not in names] if isinstance(said, dict) else []
+    return [
+        fault(recipe, f"{KEY}.{name}", "a weight of no class", ", ".join(names), near(name, names))
+        for name in strays
+    ]
+
+
+def class_weights(recipe: Recipe, source: Source) -> Tensor | None:
+    """The weight of each class, float32 (classes,); None where all weigh 1.
+
+    "balanced" as scikit-learn's compute_class_weight: rows / (classes * rows of the class); a class
+    without rows weighs nothing. Where no train rows are open nothing is learned either: None.
+    """
+    assert isinstance(recipe.task, ClassificationSpec) and source.labels is not None
+    said, names = recipe.task.class_weights, source.labels
+    if said is None or (said == "balanced" and not len(source.train)):
+        return None
+    if isinstance(said, dict):
+        return torch.tensor([said.get(name, 1.0) for name in names])
+    if said != "balanced":
+        return torch.tensor(said)
+    counts = class_counts(source.train, len(names), cache_root(recipe.data))
+    weights = np.zeros(len(names))
+    np.divide(counts.sum(), len(names) * counts, where=counts > 0, out=weights)
+    return torch.from_numpy(weights).float()
+
+
+def class_counts(rows: Rows, classes: int, root: Path) -> np.ndarray:
+    """How many rows each class has, int64 (classes,); corrupt ones have none. Counted once, and
+    kept under `root`.
+    """
+
+    def count(folder: Path) -> None:
+        found = np.zeros(classes, dtype=np.int64)
+        for index in range(len(rows)):
+            try:
+                found[rows.value(index, "label")] += 1
+            except CorruptExample:
+                continue
+        np.save(folder / "counts.npy", found)
+
+    folder = cached(root, digest("classes", rows.fingerprint, classes), count)
+    counts: np.ndarray = np.load(folder / "counts.npy")
+    return counts
