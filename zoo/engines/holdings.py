@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from zoo.layout import Layout, Part
+from zoo.models.names import parameters_of
 from zoo.models.upstream import is_persistent
 
 
@@ -56,7 +57,7 @@ def holdings(
         )
 
     return Holdings(
-        [held(name, p) for name, p in model.named_parameters() if not p.is_meta],
+        [held(name, p) for name, p in parameters_of(model) if not p.is_meta],
         [held(name, b) for name, b in persistent_buffers(model) if not b.is_meta],
     )
 
@@ -71,5 +72,5 @@ def persistent_buffers(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 def full_shapes(model: Any) -> dict[str, tuple[int, ...]]:
     """The shapes of all parameters and buffers of a model that nothing has cut yet."""
-    named = (*model.named_parameters(), *model.named_buffers())
+    named = (*parameters_of(model), *model.named_buffers())
     return {name: tuple(tensor.shape) for name, tensor in named}

@@ -13,6 +13,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from zoo.errors import ConfigError, Fault
+from zoo.models.names import parameters_of
 from zoo.models.upstream import BatchNorm, supports_sdpa
 
 
@@ -48,7 +49,7 @@ def matched(patterns: Sequence[str], names: Sequence[str], file: str, key: str) 
 
 def freeze(model: nn.Module, patterns: Sequence[str], file: str) -> None:
     """Takes the gradient from the parameters that the patterns of `model.freeze` name."""
-    parameters = dict(model.named_parameters())
+    parameters = dict(parameters_of(model))
     for name in matched(patterns, list(parameters), file, "model.freeze"):
         parameters[name].requires_grad_(False)
 

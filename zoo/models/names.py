@@ -1,11 +1,11 @@
-"""One place that maps the keys of a checkpoint's files to the names of a model's modules."""
+"""One place that says what tensors are called: those of a checkpoint's files, and tied ones."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from zoo.models.upstream import conversion_steps, renamed
+from zoo.models.upstream import conversion_steps, renamed, tied_names
 
 
 def module_names(model: PreTrainedModel, keys: Iterable[str]) -> tuple[dict[str, str], list[str]]:
@@ -27,3 +27,13 @@ def module_names(model: PreTrainedModel, keys: Iterable[str]) -> tuple[dict[str,
         elif name in known:
             found[name] = key
     return found, merged
+
+
+def parameters_of(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """A model's parameters, tied ones once: under the name of the one that they are tied to.
+
+    torch names them by who comes first, which in XLM-RoBERTa is the head.
+    """
+    ties = tied_names(model) if isinstance(model, PreTrainedModel) else {}
+    for name, parameter in model.named_parameters():
+        yield ties.get(name, name), parameter

@@ -8,6 +8,7 @@ import enum
 import importlib
 import inspect
 import json
+import re
 import sys
 import typing
 from pathlib import Path
@@ -45,6 +46,7 @@ IMAGES = {
     "image_mean": {"type": "array", "items": {"type": "number"}},
     "image_std": {"type": "array", "items": {"type": "number"}},
 }
+LOOKED_FOR = re.compile(r'getattr\((?:self\.)?config, "([a-z]\w*)"')
 NOT_OURS = {"self", "args", "kwargs", "transformers_version", "return_dict"}
 
 
@@ -105,7 +107,7 @@ def model_table() -> dict[str, Any]:
 
 
 def _add(types: dict[str, Any], name: str, config: Any, common: set[str]) -> None:
-    keys = (set(_keywords(config)) | set(config.attribute_map)) - common
+    keys = (set(_keywords(config)) | set(config.attribute_map) | _looked_for(config)) - common
     nested = {}
     for key, inner in sorted(config.sub_configs.items()):
         inner_type = getattr(inner, "model_type", "")
@@ -115,6 +117,12 @@ def _add(types: dict[str, Any], name: str, config: Any, common: set[str]) -> Non
                 types[inner_type] = {}
                 _add(types, inner_type, inner, common)
     types[name] = {"keys": sorted(keys)} | ({"nested": nested} if nested else {})
+
+
+def _looked_for(config: Any) -> set[str]:
+    """Keys that a family's modules ask for though its class does not declare them: DeBERTa's."""
+    files = Path(inspect.getfile(config)).parent.glob("modeling_*.py")
+    return {key for file in files for key in LOOKED_FOR.findall(file.read_text(encoding="utf-8"))}
 
 
 def _useful_types() -> set[str]:

@@ -4,10 +4,12 @@ import torch
 import torch.nn.functional as F
 from sklearn import metrics
 
+from tests.tasks.conftest import MODELS
 from zoo.data.rows import CorruptExample
 from zoo.data.source import Source
 from zoo.errors import ConfigError
 from zoo.tasks.build import build_task
+from zoo.tasks.text.vocabulary import CAUSAL, byte_tokenizer
 
 KIND = "sequence-classification"
 
@@ -99,3 +101,38 @@ def test_a_text_without_tokens_is_a_corrupt_row(make_recipe, make_source):
     task.framed = lambda text, pair: ([], [])
     with pytest.raises(CorruptExample, match="without tokens: 'a text'"):
         task.example({"text": "a text", "label": 0}, None, False)
+
+
+@pytest.fixture
+def unpadded(tmp_path):
+    """The folder of a tokenizer that frames nothing and has no pad token, as GPT-2's."""
+    byte_tokenizer(CAUSAL).save_pretrained(tmp_path / "tokenizer")
+    return str(tmp_path / "tokenizer")
+
+
+def test_a_decoder_pads_with_the_token_that_the_recipe_names(
+    make_recipe, make_source, make_batch, unpadded
+):
+    llama = {**MODELS["causal-lm"]["config"], "pad_token_id": 256}
+    task = build_task(make_recipe(KIND, config=llama, tokenizer=unpadded), make_source(KIND))
+    assert task.config.pad_token_id == task.tokenizer.pad_token_id == 256
+    rows = [{"text": "ab", "label": 0}, {"text": "c<|endoftext|>", "label": 1}]
+    inputs = make_batch(task, rows, 2)["inputs"]
+    assert inputs["input_ids"].tolist() == [[97, 98], [99, 256]]  # the text's own end is padding
+    assert inputs["attention_mask"].tolist() == [[1, 1], [1, 0]]
+    assert "token_type_ids" not in inputs, "GPT-2 would add them as tokens"
+
+
+@pytest.mark.parametrize(
+    ("pad", "message"),
+    [
+        ({}, r"model\.tokenizer: found a tokenizer without pad token; .*pad_token_id=256\?"),
+        ({"pad_token_id": 999}, r"model\.config\.pad_token_id: found 999; allowed: .* 0 to 256"),
+    ],
+)
+def test_a_tokenizer_that_cannot_pad_is_a_fault_with_a_way_out(
+    pad, message, make_recipe, make_source, unpadded
+):
+    llama = {**MODELS["causal-lm"]["config"], **pad}
+    with pytest.raises(ConfigError, match=message):
+        build_task(make_recipe(KIND, config=llama, tokenizer=unpadded), make_source(KIND))

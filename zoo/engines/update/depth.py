@@ -5,6 +5,7 @@ from transformers import PreTrainedModel
 
 from zoo.errors import ConfigError, Fault
 from zoo.models.families import family_of
+from zoo.models.names import parameters_of
 from zoo.models.stage import layer_names, positions
 from zoo.recipe import Recipe, origin
 
@@ -37,9 +38,9 @@ def places(model: PreTrainedModel) -> tuple[dict[str, int], int]:
     family = family_of(model.config)
     if family is not None:
         layers, known = layer_names(model, family), positions(model, family)
-        where = {name: known[name] for name, _ in model.named_parameters()}
+        where = {name: known[name] for name, _ in parameters_of(model)}
         return {n: at for n, at in where.items() if at is not None}, len(layers) + 1
-    layers, names = listed_layers(model), [name for name, _ in model.named_parameters()]
+    layers, names = listed_layers(model), [name for name, _ in parameters_of(model)]
     numbers = {name: number for number, name in enumerate(layers, 1)}
     inside = {name: numbers[layer] for name in names if (layer := above(name, numbers))}
     after = max((names.index(name) for name in inside), default=-1)

@@ -11,6 +11,7 @@ from zoo.compression.optimizers.frozen_adam import FrozenAdam
 from zoo.compression.optimizers.moments import MomentOptimizer
 from zoo.engines.update.depth import shares
 from zoo.models.build import matched
+from zoo.models.names import parameters_of
 from zoo.recipe import Recipe, origin
 from zoo.recipe.derived.exchange import (
     averages_itself,
@@ -59,7 +60,7 @@ def settings_of(recipe: Recipe, model: nn.Module) -> dict[str, dict[str, Any]]:
     own = named(each) if each else None
     outer = embeddings(model) if each else set()
     falling, rate = shares(recipe, model), hyper_parameters(section, {})["lr"]
-    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    trained = {name: p for name, p in parameters_of(model) if p.requires_grad}
     found: dict[str, dict[str, Any]] = {}
     for name, parameter in trained.items():
         matrix = dimensions(parameter) >= 2
@@ -94,7 +95,7 @@ def parameter_groups(
     `names` stands beside `params`. Patterns speak of the whole model; `here` says which parameters
     this rank has.
     """
-    parameters = {name: p for name, p in model.named_parameters() if here(p)}
+    parameters = {name: p for name, p in parameters_of(model) if here(p)}
     groups: dict[str, dict[str, Any]] = {}
     for name, settings in settings_of(recipe, model).items():
         if name not in parameters:

@@ -28,6 +28,8 @@ from zoo.tasks.text.router import router_faults
 from zoo.tasks.text.tokenizer import build_tokenizer, framer, tokenizer_fingerprint
 from zoo.tasks.text.tokens import (
     attention_mask,
+    has_segments,
+    pad_faults,
     padded,
     position_faults,
     special_ids,
@@ -88,7 +90,7 @@ class SequenceClassification(Classification):
         self.framed = framer(self.tokenizer, self.spec.sequence_length)
         self.hiding = Hiding(self.tokenizer)
         self.pair = "text_pair" in roles
-        self.segments = "token_type_ids" in self.tokenizer.model_input_names
+        self.segments = has_segments(self.tokenizer, self.config)
 
     def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
         """Token ids framed by the tokenizer's special tokens, segments, and the label.
@@ -96,9 +98,12 @@ class SequenceClassification(Classification):
         Raises CorruptExample for a text of which the tokenizer makes nothing.
         """
         ids, segments = self.framed(row["text"], row["text_pair"] if self.pair else None)
+        while ids and ids[-1] == self.tokenizer.pad_token_id:  # decoders read at the last other
+            ids.pop()
         if not ids:
             raise CorruptExample(f"a text without tokens: {row['text'][:40]!r}")
-        return {"ids": ids, "segments": segments, "label": self.problem.label(row["label"])}
+        label = self.problem.label(row["label"])
+        return {"ids": ids, "segments": segments[: len(ids)], "label": label}
 
     def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
         """input_ids and attention_mask (batch, longest); in training some tokens are hidden."""
@@ -122,10 +127,7 @@ class SequenceClassification(Classification):
 
 
 def _token_faults(recipe: Recipe, tokenizer: Any, mask_probability: float) -> list[Fault]:
-    key = tokenizer_key(recipe)
-    faults = []
-    if tokenizer.pad_token_id is None:
-        faults.append(fault(recipe, key, "a tokenizer without pad token", "one that has one"))
+    key, faults = tokenizer_key(recipe), pad_faults(recipe, tokenizer)
     if mask_probability and tokenizer.mask_token_id is None:
         allowed = "a tokenizer with a mask token, or task.mask_probability 0"
         faults.append(fault(recipe, key, "a tokenizer without mask token", allowed))

@@ -54,6 +54,30 @@ def special_ids(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> dict[str,
     }
 
 
+def has_segments(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig) -> bool:
+    """Whether a model takes which of two texts a token is of, and its tokenizer says so."""
+    several = getattr(config, "type_vocab_size", 0) > 1  # GPT-2 would add the tokens 0 and 1
+    return several and "token_type_ids" in tokenizer.model_input_names
+
+
+def pad_faults(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> list[Fault]:
+    """Pads with `model.config.pad_token_id` where a tokenizer has no pad token, as GPT-2's; a fault
+    where that is not there or names no token.
+    """
+    if tokenizer.pad_token_id is not None:
+        return []
+    key, chosen = "model.config.pad_token_id", recipe.model.config.get("pad_token_id")
+    if isinstance(chosen, int) and 0 <= chosen < len(tokenizer):
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(chosen)
+        return []
+    if chosen is not None:
+        return [fault(recipe, key, str(chosen), f"the id of a token: 0 to {len(tokenizer) - 1}")]
+    allowed = f"one that has one, or {key}: the id of a token that pads, such as the end's"
+    end = tokenizer.eos_token_id
+    found, nearest = "a tokenizer without pad token", "" if end is None else f"{key}={end}"
+    return [fault(recipe, tokenizer_key(recipe), found, allowed, nearest)]
+
+
 def tokenizer_key(recipe: Recipe) -> str:
     """The recipe key that says which tokenizer it is."""
     return "model.name" if recipe.model.tokenizer is None else "model.tokenizer"
