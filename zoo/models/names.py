@@ -34,6 +34,6 @@ def parameters_of(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 
     torch names them by who comes first, which in XLM-RoBERTa is the head.
     """
-    ties = tied_names(model) if isinstance(model, PreTrainedModel) else {}
+    ties = tied_names(model)
     for name, parameter in model.named_parameters():
         yield ties.get(name, name), parameter

@@ -67,11 +67,11 @@ def attention_of(config: PreTrainedConfig) -> str | None:
     return found
 
 
-def tied_names(model: PreTrainedModel) -> dict[str, str]:
+def tied_names(model: nn.Module) -> dict[str, str]:
     """Tied parameters, each with the name of the one that it takes its values from: transformers/
-    modeling_utils.py: PreTrainedModel.all_tied_weights_keys, set by post_init.
+    modeling_utils.py: PreTrainedModel.all_tied_weights_keys, set by post_init; none without it.
     """
-    return dict(model.all_tied_weights_keys)
+    return dict(getattr(model, "all_tied_weights_keys", {}))
 
 
 def forget_tie(model: PreTrainedModel, name: str) -> None:
