@@ -53,6 +53,7 @@ MODULE, TOPOLOGY = "deepspeed.runtime.pipe.module", "deepspeed.runtime.pipe.topo
 UNFUSED = "deepspeed.runtime.fp16.unfused_optimizer:FP16_UnfusedOptimizer"
 SCALER, LINK = "deepspeed.runtime.fp16.loss_scaler", "deepspeed.utils.tensor_fragment"
 ZERO = "deepspeed.runtime.zero.stage_1_and_2:DeepSpeedZeroOptimizer"
+OFFLOAD = "deepspeed.runtime.zero.parameter_offload:DeepSpeedZeRoOffload"
 ZERO_3 = "deepspeed.runtime.zero.stage3:DeepSpeedZeroOptimizer_Stage3"
 INIT = "deepspeed.runtime.zero.partition_parameters:Init"
 SCHEDULES = "deepspeed.runtime.lr_schedules"
@@ -216,9 +217,10 @@ TABLE: dict[str, list[tuple[str, Check, str]]] = {
             "lp_fragment_address hp_fragment_address param_group_index"),
         (f"{LINK}:fragment_address", field, "start numel"),
         (f"{ZERO_3}.__init__", sets, "optimizer loss_scaler unflatten grad_position "
-            "persistent_parameters fp16_partitioned_groups fp16_partitioned_groups_flat "
-            "fp32_partitioned_groups_flat"),
+            "persistent_parameters parameter_offload fp16_partitioned_groups "
+            "fp16_partitioned_groups_flat fp32_partitioned_groups_flat"),
         (ZERO_3, sets, "grad_partitions_flat_buffer"),
+        (OFFLOAD, has, "partition_all_parameters"),
         (ZERO_3, has, "loss_scale get_param_id"),
         (f"{SCALER}:LossScaleConfig", field, "cur_scale cur_iter last_overflow_iter"),
         (f"{SCALER}:DynamicLossScaler", sets,

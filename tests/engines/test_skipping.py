@@ -30,12 +30,13 @@ RATE = "optimizer.params.lr=1e-2"
 SGD = {"type": "SGD", "params": {"lr": 0.1, "momentum": 0.9}}
 SGD_WORDS = ("optimizer=" + json.dumps(SGD | {"gradient_clipping": 1.0}),)
 KIND = "parallel.compression.kind"
+AVERAGE = "optimizer.ema.decay=0.9"
 FREEZE = "optimizer.params.freeze_step=3"
 BAD = 5
 """The step, from 0, whose gradient is poisoned."""
 
 HOW: dict[str, tuple[str, ...]] = {
-    "ZeRO 0": (),
+    "ZeRO 0": (AVERAGE,),
     "ZeRO 0 with SGD": SGD_WORDS,
     "2 stages": ("parallel.pipeline.stages=2",),
     "2 tensor ranks": ("parallel.tensor=2",),
@@ -51,7 +52,7 @@ HOW: dict[str, tuple[str, ...]] = {
     "ZeRO 0 in bf16": ("run.precision=bf16",),
     "ZeRO 1": ("parallel.zero.stage=1",),
     "ZeRO 2 in bf16": ("parallel.zero.stage=2", "run.precision=bf16"),
-    "ZeRO 3": ("parallel.zero.stage=3",),
+    "ZeRO 3": ("parallel.zero.stage=3", AVERAGE),
     "2 stages in bf16": (
         *("parallel.pipeline.stages=2", "parallel.zero.stage=1", "run.precision=bf16"),
     ),
@@ -109,7 +110,8 @@ def state(engine: Any) -> dict[str, Any]:
     """
     found: dict[str, Any] = {f.key: f.tensor.detach().clone() for f in engine.fragments()}
     met = {key: value for key, value in found.items() if not key.startswith("outer_momentum")}
-    return met | {"schedule": engine.counters()["schedule"]}
+    counters = engine.counters()
+    return met | {key: counters[key] for key in ("schedule", "average")}
 
 
 def different(one: dict[str, Any], other: dict[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ each cut and (ZeRO 3) partitioned at once; optimizer and schedule; deepspeed.ini
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import deepspeed
@@ -26,6 +27,7 @@ from zoo.engines.pipe import PipelineEngine
 from zoo.engines.stages.module import Pipeline
 from zoo.engines.state import forget
 from zoo.engines.transforms import CUTS, TRAINING, Draft, Sample, applied
+from zoo.engines.update.average import average_of
 from zoo.engines.update.gradients import keep_copies_equal, sum_in_fp32
 from zoo.engines.update.optimizer import build_optimizer
 from zoo.engines.update.schedule import build_schedule
@@ -77,7 +79,8 @@ def build_engine(
     exchange = build_exchange(recipe, draft.model, held, optimizer, groups, steps)
     if exchange.averages:
         upstream.reduce_nothing(inner)
-    wrapped = Wrapped(inner, groups, held, exchange)
+    average = partial(average_of, recipe, steps=steps)
+    wrapped = Wrapped(inner, groups, held, exchange, average)
     contract = Contract(task, groups, draws, exchange, inner.module, wrapped.device, wrapped.dtype)
     kind = PipelineEngine if isinstance(module, Pipeline) else ZeroEngine
     return kind(contract, wrapped)

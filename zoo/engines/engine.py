@@ -154,6 +154,11 @@ class Engine(Protocol):
     def eval_batch(self, batch: Batch, told: Notice = QUIET) -> Evaluated:
         """Tallies and records of one micro-batch a rank, which tells the others `told`."""
 
+    def swap_average(self) -> None:
+        """Puts the moving average of the weights, if there is one, in their place, or these back
+        bit for bit; between the two calls nothing is trained or saved.
+        """
+
     def facts(self) -> dict[str, float]:
         """Numbers of this rank that a row of metrics tells beside the step's own."""
 

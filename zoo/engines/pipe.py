@@ -114,6 +114,10 @@ class PipelineEngine:
         zeros = {name: torch.zeros(shape, device=device) for name, shape in self.form.items()}
         return zeros | totals
 
+    def swap_average(self) -> None:
+        """See Engine."""
+        self.wrapped.swap_average()
+
     def facts(self) -> dict[str, float]:
         """See Engine."""
         return self.contract.exchange.facts()

@@ -19,12 +19,23 @@ from zoo.engines.update.optimizer import state_names
 
 @dataclass(frozen=True)
 class Owned:
-    """What this rank updates of one parameter: a flat range of the master and of each state."""
+    """What this rank updates of one parameter, from its `start` on: elements of what the optimizer
+    was given (`whole`), from `begin` on, and of each state of that."""
 
-    master: Tensor
-    states: dict[str, Tensor]
+    whole: Tensor
+    begin: int
+    count: int
     start: int
     replicated: bool
+
+    def of(self, tensor: Tensor) -> Tensor:
+        """The same elements of a tensor of that size."""
+        return tensor.data.view(-1).narrow(0, self.begin, self.count)
+
+    def states(self, optimizer: Optimizer) -> dict[str, Tensor]:
+        """The states by name; made where no step has made them yet."""
+        state = ready(optimizer, self.whole)
+        return {name: self.of(state[name]) for name in state_names(optimizer)}
 
 
 def torch_optimizer(engine: Any) -> Optimizer:
@@ -52,15 +63,6 @@ def step_device(optimizer: Optimizer, master: Tensor) -> torch.device:
     return master.device if fused else torch.device("cpu")
 
 
-def cut(
-    optimizer: Optimizer, master: Tensor, begin: int, count: int
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """The same flat range of a master and of each of its states."""
-    state = ready(optimizer, master)
-    states = {name: state[name].view(-1).narrow(0, begin, count) for name in state_names(optimizer)}
-    return master.data.view(-1).narrow(0, begin, count), states
-
-
 def owned_plain(engine: Any, parameter: nn.Parameter) -> Owned:
     """ZeRO 0: every rank has all of it; low precision keeps fp32 masters beside the weights."""
     master: Tensor = parameter
@@ -68,8 +70,7 @@ def owned_plain(engine: Any, parameter: nn.Parameter) -> Owned:
         *(getattr(engine.optimizer, g, []) for g in ("fp16_groups", "fp32_groups")), strict=True
     ):
         master = next((h for p, h in zip(low, high, strict=True) if p is parameter), master)
-    value, states = cut(torch_optimizer(engine), master, 0, parameter.numel())
-    return Owned(value, states, 0, replicated=True)
+    return Owned(master, 0, parameter.numel(), 0, replicated=True)
 
 
 def owned_partitioned(engine: Any, parameter: nn.Parameter) -> Owned | None:
@@ -79,8 +80,8 @@ def owned_partitioned(engine: Any, parameter: nn.Parameter) -> Owned | None:
         return None
     flat = engine.optimizer.single_partition_of_fp32_groups[link.param_group_index]
     place = link.hp_fragment_address
-    value, states = cut(torch_optimizer(engine), flat, place.start, place.numel)
-    return Owned(value, states, link.lp_fragment_address.start, replicated=False)
+    start = link.lp_fragment_address.start
+    return Owned(flat, place.start, place.numel, start, replicated=False)
 
 
 def owned_sharded(engine: Any, parameter: Any, rank: int) -> Owned | None:
@@ -91,8 +92,7 @@ def owned_sharded(engine: Any, parameter: Any, rank: int) -> Owned | None:
     if count <= 0:
         return None
     flat = optimizer.fp32_partitioned_groups_flat[group]
-    value, states = cut(torch_optimizer(engine), flat, begin, count)
-    return Owned(value, states, rank * size, replicated=False)
+    return Owned(flat, begin, count, rank * size, replicated=False)
 
 
 def owned(engine: Any, parameter: Any, rank: int) -> Owned | None:
@@ -106,20 +106,32 @@ def owned(engine: Any, parameter: Any, rank: int) -> Owned | None:
 
 def fragments(engine: Any, held: Holdings, rank: int, ranks: int) -> Iterator[Fragment]:
     """All fragments of data rank `rank` of `ranks`; replicas over data ranks are written by one."""
-    for index, one in enumerate(held.parameters):
-        turn = index % ranks == rank
-        if not one.tensor.requires_grad:
-            yield from frozen(one, rank, turn)
-            continue
-        own = owned(engine, one.tensor, rank)
-        if own is None:
-            continue
-        primary = one.counted and (turn or not own.replicated)
-        for key, tensor in {"param": own.master, **own.states}.items():
+    yield from masters(engine, held, rank, ranks)
+    for one, own, primary in trained(engine, held, rank, ranks):
+        for key, tensor in own.states(torch_optimizer(engine)).items():
             yield Fragment(f"{key}/{one.name}", one.shape, own.start, tensor, primary, one.part)
+    for index, one in enumerate(held.parameters):
+        if not one.tensor.requires_grad:
+            yield from frozen(one, rank, index % ranks == rank)
     for one in held.buffers:
         flat, primary = one.tensor.data.view(-1), one.counted and rank == 0
         yield Fragment(f"buffer/{one.name}", one.shape, 0, flat, primary)
+
+
+def masters(engine: Any, held: Holdings, rank: int, ranks: int) -> Iterator[Fragment]:
+    """The trained parameters in the optimizer's precision: the first of a rank's fragments."""
+    for one, own, primary in trained(engine, held, rank, ranks):
+        value = own.of(own.whole)
+        yield Fragment(f"param/{one.name}", one.shape, own.start, value, primary, one.part)
+
+
+def trained(
+    engine: Any, held: Holdings, rank: int, ranks: int
+) -> Iterator[tuple[Holding, Owned, bool]]:
+    """What data rank `rank` updates, and whether it is the one that writes it."""
+    for index, one in enumerate(held.parameters):
+        if one.tensor.requires_grad and (own := owned(engine, one.tensor, rank)):
+            yield one, own, one.counted and (index % ranks == rank or not own.replicated)
 
 
 def frozen(one: Holding, rank: int, turn: bool) -> Iterator[Fragment]:
@@ -153,15 +165,17 @@ def refresh(engine: Any) -> None:
 
 
 def refresh_sharded(optimizer: Any) -> None:
-    """ZeRO 3: shares, views on them, then the small parameters that every rank keeps whole."""
+    """ZeRO 3: shares, views on them, then the small parameters that every rank keeps whole.
+
+    What is still gathered, as its next use is near, goes first: it would keep its values.
+    """
+    optimizer.parameter_offload.partition_all_parameters()
     for index, parameters in enumerate(optimizer.fp16_partitioned_groups):
         flat = optimizer.fp16_partitioned_groups_flat[index]
         flat.data.copy_(optimizer.fp32_partitioned_groups_flat[index].data)
         for part, value in zip(parameters, optimizer.unflatten(flat, parameters), strict=True):
             part.data = value
-    kept = optimizer.persistent_parameters
-    if kept:
-        kept[0].partition(kept)
+    if kept := optimizer.persistent_parameters:
         kept[0].all_gather(kept)
 
 

@@ -13,6 +13,7 @@ from zoo.engines.engine import Fragment
 from zoo.engines.exchange.kept import Exchange
 from zoo.engines.groups import Groups
 from zoo.engines.holdings import Holdings
+from zoo.engines.update.average import Average
 from zoo.engines.update.gradients import scale_losses, unscale_by
 from zoo.engines.update.schedule import restore_schedule
 
@@ -20,10 +21,14 @@ from zoo.engines.update.schedule import restore_schedule
 class Wrapped:
     """`deepspeed.initialize`'s engine, ordinary or pipeline, at any ZeRO stage.
 
-    `held` is what this rank has of the model; the exchange says what DeepSpeed leaves to it.
+    `held` is what this rank has of the model; the exchange says what DeepSpeed leaves to it;
+    `average` makes the moving average of the weights.
     """
 
-    def __init__(self, inner: Any, groups: Groups, held: Holdings, exchange: Exchange) -> None:
+    def __init__(
+        self, inner: Any, groups: Groups, held: Holdings, exchange: Exchange,
+        average: Callable[[Iterator[Fragment]], Average],
+    ) -> None:  # fmt: skip
         self.inner, self.groups, self.held, self.exchange = inner, groups, held, exchange
         self.layout, self.data_rank = groups.layout, groups.layout.data_rank(groups.rank)
         self.name = f"ZeRO {inner.zero_optimization_stage()} on {self.layout.describe()}"
@@ -38,6 +43,8 @@ class Wrapped:
         if self.scales:
             scale_losses(inner)
             unscale_by(inner, lambda: self.scale)
+        weights = state.masters(inner, held, self.data_rank, self.layout.data)
+        self.average = average(weights)
         self.norm: float | None = None
         self.skipped_before = 0
 
@@ -67,6 +74,8 @@ class Wrapped:
         """The norm of the step just taken, from whoever took it, and whether it was skipped."""
         state.forget_gradients(self.inner)
         skipped = upstream.skipped_steps(self.inner) > self.skipped_before or self.exchange.skipped
+        if not skipped:
+            self.average.update()
         if self.exchange.own_norm is not None:
             return self.exchange.own_norm, skipped
         return self.norm_of_wrapped() if self.norm is None else self.norm, skipped
@@ -74,6 +83,13 @@ class Wrapped:
     def skip(self) -> None:
         """Counts a step that no rank takes: neither weights nor schedule move."""
         upstream.count_skipped(self.inner)
+
+    def swap_average(self) -> None:
+        """Puts the moving average, if there is one, in the weights' place, or these back."""
+        if self.average.weights:
+            self.average.swap()
+            with torch.no_grad():
+                state.refresh(self.inner)
 
     def clip(self) -> float:
         """ZeRO 0 in fp32: the norm of the averaged gradients, and clipping by it.
@@ -103,6 +119,7 @@ class Wrapped:
         """Views on all that this rank owns, the exchange's state too."""
         yield from self.of_engine()
         yield from self.exchange.fragments(self.data_rank)
+        yield from self.average.fragments()
 
     def of_engine(self) -> Iterator[Fragment]:
         """The fragments of DeepSpeed's engine, less what the exchange gives in their place."""
@@ -122,6 +139,7 @@ class Wrapped:
             "scaler": state.scaler_state(self.inner),
             "optimizer": state.counters(self.inner),
             "exchange": self.exchange.counters(),
+            "average": self.average.updates,
         }
 
     def restore(
@@ -133,6 +151,9 @@ class Wrapped:
                 read(fragment)
             state.refresh(self.inner)
             self.exchange.restore(counters["exchange"], read, self.data_rank)
+            for fragment in self.average.fragments():
+                read(fragment)
+        self.average.updates = counters.get("average", 0)
         state.set_steps(self.inner, counters["applied"], counters["optimizer"])
         state.set_scaler(self.inner, counters["scaler"])
         optimizer = upstream.given_optimizer(self.inner)

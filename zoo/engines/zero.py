@@ -74,6 +74,10 @@ class ZeroEngine:
             records = contract.records(outputs, there)
         return Evaluated(*contract.joined(totals, told), records)
 
+    def swap_average(self) -> None:
+        """See Engine."""
+        self.wrapped.swap_average()
+
     def facts(self) -> dict[str, float]:
         """See Engine."""
         return self.contract.exchange.facts()

@@ -5,6 +5,7 @@ from typing import Any
 
 from zoo.recipe import Recipe
 from zoo.recipe.provenance import Made
+from zoo.telling.expected import verdicts
 
 
 def card(
@@ -15,8 +16,9 @@ def card(
     `content` is the expanded recipe as the folder holds it, `made` what it was made from,
     `parameters` the exported model's, `scores` the evaluation row of the checkpoint.
     """
-    values = {key: value for key, value in scores.items() if key != "step"}
-    table = "\n".join(f"| {key} | {number(value)} |" for key, value in values.items())
+    values = {key: number(value) for key, value in scores.items() if key != "step"}
+    values |= {one.score: str(one) for one in verdicts(recipe, scores)}
+    table = "\n".join(f"| {key} | {value} |" for key, value in values.items())
     where = f"after {scores['step']} steps" if scores else "(not evaluated)"
     return f"""---
 library_name: transformers

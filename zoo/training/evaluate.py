@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from zoo.data.rows import drawn
@@ -17,12 +18,16 @@ from zoo.recipe.vocabulary.kinds import kind_of
 from zoo.tasks.labels import names_by_id
 from zoo.tasks.text.kept import kept_tokenizer, made_from_texts
 from zoo.training.checks import ring_two
+from zoo.training.disk.averaged import reader_of
 from zoo.training.export import export, refuse_foreign
 from zoo.training.folder import RunFolder
 from zoo.training.run import sample_batch, valid_sets
 from zoo.training.scoring import score_set
 from zoo.training.starting import fitting, open_weights
 from zoo.training.world import StopSignals, device_of, world
+
+UNSCORED = ("run.best_metric=unset", "run.expected=unset", "run.patience=unset")
+"""What speaks of the sets that the run scored: another one may be scored now."""
 
 
 def load_from(folder: Path, changes: Sequence[str], processes: int = 1) -> Recipe:
@@ -40,7 +45,7 @@ def load_from(folder: Path, changes: Sequence[str], processes: int = 1) -> Recip
     plain = load_recipe(folder / RECIPE, trusted)
     own = plain.model.tokenizer is None  # the name's, which comes with several ends and the like
     kept = None if own else kept_tokenizer(folder)
-    words = [*whole(processes), "run.best_metric=unset"]  # another set may be scored
+    words = [*whole(processes), *UNSCORED]
     words += [] if kept is None else [f"model.tokenizer={kept.absolute()}"]
     labels = RunFolder(folder).origin().get("labels") or labels_of(exported)
     if labels and kind_of(plain.task).classes:
@@ -95,7 +100,7 @@ def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str,
     most = recipe.data.max_valid_examples if split == "valid" else None
     seed = recipe.data.split_seed
     rows = {name: drawn(checked.task.rows(part), most, seed) for name, part in sets.items()}
-    found = open_weights(checked.model, str(folder), None)
+    found = open_weights(checked.model, str(folder), None, partial(reader_of, recipe))
     weights, _ = fitting(checked.model, found, str(folder), "weights")
     with world(place) as here:
         engine = build_engine(

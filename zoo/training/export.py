@@ -25,6 +25,8 @@ from zoo.recipe.derived.anywhere import anywhere
 from zoo.tasks.build import head_class
 from zoo.tasks.task import Task
 from zoo.telling.card import card
+from zoo.telling.expected import told, verdicts
+from zoo.training.disk.averaged import reader_of
 from zoo.training.disk.kept import BEST, pointed, proof, step_of, whole
 from zoo.training.disk.writing import put_in_place, told_in_a_line
 from zoo.training.folder import METRICS, RunFolder
@@ -50,7 +52,7 @@ def export(
         return out
     plain = anywhere(recipe)
     with told_in_a_line(found):
-        model = load(plain, task, Reader(found))
+        model = load(plain, task, reader_of(recipe, found))
     part = out.with_name(f".{out.name}.part")
     with told_in_a_line(part):
         shutil.rmtree(part, ignore_errors=True)
@@ -62,6 +64,17 @@ def export(
     with told_in_a_line(part):
         put_in_place(part, out)
     return out
+
+
+def finish(folder: RunFolder, recipe: Recipe, task: Task, source: Source) -> dict[str, Any]:
+    """Exports what a run made, unless the same checkpoint was exported before, and says whether it
+    scores as expected; returns what the status says of that. Rank 0 calls it.
+    """
+    print(f"the model lies in {export(folder, recipe, task, source)}", flush=True)
+    found = verdicts(recipe, scores_at(folder, chosen(folder, recipe.run.export)))
+    for one in found:
+        print(f"{one.score}: {one}", flush=True)
+    return told(found)
 
 
 def refuse_foreign(out: Path) -> None:

@@ -11,6 +11,7 @@ from zoo.engines.engine import Engine, Step
 from zoo.engines.sums import Notice
 from zoo.errors import ConfigError, Fault, Told, near
 from zoo.recipe import Recipe, origin
+from zoo.recipe.derived.average import by_average
 from zoo.recipe.vocabulary.kinds import kind_of
 from zoo.tasks.task import Task
 from zoo.training import checkpoint
@@ -58,7 +59,7 @@ class Fit:
             self.evaluate()
         share = self.fetched(0)
         self.settle(share)
-        while self.progress.step < self.steps:
+        while self.progress.step < self.steps and not self.given_up():
             started = time.perf_counter()
             following = self.fetched(1)
             told = Notice(self.here.signals.number, self.unread.news(following))
@@ -76,6 +77,16 @@ class Fit:
                 self.save()
             if step.signal:
                 raise Stopped(step.signal)
+        if self.given_up():
+            self.save()
+
+    def given_up(self) -> str:
+        """Why the run ends before its last step, if `run.patience` is over; on all ranks alike."""
+        progress, patience = self.progress, self.recipe.run.patience
+        if patience is None or progress.best is None or progress.waited < patience:
+            return ""
+        best = f"{progress.best:.6g} of step {progress.best_step}"
+        return f"no score better than {best} in {progress.waited} evaluations: the run ends"
 
     def fetched(self, ahead: int) -> list[Batch]:
         """This rank's micro-batches so many steps ahead; none beyond the last step."""
@@ -137,11 +148,7 @@ class Fit:
 
     def evaluate(self) -> None:
         """Scores every set; a better headline is saved and pointed at by `best`."""
-        row: dict[str, float] = {}
-        for name, one in self.sets.items():
-            scores = self.score(one)
-            prefix = "valid" if name == "valid" else f"valid/{name}"
-            row |= {f"{prefix}/{key}": value for key, value in scores.items()}
+        row = self.scores()
         self.progress.evaluated = self.progress.step
         on_first(self.here, lambda: self.log.row({"step": self.progress.step} | row))
         self.log.line(
@@ -151,7 +158,10 @@ class Fit:
         self.log.scores = {metric.rpartition("/")[2]: row[metric]}
         if self.better(metric, row[metric]):
             self.progress.best, self.progress.best_step = row[metric], self.progress.step
+            self.progress.waited = 0
             checkpoint.point_at_best(self.folder, self.save(), self.here)
+        else:
+            self.progress.waited += 1
 
     def best_metric(self, row: Mapping[str, float]) -> str:
         """The row's key that tells the best checkpoint: `run.best_metric` or the first headline.
@@ -165,13 +175,28 @@ class Fit:
             raise ConfigError([Fault(where, key, chosen, ", ".join(row), near(chosen, row))])
         return chosen or next(key for key in row if key.endswith(f"/{headline}"))
 
-    def score(self, one: ScoredSet) -> dict[str, float]:
-        """The scores of one set; saves before ranks leave for a stop signal or unreadable rows."""
+    def scores(self) -> dict[str, float]:
+        """The scores of all sets, of the average of the weights where the recipe says so; saves
+        before ranks leave for a stop signal or unreadable rows.
+        """
+        row: dict[str, float] = {}
+        self.swap_average()
         try:
-            return score_set(self.engine, self.task, one, self.here, self.here.signals)
+            for name, one in self.sets.items():
+                found = score_set(self.engine, self.task, one, self.here, self.here.signals)
+                prefix = "valid" if name == "valid" else f"valid/{name}"
+                row |= {f"{prefix}/{key}": value for key, value in found.items()}
         except (Stopped, Told):
+            self.swap_average()
             self.save_finished()
             raise
+        self.swap_average()
+        return row
+
+    def swap_average(self) -> None:
+        """Puts the weights that are scored in the place of those that are trained, or back."""
+        if by_average(self.recipe):
+            self.engine.swap_average()
 
     def better(self, metric: str, value: float) -> bool:
         """Whether a score beats the best so far; a tie keeps the older."""

@@ -9,10 +9,10 @@ class Progress:
     """Counts of a run; JSON-ready in both directions.
 
     `samples` are examples seen, `seconds` those of training (resumes added up), `evaluated` the
-    last step that was scored, `best` the best headline so far and `best_step` where it was; `lost`
-    the examples that lost targets, by the task's counters; `learned` the digests of what the run
-    learns from (zoo.training.disk.learned); `corrupt` the examples that stood in for corrupt ones,
-    `unread` the train rows that these were.
+    last step that was scored, `best` the best headline so far, `best_step` where it was and
+    `waited` the evaluations since; `lost` the examples that lost targets, by the task's counters;
+    `learned` the digests of what the run learns from (zoo.training.disk.learned); `corrupt` the
+    examples that stood in for corrupt ones, `unread` the train rows that these were.
     """
 
     step: int = 0
@@ -22,6 +22,7 @@ class Progress:
     evaluated: int = 0
     best: float | None = None
     best_step: int | None = None
+    waited: int = 0
     lost: dict[str, int] = field(default_factory=dict)
     learned: dict[str, Any] = field(default_factory=dict)
     unread: list[int] = field(default_factory=list)

@@ -4,7 +4,6 @@ import gc
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from zoo.data.corrupt import CorruptLimit
@@ -29,7 +28,7 @@ from zoo.training.disk.sharing import shared
 from zoo.training.disk.status import Status, held, stopped_by_signals
 from zoo.training.disk.together import on_first
 from zoo.training.disk.unread import Unread
-from zoo.training.export import export
+from zoo.training.export import finish
 from zoo.training.folder import RunFolder
 from zoo.training.log import Log
 from zoo.training.loop import Fit
@@ -93,10 +92,11 @@ def run(recipe: Recipe, start: Start = AS_IT_LIES) -> int:
             on_first(here, lambda: begin(kept, recipe, checked, folder))
             status.say("running")
             ended = train(recipe, checked, prepared, folder, chosen, status, here)
+        more = ended.more()
         if here.first and ended.code == 0:
-            finish(recipe, folder, checked)
+            more |= finish(folder, recipe, checked.task, checked.source)
         state = {0: "done", NOT_FINITE: "failed"}.get(ended.code, "stopped")
-        status.say(state, ended.code, **ended.more())
+        status.say(state, ended.code, **more)
     return ended.code
 
 
@@ -118,7 +118,8 @@ class Ended:
 
     def more(self) -> dict[str, Any]:
         """What the status says beside the code."""
-        return {"step": self.step} | ({"error": self.why} if self.code == NOT_FINITE else {})
+        word = {NOT_FINITE: "error", 0: "early"}.get(self.code)
+        return {"step": self.step} | ({word: self.why} if word and self.why else {})
 
 
 def train(
@@ -177,6 +178,7 @@ def fitted(fit: Fit) -> Ended:
     code, why = 0, ""
     try:
         fit.run()
+        why = fit.given_up()
     except Stopped as stop:
         code, why = 128 + stop.signal, f"{stop}, saved at step {fit.progress.step}"
     except NonFiniteLoss as error:
@@ -237,10 +239,3 @@ def valid_sets(
         name: ScoredSet(batches_of(rows, limits[name]), Unread(limits[name], here))
         for name, rows in sets.items()
     }
-
-
-def finish(recipe: Recipe, folder: RunFolder, checked: Checked) -> Path:
-    """Exports what the run made, unless the same checkpoint was exported before."""
-    out = export(folder, recipe, checked.task, checked.source)
-    print(f"the model lies in {out}", flush=True)
-    return out

@@ -36,7 +36,7 @@ class Fitting:
         return self.inner.tensor(name)
 
 
-def run_weights(root: Path) -> Reader:
+def run_weights(root: Path, read: Callable[[Path], Reader] = Reader) -> Reader:
     """The weights of a run's newest whole checkpoint; FileNotFoundError if it has none.
 
     Several ranks, which are not met yet, judge by the files' sizes, each reads a share of the bytes
@@ -52,16 +52,19 @@ def run_weights(root: Path) -> Reader:
             raise FileNotFoundError(fault)
     if found is None:
         raise FileNotFoundError(f"{root} holds no whole checkpoint")
-    return Reader(found)
+    return read(found)
 
 
-def open_weights(model: PreTrainedModel, place: str, revision: str | None) -> Weights:
-    """The weights of a run folder, a Hugging Face folder or a hub id; what they hold apart is
-    untied in the model, which is on meta.
+def open_weights(
+    model: PreTrainedModel, place: str, revision: str | None,
+    read: Callable[[Path], Reader] = Reader,
+) -> Weights:  # fmt: skip
+    """The weights of a run folder (`read` says which), a Hugging Face folder or a hub id; what they
+    hold apart is untied in the model, which is on meta.
     """
     weights: Weights
     if (Path(place) / "checkpoints").is_dir():
-        weights = run_weights(Path(place))
+        weights = run_weights(Path(place), read)
     else:
         weights = FileWeights(model, weight_files(place, revision))
     untie(model, weights)

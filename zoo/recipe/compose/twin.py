@@ -14,7 +14,7 @@ from zoo.recipe.vocabulary.parameters import counts
 RATES = ("lr", "betas", "weight_decay", "max_coeff", "min_coeff")
 """What suits a model and its batch, and not the twin: LAMB's bounds of a layer's rate too."""
 BEGIN = 0.2
-"""The share of a twin's steps before compression: its warm-up is shorter."""
+"""The share of a twin's steps before compression, and in which an average warms up."""
 
 
 def lay_tiny_model(composition: Composition, roots: tuple[Path, ...]) -> None:
@@ -56,12 +56,17 @@ def lay_tiny_kind(composition: Composition, roots: tuple[Path, ...]) -> None:
     """Lays data, rates and lengths of the task's kind; what compresses stays what it is."""
     file = _kinds_file(composition, roots)
     composition.drop(("run", "best_metric"), "--tiny scores one set of its own")
+    composition.drop(("run", "expected"), "--tiny is another model, on other data")
+    composition.drop(("run", "patience"), "--tiny trains to its end")
     chosen = canonical(str(composition.get(("optimizer", "type"))))
     params = composition.get(("optimizer", "params"))
     params = params if isinstance(params, dict) else {}
     for section, value in read_object(file).items():
         if section not in ("$schema", "description"):
             lay_section(composition, section, value, (shown(file), file.parent), roots)
+    if isinstance(composition.get(("optimizer", "ema")), dict):
+        path = ("optimizer", "ema", "warmup_steps")
+        composition.lay(path, BEGIN, "--tiny (the average follows a short run)")
     entry = OPTIMIZERS.get(chosen)
     if entry is not None and entry.averages_itself:
         _keep_optimizer(composition, chosen, params)

@@ -32,6 +32,7 @@ COLUMN = {
     "parallel": "~",
     "parallel.compression": "=",
     "optimizer": "=",
+    "optimizer.ema.evaluate": "!",
     "run.steps": "!",
     "run.epochs": "!",
     "run.batch": "=",
@@ -45,6 +46,8 @@ COLUMN = {
     "run.save_every": "~",
     "run.keep": "~",
     "run.best_metric": "~",
+    "run.patience": "!",
+    "run.expected": "~",
     "run.export": "~",
     "run.report_to": "~",
 }

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from zoo.recipe.spec.words import Amount, Share, Spec, Text
+from zoo.recipe.spec.words import Amount, Count, Share, Spec, Text
 
 
 class Scheduler(Spec):
@@ -14,6 +14,17 @@ class Scheduler(Spec):
     """Which schedule."""
     params: dict[str, Any] = Field(default_factory=dict)
     """Its parameters; numbers of steps may be shares of the run."""
+
+
+class MovingAverage(Spec):
+    """An exponential moving average of the weights, kept beside them in fp32."""
+
+    decay: Share
+    """Share of the average that a step leaves, once the warm-up is over."""
+    warmup_steps: Count = 0
+    """The share grows as 1 - exp(-step / this) (steps, or a share of the run); 0: it does not."""
+    evaluate: bool = True
+    """Score, and export, the average in place of the trained weights."""
 
 
 class OptimizerSpec(Spec):
@@ -30,6 +41,8 @@ class OptimizerSpec(Spec):
     layer_decay: Share | None = None
     """Rates fall with depth: times this once for every layer above, the head's not at all, those of
     the embeddings most; a rate that `groups` names stays."""
+    ema: MovingAverage | None = None
+    """A moving average of the weights; absent: none is kept."""
     scheduler: Scheduler | None = None
     """Learning-rate schedule; absent or false: constant."""
     gradient_clipping: Amount = 0.0

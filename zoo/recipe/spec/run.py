@@ -4,7 +4,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from zoo.recipe.spec.words import Folder, Passes, Positive, Rhythm, Seed, Spec, Text
+from zoo.recipe.spec.words import Folder, Passes, Positive, Range, Rhythm, Seed, Spec, Text
+
+
+class Band(Spec):
+    """Where a score is expected; an end that is left out is open."""
+
+    min: float | None = None
+    """The smallest."""
+    max: float | None = None
+    """The largest."""
 
 
 class RunSpec(Spec):
@@ -37,6 +46,11 @@ class RunSpec(Spec):
     """Newest checkpoints kept; the best one is kept besides."""
     best_metric: Text | None = None
     """Score that decides which is best; absent: the task's headline on the first valid set."""
+    patience: Positive | None = None
+    """Evaluations in a row without a better score after which the run ends; absent: it does not."""
+    expected: dict[Text, Range | Band] = Field(default_factory=dict)
+    """Where scores of the exported model should lie, by their names in metrics.jsonl; the end of
+    the run says whether they do."""
     export: Literal["last", "best"] = "last"
     """Which checkpoint becomes the exported folder."""
     report_to: tuple[Literal["tensorboard"], ...] = ("tensorboard",)

@@ -67,7 +67,7 @@ def resume(engine: Engine, folder: RunFolder, chosen: Chosen, here: Here) -> Pro
         engine.restore(progress.step, chosen.engine, Reader(found.folder).read)
         say(here, f"resumed from {found.folder.name}, written by {chosen.layout}")
     if not on_first(here, lambda: tidy(folder, progress)):
-        progress.best = progress.best_step = None
+        progress.best, progress.best_step, progress.waited = None, None, 0
     return progress
 
 

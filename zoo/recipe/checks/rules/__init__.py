@@ -7,6 +7,7 @@ from zoo.errors import Fault
 from zoo.recipe.checks.keys import Origin
 from zoo.recipe.checks.rules.compression import COMPRESSION_RULES
 from zoo.recipe.checks.rules.data import DATA_RULES
+from zoo.recipe.checks.rules.ending import ENDING_RULES
 from zoo.recipe.checks.rules.length import LENGTH_RULES
 from zoo.recipe.checks.rules.model import MODEL_RULES
 from zoo.recipe.checks.rules.optimizer import OPTIMIZER_RULES
@@ -24,6 +25,7 @@ RULES: tuple[Rule, ...] = (
     *ZERO_RULES,
     *TASK_RULES,
     *DATA_RULES,
+    *ENDING_RULES,
     *MODEL_RULES,
     *OPTIMIZER_RULES,
     *SCHEDULE_RULES,

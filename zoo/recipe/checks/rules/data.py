@@ -11,8 +11,10 @@ from zoo.recipe.vocabulary.scores import Score
 
 def nothing_to_score(recipe: Recipe) -> str:
     """Keys that need a validation set, without one."""
-    wanted = {"run.best_metric": recipe.run.best_metric, "run.eval_every": recipe.run.eval_every}
-    keys = [f"{key} {brief(value)}" for key, value in wanted.items() if value]
+    run = recipe.run
+    wanted = {"best_metric": run.best_metric, "eval_every": run.eval_every}
+    wanted |= {"patience": run.patience, "expected": ", ".join(run.expected)}
+    keys = [f"run.{key} {brief(value)}" for key, value in wanted.items() if value]
     if recipe.run.export == "best":
         keys.append('run.export "best"')
     return f"nothing, with {' and '.join(keys)}" if keys and not recipe.data.valid else ""
@@ -108,7 +110,10 @@ DATA_RULES = (
         "a split, a list of splits, or a share of train",
         "these keys need a validation set",
         "data.valid=0.1",
-        beside=("run.best_metric", "run.eval_every", "run.export"),
+        beside=(
+            *("run.best_metric", "run.eval_every", "run.export", "run.patience"),
+            "run.expected",
+        ),
     ),
     Rule(
         "built-in data",

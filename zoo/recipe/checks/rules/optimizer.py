@@ -2,7 +2,12 @@
 
 from zoo.recipe.checks.rules.rule import Rule
 from zoo.recipe.compose.json_text import brief
-from zoo.recipe.derived.exchange import optimizer_of
+from zoo.recipe.derived.exchange import (
+    averages_itself,
+    compression_kind,
+    compressor_of,
+    optimizer_of,
+)
 from zoo.recipe.recipe import Recipe
 
 
@@ -53,7 +58,25 @@ def default_rate(recipe: Recipe) -> str:
     return f"optimizer.params.lr={optimizer_of(recipe).parameters['lr'].default}"
 
 
+def ranks_apart(recipe: Recipe) -> str:
+    """A mean of weights that are not the same on all data ranks after every step."""
+    compressor = compressor_of(recipe)
+    alone = compressor is not None and compressor.steps_alone
+    if recipe.optimizer.ema is None or not (alone or averages_itself(recipe)):
+        return ""
+    return f"an average with {compression_kind(recipe) or recipe.optimizer.type}"
+
+
 OPTIMIZER_RULES = (
+    Rule(
+        "average of weights",
+        "optimizer.ema",
+        ranks_apart,
+        "without an optimizer that averages over the ranks itself, and without local-sgd",
+        "weights differ by rank between two meetings, or their masters lie elsewhere",
+        "optimizer.ema=unset",
+        beside=("optimizer.type", "parallel.compression.kind"),
+    ),
     Rule(
         "a group's name",
         "optimizer.groups",

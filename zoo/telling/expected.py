@@ -1,0 +1,50 @@
+"""Whether scores lie where the recipe expects them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from zoo.recipe import Recipe
+from zoo.recipe.spec.run import Band
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One expected score: its value (None: it was not scored, or is not finite) and its band."""
+
+    score: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+    @property
+    def inside(self) -> bool:
+        """Whether the value lies in the band, ends included."""
+        low, high = (self.low, self.high)
+        if self.value is None:
+            return False
+        return (low is None or self.value >= low) and (high is None or self.value <= high)
+
+    def __str__(self) -> str:
+        where = "inside" if self.inside else "outside"
+        said = "not scored" if self.value is None else f"{self.value:.6g}, {where} the expected"
+        low, high = (None if end is None else f"{end:g}" for end in (self.low, self.high))
+        if low is None or high is None:
+            return f"{said} {f'at least {low}' if high is None else f'at most {high}'}"
+        return f"{said} {low} to {high}"
+
+
+def verdicts(recipe: Recipe, scores: Mapping[str, Any]) -> list[Verdict]:
+    """What the recipe expects, beside an evaluation's row of metrics."""
+    found = []
+    for name, band in recipe.run.expected.items():
+        low, high = (band.min, band.max) if isinstance(band, Band) else band
+        found.append(Verdict(name, scores.get(name), low, high))
+    return found
+
+
+def told(found: list[Verdict]) -> dict[str, Any]:
+    """The same for status.json; empty where nothing is expected."""
+    if not found:
+        return {}
+    return {"expected": {one.score: asdict(one) | {"inside": one.inside} for one in found}}
