@@ -55,6 +55,10 @@ BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "norm of slices": ({}, ["parallel.tensor=2", f"{ZERO}stage=0", "run.precision=fp16"]),
     "narrow sums": ({}, ["parallel.gradient_dtype=bf16", "run.precision=fp16"]),
+    "weights of a language model": (
+        {**SPEECH, "task": {"kind": "ctc", "decoder": {"alpha": 0.3}}},
+        [],
+    ),
     "stages of a whole family": ({}, [*WHOLE, TWO_STAGES]),
     "owners of means": ({}, [*LAMB, f"{ZERO}stage=1"]),
     "means of a cut model": ({}, [*LAMB, f"{ZERO}stage=0", "parallel.tensor=2"]),

@@ -35,6 +35,7 @@ from zoo.tasks.speech.transcripts import (
     as_tensors,
     edit_sums,
     frames_needed,
+    language_model,
     lost_targets,
     spelling_faults,
 )
@@ -78,9 +79,13 @@ class CTC(Task):
             family = family_config(recipe)
             faults += _augment_faults(recipe, family.model_type)
             self.extractor = build_extractor(recipe, family)
+        with collected(faults):
+            words = language_model(recipe)
         if faults:
             raise ConfigError(faults)
         self.spelling = Spelling(self.tokenizer)
+        beam = self.spec.decoder
+        self.transcribe = self.spelling.search(beam, words) if beam else self.spelling.transcribe
         self.lost = lost_targets(tokenizer_key(recipe), self.spec)
         written = {
             "vocab_size": (len(self.tokenizer), tokenizer_key(recipe)),
@@ -181,10 +186,10 @@ class CTC(Task):
         return (each * labels["aligned"]).sum()
 
     def tally(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:
-        """Nats, tokens, clips, and the edits of greedy decoding in words and in characters."""
+        """Nats, tokens, clips, and the edits of what is decoded in words and in characters."""
         labels = batch["labels"]
         logits = outputs["logits"].detach()
-        found = map(self.normal, self.spelling.transcribe(logits, labels["frames"]))
+        found = map(self.normal, self.transcribe(logits, labels["frames"]))
         sums = as_tensors(edit_sums(list(found), labels["text"], labels["weight"]), logits.device)
         count = (labels["aligned"] * labels["target_lengths"]).sum().double()
         return {"loss": self.loss({"logits": logits}, batch).double(), "count": count, **sums}

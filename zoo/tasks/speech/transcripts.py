@@ -1,20 +1,24 @@
 """Transcripts of a CTC task: as they are learned, read from frames, and compared."""
 
 import unicodedata
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from itertools import pairwise
-from typing import Any
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from zoo.data.rows import digest
-from zoo.errors import Fault
+from zoo.errors import ConfigError, Fault
 from zoo.recipe import Recipe
-from zoo.recipe.spec.tasks.speech import CTCSpec
+from zoo.recipe.spec.tasks.speech import BeamSearch, CTCSpec
 from zoo.tasks.roles import fault
 from zoo.tasks.scores import text_edits
+from zoo.tasks.speech.beam import Beam
+from zoo.tasks.speech.ngram import NGram, read_arpa
 from zoo.tasks.task import Lost
 from zoo.tasks.text.encoding import encoder
 from zoo.tasks.text.tokens import tokenizer_key
@@ -25,6 +29,8 @@ LEAST_SPELLED = 0.5
 """A transcript of which less than this share can be spelled is no target: learning it would teach
 to leave letters out."""
 _NOWHERE = "\ue000"  # of the private use area: in no vocabulary
+
+Transcribe: TypeAlias = Callable[[Tensor, Tensor], list[str]]
 
 
 class Normal:
@@ -88,11 +94,54 @@ class Spelling:
         logits (batch, frames, vocabulary); `frames` (batch,) says how many belong to each clip.
         """
         best = logits.argmax(-1).cpu()
-        if self.tokenizer.unk_token_id is not None:
-            best[best == self.tokenizer.unk_token_id] = self.blank
-        best[best >= len(self.tokenizer)] = self.blank  # padding of the vocabulary
+        best[~self.readable(logits)[best]] = self.blank
         lines = zip(best.tolist(), frames.tolist(), strict=True)
         return [" ".join(self.tokenizer.decode(ids[:length]).split()) for ids, length in lines]
+
+    def readable(self, logits: Tensor) -> Tensor:
+        """Which outputs are tokens or the blank (vocabulary,), bool, on the CPU: neither padding
+        of the vocabulary nor the unknown token.
+        """
+        ids = torch.arange(logits.shape[-1])
+        unknown = self.tokenizer.unk_token_id
+        return (ids < len(self.tokenizer)) & (ids != (-1 if unknown is None else unknown))
+
+    def search(self, beam: BeamSearch, model: NGram | None) -> "Transcribe":
+        """As `transcribe`, by beam search."""
+        found = Beam(beam, model, self.blank, self.text)
+
+        def transcribe(logits: Tensor, frames: Tensor) -> list[str]:
+            unread = ~self.readable(logits)
+            chances = logits.float().cpu().masked_fill(unread, -torch.inf).log_softmax(-1)
+            texts = []
+            for clip, length in zip(chances, frames.tolist(), strict=True):
+                best = (int(one) for one, _ in groupby(clip[:length].argmax(-1).tolist()))
+                greedy = tuple(one for one in best if one != self.blank)
+                texts.append(" ".join(self.text(found.transcribe(clip[:length], greedy)).split()))
+            return texts
+
+        return transcribe
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Tokens as text, equal neighbours kept apart."""
+        apart = [one for token in ids for one in (token, self.blank)]
+        return str(self.tokenizer.decode(apart))
+
+
+def language_model(recipe: Recipe) -> NGram | None:
+    """The language model of `task.decoder`; a ConfigError for a file that is not there or none."""
+    assert isinstance(recipe.task, CTCSpec)
+    decoder = recipe.task.decoder
+    if not decoder or not decoder.language_model:
+        return None
+    try:
+        return read_arpa(Path(decoder.language_model))
+    except (OSError, EOFError, ValueError) as error:
+        found = (
+            f"{decoder.language_model} ({error.strerror if isinstance(error, OSError) else error})"
+        )
+        key, allowed = "task.decoder.language_model", "an ARPA file of words, .gz or not"
+        raise ConfigError([fault(recipe, key, found, allowed)]) from error
 
 
 def lost_targets(tokenizer_key: str, spec: CTCSpec) -> dict[str, Lost]:

@@ -59,6 +59,20 @@ def no_seconds(recipe: Recipe) -> str:
     return f"{longest:g} with min_seconds {shortest:g}"
 
 
+def weights_of_nothing(recipe: Recipe) -> str:
+    """Weights of a language model where there is none."""
+    decoder = task_key(recipe, "decoder")
+    if not decoder or decoder.language_model:
+        return ""
+    told = sorted(decoder.model_fields_set & {"alpha", "beta"})
+    return f"{' and '.join(told)} without a language model" if told else ""
+
+
+def beam_alone(recipe: Recipe) -> str:
+    """The same beam without weights."""
+    return f'task.decoder={{"beam": {task_key(recipe, "decoder", "beam")}}}'
+
+
 def no_words(recipe: Recipe) -> str:
     """Whole words of a tokenizer that knows none."""
     tokenizer = recipe.model.tokenizer
@@ -115,6 +129,15 @@ TASK_RULES = (
         "more than task.min_seconds",
         "no clip would be left",
         beside=("task.min_seconds",),
+    ),
+    Rule(
+        "weights of a language model",
+        "task.decoder",
+        weights_of_nothing,
+        "language_model beside them, or neither",
+        "they weigh what a language model says of the words",
+        beam_alone,
+        source="Hannun et al. 2014, arXiv:1408.2873, eq. 2",
     ),
     Rule(
         "whole words",

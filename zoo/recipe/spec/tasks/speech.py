@@ -5,7 +5,17 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from zoo.recipe.spec.task import TaskSpec
-from zoo.recipe.spec.words import Amount, Count, NotNegative, Off, PositiveRange, Range, Spec
+from zoo.recipe.spec.words import (
+    Amount,
+    Count,
+    Folder,
+    NotNegative,
+    Off,
+    Positive,
+    PositiveRange,
+    Range,
+    Spec,
+)
 
 
 class SpecAugment(Spec):
@@ -34,6 +44,20 @@ class SpeechAugment(Spec):
     """Up to this many seconds of silence at either end; half of the ends have none."""
 
 
+class BeamSearch(Spec):
+    """Prefix beam search, with a language model or without."""
+
+    beam: Positive = 16
+    """How many prefixes are followed."""
+    language_model: Folder | Off = False
+    """An n-gram model over words, an ARPA file (.gz or not); its words are spelled as the
+    transcripts that are learned."""
+    alpha: float = 0.5
+    """How much a nat of the language model counts beside one of the frames."""
+    beta: float = 1.5
+    """What each word adds, in nats: language models like few words."""
+
+
 class CTCSpec(TaskSpec):
     """Transcribe speech with connectionist temporal classification."""
 
@@ -50,3 +74,5 @@ class CTCSpec(TaskSpec):
     vocabulary and scoring."""
     augment: SpeechAugment = SpeechAugment()
     """What changes in training."""
+    decoder: BeamSearch | Off = False
+    """How text is read from frames to be scored: by beam search; false: the best token of each."""
