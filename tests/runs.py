@@ -21,6 +21,7 @@ TWINS = {
 }
 SHELF: dict[str, str] = {
     "sequence-to-sequence": "nlp/t5-small-xsum",
+    "object-detection": "vision/d-fine-l-coco",
 }
 """Kinds whose twins `make test` trains under ZeRO 3 alone; the other layouts are marked slow."""
 

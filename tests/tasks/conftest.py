@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from zoo.data.builtin.shapes import ShapeRows
 from zoo.data.rows import ListRows
 from zoo.data.source import Source
 from zoo.recipe import Recipe
+from zoo.recipe.vocabulary.kinds import KINDS
 
 BERT = {
     "model_type": "bert",
@@ -34,6 +36,32 @@ PARAKEET = {
         "subsampling_conv_channels": 4,
     },
 }
+RT_DETR = {
+    "model_type": "rt_detr",
+    "backbone_config": {
+        "model_type": "rt_detr_resnet",
+        "embedding_size": 8,
+        "hidden_sizes": [8, 8],
+        "depths": [1, 1],
+        "layer_type": "basic",
+        "out_features": ["stage1", "stage2"],
+    },
+    "freeze_backbone_batch_norms": False,
+    "encoder_in_channels": [8, 8],
+    "encoder_hidden_dim": 16,
+    "encoder_ffn_dim": 16,
+    "encoder_attention_heads": 2,
+    "encode_proj_layers": [1],
+    "feat_strides": [4, 8],
+    "num_feature_levels": 2,
+    "d_model": 16,
+    "decoder_in_channels": [16, 16],
+    "decoder_ffn_dim": 16,
+    "decoder_attention_heads": 2,
+    "decoder_layers": 2,
+    "num_queries": 6,
+    "num_denoising": 4,
+}
 MELS = {
     "feature_size": 8,
     "sampling_rate": 8000,
@@ -49,6 +77,7 @@ MODELS = {
     "sequence-classification": {"config": BERT, "tokenizer": "characters"},
     "sequence-to-sequence": {"config": T5, "tokenizer": "characters"},
     "image-classification": {"config": VIT},
+    "object-detection": {"config": RT_DETR},
     "ctc": {"config": PARAKEET, "tokenizer": "characters", "processor": MELS},
 }
 TASKS = {
@@ -57,6 +86,7 @@ TASKS = {
     "sequence-classification": {"sequence_length": 32},
     "sequence-to-sequence": {"source_length": 16, "target_length": 12},
     "image-classification": {"image_size": 16},
+    "object-detection": {"image_size": 32},
     "ctc": {},
 }
 
@@ -72,6 +102,9 @@ def _rows(kind: str) -> list[dict[str, Any]]:
             }
             for i, word in enumerate([*WORDS.split(), "lazy boxed"])
         ]
+    if kind == "object-detection":
+        rows = ShapeRows("train", frozenset({"image", "objects"}))
+        return [rows[index] for index in range(8)]
     if kind == "image-classification":
         from PIL import Image
 
@@ -109,7 +142,8 @@ def make_source() -> Callable[..., Source]:
     def make(kind: str, rows: list[dict[str, Any]] | None = None) -> Source:
         chosen = _rows(kind) if rows is None else rows
         train = ListRows(chosen, f"{kind} {len(chosen)} {sorted(chosen[0])}")
-        labels = ("red", "green", "blue") if "classification" in kind else None
+        classes = KINDS[kind].classes
+        labels = ("red", "green", "blue") if classes else None
         return Source(train=train, valid={"valid": train}, test={}, labels=labels)
 
     return make

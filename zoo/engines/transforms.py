@@ -3,6 +3,7 @@
     FORM      adapter        (none yet: it would stand here, before anything reads parameters)
               freezing       takes gradients away
               checkpointing  recomputes activations
+              criterion      a loss inside of the model, in fp32 and of this process alone
     TRAINING  batch_norm     the BatchNorm policy
               uncached       no keys and values are kept
     CUTS      stages         the bounds of the pipeline's stages
@@ -26,7 +27,7 @@ from zoo.data.rows import Batch
 from zoo.engines.engine import DTYPES
 from zoo.engines.groups import Groups, by_first
 from zoo.layout import Part
-from zoo.models.build import apply_batch_norm, freeze, on_meta
+from zoo.models.build import alone_in_fp32, apply_batch_norm, freeze, on_meta
 from zoo.models.draws import Draws
 from zoo.models.families import family_of
 from zoo.models.fill import leave
@@ -34,7 +35,9 @@ from zoo.models.places import draw_by_place
 from zoo.models.stage import Family, balanced, layer_weights, parameter_weights
 from zoo.models.tensor import TensorCut
 from zoo.models.timing import time_weights
+from zoo.models.upstream import set_inner_loss
 from zoo.recipe import Recipe, origin
+from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.tasks.build import head_class
 from zoo.tasks.task import Task
 
@@ -83,6 +86,12 @@ def checkpointing(draft: Draft) -> None:
         draft.model.gradient_checkpointing_enable({"use_reentrant": False})
 
 
+def criterion(draft: Draft) -> None:
+    """What a loss that the model computes must be, for kinds whose labels enter."""
+    if KINDS[draft.recipe.task.kind].labels_enter:
+        set_inner_loss(draft.model, alone_in_fp32)
+
+
 def batch_norm(draft: Draft) -> None:
     """What `model.batch_norm` says; ranks of other stages and tensor ranks have other layers."""
     data = None if draft.groups is None else draft.groups.along("data")
@@ -119,7 +128,7 @@ def draws(draft: Draft) -> None:
         draw_by_place(draft.model, draft.family, draft.seeds)
 
 
-FORM: tuple[Transform, ...] = (freezing, checkpointing)
+FORM: tuple[Transform, ...] = (freezing, checkpointing, criterion)
 TRAINING: tuple[Transform, ...] = (batch_norm, uncached)
 CUTS: tuple[Transform, ...] = (stages, tensor_cut, draws)
 TRANSFORMS = (*FORM, *TRAINING, *CUTS)

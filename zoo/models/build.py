@@ -2,7 +2,7 @@
 outside.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from types import MethodType
 from typing import Any
@@ -14,7 +14,12 @@ from transformers import PreTrainedModel
 
 from zoo.errors import ConfigError, Fault
 from zoo.models.names import parameters_of
-from zoo.models.upstream import BatchNorm, supports_sdpa
+from zoo.models.upstream import (
+    BatchNorm,
+    attention_words,
+    outside_of_accelerate,
+    supports_sdpa,
+)
 
 
 def on_meta(model_class: Any, config: Any, attention: str, trust: bool = False) -> PreTrainedModel:
@@ -27,7 +32,10 @@ def on_meta(model_class: Any, config: Any, attention: str, trust: bool = False) 
         attention = "eager"
     with torch.device("meta"):
         model: PreTrainedModel = model_class.from_config(
-            config, attn_implementation=attention, trust_remote_code=trust, dtype=torch.float32
+            config,
+            attn_implementation=attention_words(config, attention),
+            trust_remote_code=trust,
+            dtype=torch.float32,
         )
     model.train()
     return model
@@ -96,3 +104,26 @@ def apply_batch_norm(model: nn.Module, policy: str, data: Any = None) -> nn.Modu
     for module in batch_norms(model):
         module.forward = MethodType(in_fp32, module)  # type: ignore[method-assign]
     return model
+
+
+def alone_in_fp32(loss: Callable[..., Any]) -> Callable[..., Any]:
+    """The same loss in fp32, whatever the model computes in, and of this process's examples alone:
+    no collective runs inside, and no other rank's boxes are counted.
+    """
+
+    def changed(*args: Any, **words: Any) -> Any:
+        with outside_of_accelerate():
+            return loss(*_in_fp32(args), **_in_fp32(words))
+
+    return changed
+
+
+def _in_fp32(value: Any) -> Any:
+    """The same nested mappings and sequences with every floating tensor in fp32."""
+    if isinstance(value, Tensor):
+        return value.float() if value.is_floating_point() else value
+    if isinstance(value, Mapping):
+        return {key: _in_fp32(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_in_fp32(inner) for inner in value]
+    return value

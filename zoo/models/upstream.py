@@ -4,12 +4,14 @@ One function a name, which says where upstream it lives; `tests/test_upstream.py
 against the installed releases (written against transformers 5.23, torch 2.13).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
+from accelerate import PartialState
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from transformers import PreTrainedConfig, PreTrainedModel
@@ -65,6 +67,38 @@ def attention_of(config: PreTrainedConfig) -> str | None:
     """
     found: str | None = config._attn_implementation
     return found
+
+
+def attention_words(config: PreTrainedConfig, attention: str | None) -> str | dict[str, str] | None:
+    """What asks a model for an attention, and a backbone for none: a convolutional one refuses the
+    word that transformers hands on to it (transformers/modeling_utils.py: PreTrainedModel.
+    _check_and_adjust_attn_implementation, by the names of PreTrainedConfig.sub_configs).
+    """
+    inner = getattr(config, "backbone_config", None)
+    if inner is None or attention in (None, "eager"):
+        return attention
+    return {"": attention, "backbone_config": "eager"}
+
+
+def set_inner_loss(model: PreTrainedModel, change: Callable[[Any], Any]) -> None:
+    """Replaces what a model calls for its loss by what `change` makes of it: transformers/
+    modeling_utils.py: PreTrainedModel.loss_function.
+    """
+    model.loss_function = change(model.loss_function)
+
+
+@contextmanager
+def outside_of_accelerate() -> Iterator[None]:
+    """While it is open nobody has made an accelerate state (accelerate/state.py: PartialState.
+    _shared_state): transformers/loss/loss_for_object_detection.py: ImageLoss.forward would sum the
+    number of boxes over the world, a collective inside of the loss, and divide by ranks again.
+    """
+    kept = PartialState._shared_state
+    PartialState._shared_state = {}
+    try:
+        yield
+    finally:
+        PartialState._shared_state = kept
 
 
 def tied_names(model: nn.Module) -> dict[str, str]:

@@ -54,11 +54,11 @@ def chosen_roles(source: Source, *choices: tuple[str, ...]) -> tuple[str, ...]:
     return next((c for c in choices if set(c) <= source.train.roles), choices[0])
 
 
-def label_faults(recipe: Recipe, source: Source) -> list[Fault]:
-    """A fault when the source knows no class names, or fewer than two."""
-    if source.labels is None or len(source.labels) < 2:
-        found = f"labels {list(source.labels or ())}"
-        return [fault(recipe, "data.labels", found, "at least two class names")]
+def label_faults(recipe: Recipe, source: Source, least: int = 2) -> list[Fault]:
+    """A fault when the source knows no class names, or fewer than `least`."""
+    if source.labels is None or len(source.labels) < least:
+        found, many = f"labels {list(source.labels or ())}", "two class names"
+        return [fault(recipe, "data.labels", found, f"at least {many if least > 1 else 'one'}")]
     return []
 
 

@@ -17,7 +17,7 @@ from zoo.engines.engine import DTYPES, moved
 from zoo.engines.transforms import meta_model
 from zoo.errors import ConfigError, Fault, ResumeError
 from zoo.models.fill import fill
-from zoo.models.upstream import attention_of, tied_names
+from zoo.models.upstream import attention_of, attention_words, tied_names
 from zoo.models.weights import untie
 from zoo.recipe import Recipe, expanded
 from zoo.recipe.compose.catalog import RECIPE
@@ -157,7 +157,11 @@ def compare(recipe: Recipe, task: Task, rows: Rows, model: PreTrainedModel, part
     again = (
         head_class(recipe.task.kind)
         .from_pretrained(
-            part, attn_implementation=attention_of(model.config), dtype=DTYPES[run.precision]
+            part,
+            attn_implementation=attention_words(
+                model.config, attention_of(model.config) or "eager"
+            ),
+            dtype=DTYPES[run.precision],
         )
         .eval()
     )

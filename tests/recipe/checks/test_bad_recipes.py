@@ -13,14 +13,34 @@ import pytest
 import zoo
 import zoo.recipe.compose.catalog
 from tests.recipe.conftest import Catalog
+from zoo.data.sources.built_in import BUILT_IN
 from zoo.errors import ConfigError, Fault
 from zoo.recipe import load_recipe
+from zoo.recipe.checks.rules.data import built_in_of_kinds
 from zoo.recipe.compose.json_text import read_object
 from zoo.recipe.provenance import Key, split_key
+from zoo.recipe.vocabulary.kinds import KINDS
+from zoo.recipe.vocabulary.roles import ROLES
 
-CORPUS: list[dict[str, Any]] = json.loads(
-    (Path(__file__).parent / "bad_recipes.json").read_text(encoding="ascii")
-)
+WORDS = {
+    "{kinds}": ", ".join(sorted(KINDS)),
+    "{roles}": ", ".join(ROLES),
+    "{built-in}": ", ".join(BUILT_IN),
+    "{built-in of kinds}": built_in_of_kinds(),
+}
+"""What grows with every kind, and stands in messages in its place."""
+
+
+def corpus() -> list[dict[str, Any]]:
+    """The cases of the file, with what their words stand for."""
+    text = (Path(__file__).parent / "bad_recipes.json").read_text(encoding="ascii")
+    for word, meaning in WORDS.items():
+        text = text.replace(word, meaning)
+    found: list[dict[str, Any]] = json.loads(text)
+    return found
+
+
+CORPUS = corpus()
 
 
 def laid(catalog: Catalog, case: dict[str, Any]) -> Path:

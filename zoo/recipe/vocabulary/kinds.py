@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from zoo.recipe.spec.task import TaskSpec
+from zoo.recipe.spec.tasks.detection import ObjectDetectionSpec
 from zoo.recipe.spec.tasks.sequences import SequenceToSequenceSpec
 from zoo.recipe.spec.tasks.speech import CTCSpec
 from zoo.recipe.spec.tasks.text import CausalLMSpec, MaskedLMSpec, SequenceClassificationSpec
@@ -17,6 +18,12 @@ from zoo.recipe.vocabulary.scores import (
     EXACT,
     LOSS,
     MACRO_F1,
+    MAP,
+    MAP_50,
+    MAP_75,
+    MAP_LARGE,
+    MAP_MEDIUM,
+    MAP_SMALL,
     MATTHEWS,
     PERPLEXITY,
     PROBLEMS,
@@ -143,6 +150,27 @@ KINDS: dict[str, Kind] = {
         tokenizer=False,
         one_length=True,
         predictor="zoo.predicting.vision:ImageClasses",
+    ),
+    "object-detection": Kind(
+        spec=ObjectDetectionSpec,
+        task="zoo.tasks.kinds.object_detection:ObjectDetection",
+        head="AutoModelForObjectDetection",
+        roles=(("image", "objects"),),
+        built_in=("shapes",),
+        scores={
+            "map": MAP,
+            "loss": LOSS,
+            "map_50": MAP_50,
+            "map_75": MAP_75,
+            "map_small": MAP_SMALL,
+            "map_medium": MAP_MEDIUM,
+            "map_large": MAP_LARGE,
+        },
+        unit="boxes",
+        classes=True,
+        tokenizer=False,
+        labels_enter=True,
+        predictor="zoo.predicting.vision:Boxes",
     ),
     "ctc": Kind(
         spec=CTCSpec,

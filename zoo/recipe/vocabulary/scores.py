@@ -28,6 +28,14 @@ BLEU = Score("BLEU over the whole set as sacrebleu counts it (13a), as a share."
 ROUGE_1 = Score("Mean F1 of the words that agree, as rouge-score's without stemming.", True)
 ROUGE_2 = Score("The same of pairs of words.", True)
 ROUGE_L = Score("The same of the longest common subsequence of words.", True)
+MAP = Score(
+    "COCO's average precision: over classes and overlaps from 0.50 to 0.95.", larger_is_better=True
+)
+MAP_50 = Score("The same at an overlap of 0.50.", larger_is_better=True)
+MAP_75 = Score("The same at an overlap of 0.75.", larger_is_better=True)
+MAP_SMALL = Score("The same of objects below 32x32 pixels.", larger_is_better=True)
+MAP_MEDIUM = Score("The same of objects from 32x32 to 96x96 pixels.", larger_is_better=True)
+MAP_LARGE = Score("The same of larger objects.", larger_is_better=True)
 
 
 @dataclass(frozen=True)
