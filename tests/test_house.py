@@ -21,6 +21,7 @@ def test_every_file_and_folder_of_the_map_exists() -> None:
         "text/",
         "vision/",
         "speech/",
+        "problems/",
         "update/",
         "exchange/",
         "stages/",

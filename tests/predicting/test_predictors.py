@@ -6,6 +6,7 @@ import torch
 
 from zoo.data.rows import CorruptExample
 from zoo.errors import ConfigError
+from zoo.tasks.text.sequences import read_back
 
 
 def test_a_texts_class_is_the_one_that_evaluation_scores(trained):
@@ -115,12 +116,27 @@ def test_text_is_written_on_token_by_token_whoever_stands_beside_it(trained):
     assert [predictor.answers([one])[0]["text"] for one in examples] == found
 
 
-def test_text_that_is_streamed_is_the_text(trained):
-    predictor = trained("causal-lm").predictor(max_new_tokens=6)
+@pytest.mark.parametrize(
+    ("kind", "role"), [("causal-lm", "text"), ("sequence-to-sequence", "source")]
+)
+def test_text_that_is_streamed_is_the_text(kind, role, trained):
+    predictor = trained(kind).predictor(max_new_tokens=6)
     heard: list[str] = []
     predictor.write = heard.append
-    [found] = predictor.answers([predictor.read({"text": "the quick"})])
-    assert "".join(heard) == found["text"]
+    [found] = predictor.answers([predictor.read({role: "the quick"})])
+    assert "".join(heard).strip() == found["text"].strip()
+
+
+@pytest.mark.parametrize("prefix", ["", "say: "])
+def test_a_text_is_rewritten_as_evaluation_does(trained, prefix):
+    keys = {"prefix": prefix, "generate": {"min_new_tokens": 6}}
+    made = trained("sequence-to-sequence", keys)
+    batch = made.batch(4)
+    wanted = read_back(made.task.tokenizer, made.task.predict(made.model, batch)["sequences"])
+    predictor = made.predictor()
+    examples = [predictor.read({"source": made.rows[i]["source"]}) for i in range(4)]
+    assert [one["text"] for one in predictor.answers(examples)] == wanted
+    assert any(wanted)
 
 
 def test_a_seed_draws_the_same_text_again(trained):

@@ -1,59 +1,100 @@
 """Text that is written on, or instead of another one, by transformers' `generate`."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer, TextStreamer
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    TextStreamer,
+)
 
 from zoo.data.rows import CorruptExample, Row
 from zoo.predicting.exported import Exported, Options
 from zoo.predicting.predictor import Answer, Predictor
 from zoo.tasks.text.conversations import turns_of
 from zoo.tasks.text.encoding import encoder, frame_of
+from zoo.tasks.text.sequences import Framer, read_back
+from zoo.tasks.text.tokens import attention_mask, padded
 
 NEW_TOKENS = 64
-HEEDS = frozenset({"max_new_tokens", "temperature"})
 
 
 class _Written(TextStreamer):
     """Hands text on as it is made, not to the standard output."""
 
-    def __init__(self, tokenizer: Any, write: Callable[[str], None]) -> None:
-        super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
+    def __init__(self, tokenizer: Any, with_prompt: bool, write: Callable[[str], None]) -> None:
+        super().__init__(tokenizer, skip_prompt=with_prompt, skip_special_tokens=True)
         self.write = write
 
     def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
         self.write(text)
 
 
-def drawing(options: Options) -> dict[str, Any]:
-    """How tokens are chosen, for `generate`; without a temperature as the model's folder says."""
-    if options.temperature is None:
-        return {}
-    if options.temperature == 0:
-        return {"do_sample": False}
-    return {"do_sample": True, "temperature": options.temperature}
+class Writing(Predictor):
+    """A model that writes: what is given to it is the kind's own."""
 
-
-class Continuation(Predictor):
-    """What a language model writes behind a prompt, or as the next turn of a chat."""
-
-    choices = (("messages",), ("prompt",), ("text",))
-    heeds = HEEDS
+    heeds = frozenset({"max_new_tokens", "temperature"})
     streams = True
+    loader: ClassVar[Any]
+    """The class of transformers that loads the model."""
+    gives_prompt: ClassVar[bool] = False
+    """Whether what it generates begins with what it was given."""
 
     def __init__(self, exported: Exported, options: Options) -> None:
         super().__init__(exported, options)
-        words = exported.loading
-        self.model = AutoModelForCausalLM.from_pretrained(exported.folder, **words)
+        self.model = self.loader.from_pretrained(exported.folder, **exported.loading)
         self.model.to(exported.device).eval()
         self.tokenizer = AutoTokenizer.from_pretrained(
             exported.folder, trust_remote_code=exported.trusted
         )
+
+    def generated(self, inputs: dict[str, torch.Tensor], **words: Any) -> torch.Tensor:
+        """Ids int64 (batch, length) as the folder's generation_config says, the options over it;
+        of an input alone the text goes where it is wanted as it is made.
+        """
+        streamer = None
+        alone = len(next(iter(inputs.values()))) == 1
+        beams = words.get("num_beams") or self.model.generation_config.num_beams or 1
+        if self.write is not None and alone and beams == 1:
+            streamer = _Written(self.tokenizer, self.gives_prompt, self.write)
+        there = {name: one.to(self.model.device) for name, one in inputs.items()}
+        found: torch.Tensor = self.model.generate(
+            **there, streamer=streamer, **self.drawing(), **words
+        )
+        if self.write is not None and streamer is None and alone:
+            self.write(self.texts(found)[0])
+        return found
+
+    def drawing(self) -> dict[str, Any]:
+        """How tokens are chosen; without a temperature as the model's folder says."""
+        temperature = self.options.temperature
+        if not temperature:
+            return {} if temperature is None else {"do_sample": False}
+        return {"do_sample": True, "temperature": temperature}
+
+    def texts(self, sequences: torch.Tensor) -> list[str]:
+        """Generated ids as texts."""
+        found: list[str] = self.tokenizer.batch_decode(sequences, skip_special_tokens=True)
+        return found
+
+    def said(self, answer: Answer) -> str:
+        """The text."""
+        return str(answer["text"])
+
+
+class Continuation(Writing):
+    """What a language model writes behind a prompt, or as the next turn of a chat."""
+
+    choices = (("messages",), ("prompt",), ("text",))
+    loader = AutoModelForCausalLM
+    gives_prompt = True
+
+    def __init__(self, exported: Exported, options: Options) -> None:
+        super().__init__(exported, options)
         self.encode, (self.opening, _) = encoder(self.tokenizer), frame_of(self.tokenizer)
-        self.most, self.drawing = options.max_new_tokens, drawing(options)
 
     def read(self, row: Row) -> list[int]:
         """The prompt's ids as in training: special ones before it, none behind.
@@ -62,9 +103,9 @@ class Continuation(Predictor):
         position for another token.
         """
         ids = self._chat(row) if "messages" in row else self._prompt(row)
-        positions = self.positions
-        if not ids or (positions is not None and len(ids) >= positions):
-            raise CorruptExample(f"a prompt of {len(ids)} tokens; 1 to {(positions or 2) - 1} fit")
+        most = (self.positions or 0) - 1
+        if not ids or 0 <= most < len(ids):
+            raise CorruptExample(f"a prompt of {len(ids)} tokens; 1 to {most} fit")
         return ids
 
     @property
@@ -93,35 +134,43 @@ class Continuation(Predictor):
         Prompts stand to the right of a batch, with padding masked before them.
         """
         longest = max(map(len, examples))
-        pad = next(
-            i
-            for i in (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id, 0)
-            if i is not None
-        )
+        known = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id, 0)
+        pad = next(token for token in known if token is not None)
         rows = [[pad] * (longest - len(ids)) + ids for ids in examples]
         mask = [[0] * (longest - len(ids)) + [1] * len(ids) for ids in examples]
-        given = torch.tensor(rows, device=self.model.device)
-        found = self._generated(given, torch.tensor(mask, device=self.model.device), pad)
-        new = found[:, longest:].tolist()
-        return [
-            {"text": text} for text in self.tokenizer.batch_decode(new, skip_special_tokens=True)
-        ]
+        inputs = {"input_ids": torch.tensor(rows), "attention_mask": torch.tensor(mask)}
+        most = self.options.max_new_tokens or NEW_TOKENS
+        if self.positions is not None:
+            most = min(most, self.positions - longest)
+        found = self.generated(inputs, pad_token_id=pad, max_new_tokens=most)
+        return [{"text": text} for text in self.texts(found[:, longest:])]
 
-    def _generated(self, ids: Tensor, mask: Tensor, pad: int) -> Tensor:
-        room = None if self.positions is None else self.positions - ids.shape[1]
-        most = min(n for n in (self.most or NEW_TOKENS, room) if n is not None)
-        streams = self.write is not None and len(ids) == 1
-        streamer = _Written(self.tokenizer, self.write) if streams and self.write else None
-        found: Tensor = self.model.generate(
-            input_ids=ids,
-            attention_mask=mask,
-            pad_token_id=pad,
-            max_new_tokens=most,
-            streamer=streamer,
-            **self.drawing,
-        )
-        return found
 
-    def said(self, answer: Answer) -> str:
-        """The text."""
-        return str(answer["text"])
+class Rewriting(Writing):
+    """What an encoder and decoder make of a text."""
+
+    choices = (("source",),)
+    loader = AutoModelForSeq2SeqLM
+
+    def __init__(self, exported: Exported, options: Options) -> None:
+        super().__init__(exported, options)
+        self.prefix = exported.key("prefix") or ""
+        self.framed = Framer(self.tokenizer, exported.key("source_length"))
+
+    def read(self, row: Row) -> list[int]:
+        """The source's ids as in training, behind the task's prefix."""
+        return self.framed(self.prefix + row["source"])[0]
+
+    def answers(self, examples: list[list[int]]) -> list[Answer]:
+        """ "text": what was written."""
+        inputs = {
+            "input_ids": padded(examples, int(self.tokenizer.pad_token_id)),
+            "attention_mask": attention_mask(examples),
+        }
+        most = self.options.max_new_tokens
+        found = self.generated(inputs, **({"max_new_tokens": most} if most else {}))
+        return [{"text": text} for text in self.texts(found)]
+
+    def texts(self, sequences: torch.Tensor) -> list[str]:
+        """Generated ids as texts, as evaluation reads them."""
+        return read_back(self.tokenizer, sequences)

@@ -138,6 +138,7 @@ KINDS: dict[str, Kind] = {
         },
         unit="tokens",
         generates=True,
+        predictor="zoo.predicting.generation:Rewriting",
     ),
     "image-classification": Kind(
         spec=ImageClassificationSpec,
