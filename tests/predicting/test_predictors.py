@@ -63,15 +63,16 @@ def test_an_images_class_is_the_one_that_evaluation_scores(trained, kept, channe
     assert [one["score"] for one in found] == pytest.approx(shares.amax(-1).tolist(), abs=1e-5)
 
 
-def test_a_transcript_is_the_one_that_evaluation_scores(trained, kept):
-    made = trained("ctc")
+@pytest.mark.parametrize("decoder", [False, {"beam": 3}], ids=["greedy", "beam"])
+def test_a_transcript_is_the_one_that_evaluation_scores(decoder, trained, kept):
+    made = trained("ctc", {"decoder": decoder})
     clips = [row | {"audio": row["audio"] / 8} for row in map(made.rows.__getitem__, range(4))]
     made = made._replace(rows=clips)
     made.task.rows = lambda rows: rows
     batch = made.batch(4)
     with torch.no_grad():
         logits = made.model(**batch["inputs"]).logits
-    wanted = made.task.spelling.transcribe(logits, batch["labels"]["frames"])
+    wanted = made.task.transcribe(logits, batch["labels"]["frames"])
     predictor = made.predictor()
     paths = [kept(row | {"audio": row["audio"] * 8}, f"{i}.wav") for i, row in enumerate(clips)]
     found = predictor.answers([predictor.read({"audio": path}) for path in paths])
@@ -192,3 +193,27 @@ def test_a_clip_of_another_rate_is_heard_at_the_models(trained, kept):
         predictor.read(
             {"audio": kept({"audio": row["audio"][:50], "sampling_rate": 8000}, "s.wav")}
         )
+
+
+def test_boxes_are_those_that_evaluation_scores(trained, kept):
+    made = trained("object-detection")
+    batch = made.batch(3)
+    with torch.no_grad():
+        outputs = made.model(**batch["inputs"])
+    wanted = made.task.records(outputs, batch)["found"]
+    predictor = made.predictor(threshold=0.0)
+    images = [made.rows[i] for i in range(3)]
+    paths = [kept(row, f"{i}.png") for i, row in enumerate(images)]
+    found = predictor.answers([predictor.read({"image": path}) for path in paths])
+    for one, theirs, row, path in zip(found, wanted, images, paths, strict=True):
+        best = one["boxes"][0]
+        place = int(np.argmax(theirs["scores"]))
+        assert best["score"] == pytest.approx(float(theirs["scores"][place]), abs=1e-5)
+        assert best["label"] == made.task.config.id2label[int(theirs["classes"][place])]
+        assert list(best["box"].values()) == pytest.approx(
+            theirs["boxes"][place].tolist(), abs=1.01
+        )
+        assert predictor.drawn({"image": path}, one).size == row["image"].size
+    assert made.predictor(threshold=1.0).answers([predictor.read({"image": paths[0]})]) == [
+        {"boxes": []}
+    ]

@@ -18,7 +18,7 @@ from zoo.tasks.speech.features import (
     output_lengths,
     stacked,
 )
-from zoo.tasks.speech.transcripts import Spelling
+from zoo.tasks.speech.transcripts import Spelling, language_model
 
 
 def clip_of(row: Row, rate: int) -> np.ndarray:
@@ -28,7 +28,7 @@ def clip_of(row: Row, rate: int) -> np.ndarray:
 
 
 class Transcription(Predictor):
-    """What is said in a clip: the likeliest token of each frame, repeats and blanks dropped.
+    """What is said in a clip, as evaluation reads it: greedily, or by the task's beam search.
 
     Not by transformers' pipeline: that reads Parakeet's extractor at 16 kHz alone, and in a batch
     the frames of its padding too.
@@ -43,6 +43,9 @@ class Transcription(Predictor):
         trusted = {"trust_remote_code": exported.trusted}
         self.extractor = AutoFeatureExtractor.from_pretrained(exported.folder, **trusted)
         self.spelling = Spelling(AutoTokenizer.from_pretrained(exported.folder, **trusted))
+        beam, search = exported.key("decoder"), self.spelling.search
+        words = language_model(exported.recipe)
+        self.transcribe = search(beam, words) if beam else self.spelling.transcribe
         config = self.model.config
         self.masks = config.model_type in SPECTROGRAM or self.extractor.return_attention_mask
         self.shortest = least_samples(self.extractor, config)
@@ -64,7 +67,7 @@ class Transcription(Predictor):
             given["attention_mask"] = mask.to(self.model.device)
         frames = output_lengths(self.model.config, lengths)
         logits = self.model(**given).logits
-        return [{"text": text} for text in self.spelling.transcribe(logits, frames)]
+        return [{"text": text} for text in self.transcribe(logits, frames)]
 
     def said(self, answer: Answer) -> str:
         """The transcript."""

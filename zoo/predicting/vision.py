@@ -69,7 +69,7 @@ class Boxes(Predictor):
 
     def answers(self, examples: list[Image.Image]) -> list[Answer]:
         """ "boxes": of each thing its "label", "score" and "box", corners in pixels, best first."""
-        found = self.pipe(examples, batch_size=len(examples), threshold=self.least)
+        found = self.pipe(examples, threshold=self.least)  # alone: it cannot part RT-DETR's batches
         return [{"boxes": sorted(one, key=lambda box: -box["score"])} for one in found]
 
     def said(self, answer: Answer) -> str:
