@@ -14,6 +14,7 @@ TASKS = {
     "causal-lm": {"kind": "causal-lm", "sequence_length": 8},
     "sequence-classification": {"kind": "sequence-classification", "sequence_length": 8},
     "image-classification": {"kind": "image-classification", "image_size": 8},
+    "object-detection": {"kind": "object-detection", "image_size": 8},
 }
 MakeRecipe = Callable[..., Recipe]
 

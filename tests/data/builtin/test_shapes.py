@@ -45,8 +45,9 @@ def test_a_box_is_the_smallest_around_its_shape_and_no_two_overlap() -> None:
         mask = np.asarray(row["mask"])
         assert (row["image"].mode, row["image"].size, mask.shape) == ("RGB", (64, 64), (64, 64))
         covered = np.zeros((64, 64), dtype=int)
-        for (left, top, width, height), number in zip(*row["objects"][:2], strict=True):
-            x, y, w, h = (int(value) for value in (left, top, width, height))
+        objects = row["objects"]
+        for box, number in zip(objects.boxes, objects.classes, strict=True):
+            x, y, w, h = (int(value) for value in box)
             part = mask[y : y + h, x : x + w]
             assert set(np.unique(part)) <= {0, number + 1}
             rows, columns = np.nonzero(part)
@@ -56,8 +57,8 @@ def test_a_box_is_the_smallest_around_its_shape_and_no_two_overlap() -> None:
             covered[y : y + h, x : x + w] += 1
         assert covered.max() == 1
         assert not mask[covered == 0].any()
-        counts.append(len(row["objects"].classes))
-        classes += row["objects"].classes
+        counts.append(len(objects.classes))
+        classes += objects.classes
     assert set(counts) == {1, 2, 3}
     assert set(classes) == {0, 1, 2}
 

@@ -1,5 +1,7 @@
 """Detection: sums over boxes, micro-batches without any, what is scored and what is exported."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -201,7 +203,8 @@ def test_boxes_are_cut_at_the_image_and_those_beside_it_are_counted(made):
 
 def test_crowds_are_scored_and_not_learnt(made, make_batch):
     _, task, _ = made()
-    objects = ROWS[0]["objects"]._replace(crowd=np.ones(len(ROWS[0]["objects"].classes), bool))
+    count = len(ROWS[0]["objects"].classes)
+    objects = replace(ROWS[0]["objects"], crowd=np.ones(count, dtype=bool))
     batch = make_batch(task, [{**ROWS[0], "objects": objects}, ROWS[1]], 2)
     assert len(batch["inputs"]["labels"][0]["class_labels"]) == 0
     assert batch["labels"]["truth"][0]["crowd"].all()

@@ -11,6 +11,8 @@ _KINDS = {
     "value": "a column of class names, ids or numbers",
     "messages": "a column of chats",
     "image": "a column of images: bytes or paths",
+    "objects": "a column of objects: lists of bbox and category",
+    "mask": "a column of masks: bytes or paths of images",
     "audio": "a column of clips: bytes or paths",
 }
 

@@ -14,6 +14,7 @@ from zoo.data.sources.records import UnreadableFile
 from zoo.data.sources.stored import Stored, stored
 from zoo.data.sources.table import StoredRows
 from zoo.recipe.spec.data import FilesData
+from zoo.recipe.vocabulary.roles import role_of_classes
 
 
 class FilesReader:
@@ -89,11 +90,12 @@ class FilesReader:
         if roles is None:
             return None
         rows = StoredRows(table, roles, files.files, wanted, self.root)
-        if "label" not in roles or not wanted.classes:
+        role = role_of_classes(roles)
+        if role is None or not wanted.classes:
             return Opened(rows)
-        column = self.data.columns.get("label", "label")
+        column = self.data.columns.get(role, role)
         classes = table.label_names if isinstance(column, str) else column
-        return Opened(rows, rows.values("label"), classes)
+        return Opened(rows, rows.values(role), classes)
 
 
 def _reason(rows: StoredRows, role: str) -> str:

@@ -19,9 +19,10 @@ from zoo.data.sources.opened import (
     names_of,
     roles_of,
 )
+from zoo.data.sources.parquet import class_names
 from zoo.data.sources.table import TableRows
 from zoo.recipe.spec.data import HubData
-from zoo.recipe.vocabulary.roles import ROLES
+from zoo.recipe.vocabulary.roles import ROLES, role_of_classes
 
 _WORDS = (datasets.Value, datasets.ClassLabel)
 _FEATURES: dict[str, tuple[type[Any], ...]] = {
@@ -29,6 +30,8 @@ _FEATURES: dict[str, tuple[type[Any], ...]] = {
     "value": _WORDS,
     "messages": (datasets.List, datasets.LargeList, datasets.Value, list),
     "image": (datasets.Image, datasets.Value, dict),
+    "objects": (datasets.List, datasets.LargeList, dict, list),
+    "mask": (datasets.Image, datasets.Value, dict),
     "audio": (datasets.Audio, datasets.Value, dict),
 }
 """What a column may be, by how its role is read."""
@@ -66,13 +69,14 @@ class HubReader:
         # The last folders of the Arrow files' names hold configuration, version and content hash.
         built = [Path(file["filename"]).parts[-4:] for file in dataset.cache_files]
         content = digest(self.data.name, self.data.subset, built, len(dataset))
-        classes = _classes(dataset, columns.get("label", ""), self.data.columns)
+        role = role_of_classes(columns)
+        classes = _classes(dataset, columns.get(role or "", ""), self.data.columns)
         classes = classes if wanted.classes else None
         reading = {role: wanted.reading(role, classes) for role in columns}
         rows = HubRows(self.data.name, dataset, columns, reading, content, self.root)
-        if "label" not in columns or not wanted.classes:
+        if role is None or not wanted.classes:
             return Opened(rows)
-        return Opened(rows, rows.values("label"), classes)
+        return Opened(rows, rows.values(role), classes)
 
     def _load(self) -> datasets.DatasetDict | None:
         data = self.data
@@ -154,6 +158,4 @@ def _classes(dataset: datasets.Dataset, column: str, columns: Columns) -> tuple[
     several, feature = columns.get("label"), dataset.features.get(column)
     if several is not None and not isinstance(several, str):
         return several
-    if isinstance(feature, datasets.List | datasets.LargeList):
-        feature = feature.feature
-    return tuple(feature.names) if isinstance(feature, datasets.ClassLabel) else None
+    return class_names(feature)

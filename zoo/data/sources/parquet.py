@@ -1,7 +1,8 @@
 """Parquet files as records: of a file only the columns that somebody reads, a batch at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import datasets
 import pyarrow
@@ -39,7 +40,16 @@ def parquet_classes(path: Path, column: str) -> tuple[str, ...] | None:
     """The class names that a column's ids stand for, where Hugging Face's metadata says them."""
     try:
         features = datasets.Features.from_arrow_schema(pyarrow.parquet.read_schema(path))
-        feature = features.get(column)
+        return class_names(features.get(column))
     except (*_BROKEN, KeyError, TypeError, AttributeError):
         return None  # metadata of somebody else
-    return tuple(feature.names) if isinstance(feature, datasets.ClassLabel) else None
+
+
+def class_names(feature: Any) -> tuple[str, ...] | None:
+    """The names of a feature's classes, or of those inside of it; None where it has none."""
+    if isinstance(feature, datasets.ClassLabel):
+        return tuple(feature.names)
+    if isinstance(feature, datasets.List | datasets.LargeList):
+        return class_names(feature.feature)
+    inner = feature.values() if isinstance(feature, Mapping) else ()
+    return next((names for one in inner if (names := class_names(one))), None)

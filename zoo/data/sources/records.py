@@ -11,6 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from zoo.data.sources.coco import coco_classes, coco_document, coco_rows
 from zoo.data.sources.values import Written, is_text, spoken
 
 _LONGEST = (1 << 31) - 1  # characters of a field; Python's csv refuses 131,073
@@ -23,11 +24,14 @@ _BLANK = b"\xef\xbb\xbf \t\r\n"  # what may stand before JSON: a mark of the enc
 
 @dataclass(frozen=True)
 class Record:
-    """One record: its values by column, or why there are none; `place` as a message names it."""
+    """One record: its values by column, or why there are none; `place` as a message names it, and
+    the class names of its file where that lists them.
+    """
 
     place: str
     values: Mapping[str, Any]
     fault: str = ""
+    classes: tuple[str, ...] | None = None
 
 
 class UnreadableFile(Exception):
@@ -62,10 +66,15 @@ def tsv_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
 def json_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
     """Records of one JSON document: a list of objects, one such list under a key, or columns.
 
-    A file of this name that holds an object a line is read as one that does.
+    A file of this name that holds an object a line is read as one that does, and COCO's instances
+    are a row an image.
     """
+    content = path.read_bytes()
+    if coco := coco_document(content):
+        yield from _coco(path, coco)
+        return
     try:
-        document = _parsed(path.read_bytes())
+        document = _parsed(content)
     except (ValueError, RecursionError) as error:
         lines = list(jsonl_records(path, wanted))
         if len(lines) < 2 or lines[0].fault:
@@ -97,6 +106,16 @@ READERS: dict[str, Callable[[Path, frozenset[str]], Iterator[Record]]] = {
     "jsonl": jsonl_records,
 }
 """By format: called with the file and the columns that somebody reads; raises UnreadableFile."""
+
+
+def _coco(path: Path, document: dict[str, Any]) -> Iterator[Record]:
+    """The images of a file of COCO's."""
+    classes = coco_classes(document)
+    try:
+        for place, values, fault in coco_rows(path, document):
+            yield Record(place, values, fault, classes)
+    except ValueError as error:
+        raise UnreadableFile(str(error)) from None
 
 
 def _delimiter(header: str, wanted: frozenset[str]) -> str:

@@ -14,13 +14,14 @@ import datasets
 import pyarrow
 
 from zoo.data.cache import cached
+from zoo.data.objects import Objects
 from zoo.data.rows import digest
 from zoo.data.sources.file_rows import files_digest
 from zoo.data.sources.opened import Columns, Wanted, names_of, taken_by
 from zoo.data.sources.parquet import parquet_classes, parquet_names, parquet_records
 from zoo.data.sources.records import READERS, Record, UnreadableFile
 from zoo.data.sources.values import Odd
-from zoo.recipe.vocabulary.roles import ROLES
+from zoo.recipe.vocabulary.roles import ROLES, role_of_classes
 
 FILE, PLACE, WHY = "file", "place", "why"
 """Columns beside the roles: the file's number, where in it, and what is wrong with the row."""
@@ -78,6 +79,8 @@ def restored(role: str, wanted: Wanted) -> Callable[[Any], Any]:
     """What makes of a value of the table what the role reads."""
     if ROLES[role].how == "messages":
         return lambda text: text and json.loads(text)
+    if ROLES[role].how == "objects":
+        return lambda text: None if text is None else Objects.read(json.loads(text), str)
     if wanted.labels_of(role):
         return lambda text: None if text is None else tuple(json.loads(text))
     return wanted.reading(role)
@@ -92,19 +95,20 @@ def _build(
     together = {role for role, column in columns.items() if not isinstance(column, str)}
     writer = _Writer(folder, sources, wanted, together)
     known: set[tuple[str, ...] | None] = set()
+    records_of = {**READERS, "parquet": parquet_records}
     for number, (path, kind) in enumerate(files):
         classes = None
         if kind == "parquet":
             writer.names.update(dict.fromkeys(parquet_names(path)))
-            classes = _classes(path, sources.get("label", ()))
-        known.add(classes)
+            classes = _classes(path, sources.get(role_of_classes(sources) or "", ()))
         writer.begin(number, classes)
-        records = parquet_records if kind == "parquet" else READERS[kind]
         try:
-            for record in records(path, read):
+            for record in records_of[kind](path, read):
+                classes = record.classes or classes
                 writer.add(record)
         except UnreadableFile as error:
             raise UnreadableFile(f"{path} ({error})") from None
+        known.add(classes)
     writer.close()
     found = {
         "columns": writer.columns,
@@ -214,6 +218,8 @@ def _as_stored(role: str, value: Any) -> Any:
         return None
     if how in ("image", "audio"):
         return {"bytes" if isinstance(value, bytes) else "path": value}
+    if isinstance(value, Objects):
+        return json.dumps(value.plain())
     as_json = how == "messages" or isinstance(value, tuple)
     return json.dumps(value, default=str) if as_json else str(value)
 

@@ -13,6 +13,7 @@ import pyarrow.compute
 from zoo.data.audio import decode_audio, seconds_of
 from zoo.data.cache import cached
 from zoo.data.image import decode_image
+from zoo.data.objects import Objects
 from zoo.data.rows import CorruptExample, Row, Rows, digest, pieces_of_text
 from zoo.data.sources.opened import Wanted
 from zoo.data.sources.stored import FILE, PLACE, WHY, Stored, restored
@@ -104,7 +105,8 @@ class TableRows(Rows):
                 value = self.reading[role](raw)
             except Odd:
                 continue
-            found.update(value if isinstance(value, tuple) else (value,))
+            several = value.classes if isinstance(value, Objects) else value
+            found.update(several if isinstance(several, tuple) else (several,))
         return frozenset(found)
 
     def lengths(self) -> np.ndarray | None:

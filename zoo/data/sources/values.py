@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from zoo.data.objects import Objects
 from zoo.recipe.vocabulary.roles import ROLES
 
 _NUMBERS = (int, float, decimal.Decimal)
@@ -142,6 +143,23 @@ def as_messages(value: Any) -> Any:
     return value or None
 
 
+def as_objects(value: Any, names: Sequence[str] | None = None) -> Objects | None:
+    """The objects of an image, with the names of their classes. Raises Odd."""
+    if value is None or value == "":
+        return None
+
+    def class_of(one: Any) -> str:
+        name = as_label(one, names)
+        if name is None:
+            raise Odd("an object without a class")
+        return name
+
+    try:
+        return Objects.read(value, class_of)
+    except ValueError as error:
+        raise Odd(str(error)) from None
+
+
 def reading(
     role: str, classes: bool, may_be_blank: bool, names: Sequence[str] | None = None
 ) -> Callable[[Any], Any]:
@@ -151,7 +169,9 @@ def reading(
         return partial(as_label, names=names) if classes else as_number
     if how == "text" and not may_be_blank:
         return _filled
-    return {"text": as_text, "image": as_media, "audio": as_media, "messages": as_messages}[how]
+    if how == "objects":
+        return partial(as_objects, names=names)
+    return {"text": as_text, "messages": as_messages}.get(how, as_media)
 
 
 def _filled(value: Any) -> str | None:
