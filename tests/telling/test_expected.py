@@ -31,7 +31,7 @@ def test_each_score_is_inside_or_outside_its_band(catalog: Catalog) -> None:
     assert list(map(str, found)) == [
         "2, inside the expected 1.5 to 2",
         "6.5, outside the expected at most 6",
-        "not scored at least 2",
+        "not scored, expected at least 2",
     ]
     assert told(found)["expected"]["valid/loss"] == {
         **{"score": "valid/loss", "value": 2.0, "low": 1.5, "high": 2.0},

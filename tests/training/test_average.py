@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,10 +14,11 @@ from tests.ranks import run_ranks
 from tests.runs import LAYOUTS, SHORT, furthest, losses, rows, train, train_each, twin, with_dropout
 from tests.training.conftest import Chosen
 from zoo.engines.transforms import meta_model
+from zoo.errors import ConfigError
 from zoo.models.fill import NoWeights, fill
 from zoo.recipe import load_recipe
 from zoo.training.checks import ring_two
-from zoo.training.evaluate import evaluate
+from zoo.training.evaluate import evaluate, export_folder
 from zoo.training.reader import Reader
 
 RECIPE = twin("sequence-classification")
@@ -138,30 +139,52 @@ def test_it_goes_on_in_another_layout(
 @pytest.mark.ranks(2)
 @pytest.mark.parametrize("stage", [0, 1, 3])
 def test_a_run_in_bf16_trains_bit_by_bit_as_without_it(stage: int, tmp_path: Path) -> None:
-    words = [*WORDS, "run.precision=bf16", f"parallel.zero.stage={stage}", *with_dropout(RECIPE)]
-    train(2, RECIPE, tmp_path / "with", *words)
-    train(2, RECIPE, tmp_path / "without", *words, "optimizer.ema=unset")
+    words = ["run.precision=bf16", f"parallel.zero.stage={stage}", *with_dropout(RECIPE)]
+    words += [word for word in WORDS if not word.startswith("optimizer.ema")]
+    train(2, RECIPE, tmp_path / "with", *words, "optimizer.ema.decay=0.9")
+    train(2, RECIPE, tmp_path / "without", *words)
     assert losses(tmp_path / "with") == losses(tmp_path / "without")
     found = saved(tmp_path / "with")
-    plain = {key: one for key, one in found.items() if not key.startswith("ema/")}
-    assert furthest_apart(plain, saved(tmp_path / "without")) == 0
-    assert all(found[key].dtype == torch.float32 for key in found if key.startswith("ema/"))
-    assert (
-        furthest_apart(
-            {k.replace("ema/", "param/"): v for k, v in found.items() if k.startswith("ema/")},
-            {k: v for k, v in plain.items() if k.startswith("param/")},
-        )
-        > 0
-    )
+    means = {key: found.pop(key) for key in list(found) if key.startswith("ema/")}
+    assert furthest_apart(found, saved(tmp_path / "without")) == 0
+    assert means and all(mean.dtype == torch.float32 for mean in means.values())
 
 
 @pytest.mark.slow
 @pytest.mark.ranks(2)
 def test_running_statistics_are_the_models(tmp_path: Path) -> None:
-    words = ["optimizer.ema.decay=0.9", *SHORT, "run.steps=4"]
-    train(2, twin("image-classification"), tmp_path / "run", *words, "parallel.zero.stage=2")
+    words = ["optimizer.ema.decay=0.9", *SHORT, "run.steps=4", "parallel.zero.stage=2"]
+    train(2, twin("image-classification"), tmp_path / "run", *words)
     folder = tmp_path / "run"
     found, model = saved(folder, 4), load_file(folder / "model" / "model.safetensors")
     statistics = [key for key in found if key.startswith("buffer/")]
     assert statistics and not any(f"ema/{key.partition('/')[2]}" in found for key in statistics)
     assert all(torch.equal(model[key.partition("/")[2]], found[key]) for key in statistics)
+
+
+def exported_mean(folder: Path, steps: Sequence[int], model: Path) -> None:
+    """An exported model is the mean of the weights of these checkpoints, in fp64, and has the last
+    one's buffers.
+    """
+    several, exported = [saved(folder, step) for step in steps], load_file(model)
+    kinds = {name: {key.partition("/")[2]: one for key, one in several[-1].items()
+                    if key.startswith(name)} for name in ("param/", "buffer/")}  # fmt: skip
+    assert exported.keys() == kinds["param/"].keys() | kinds["buffer/"].keys()
+    assert all(torch.equal(exported[name], one) for name, one in kinds["buffer/"].items())
+    for name, last in kinds["param/"].items():
+        mean = torch.stack([one[f"param/{name}"].double() for one in several]).mean(0)
+        assert (exported[name].double() - mean).abs().max() < 1e-7, name
+        assert last.numel() < 100 or not torch.equal(exported[name], last), name
+
+
+def test_the_newest_checkpoints_are_exported_as_their_mean(tmp_path: Path) -> None:
+    folder, words = tmp_path / "run", ["run.steps=4", "run.save_every=1", "run.keep=3"]
+    words += ["run.batch=8", "run.micro_batch=8", "run.export=average-3"]
+    train(1, twin("image-classification"), folder, *SHORT, *words)
+    exported_mean(folder, (2, 3, 4), folder / "model" / "model.safetensors")
+    card = (folder / "model" / "README.md").read_text()
+    assert "after steps 2, 3, 4" in card and "Scores (not evaluated)" in card
+    [out] = run_ranks(1, export_folder, folder, tmp_path / "two", False, 2)
+    exported_mean(folder, (3, 4), out / "model.safetensors")
+    with pytest.raises(ConfigError, match=r"run\.keep: found 3 with export average-5"):
+        export_folder(folder, tmp_path / "five", False, 5)

@@ -100,9 +100,12 @@ def export_run(
     trusted: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run the code that comes with the model.")
     ] = False,
+    average: Annotated[
+        int | None, typer.Option("--average", metavar="N", help="The mean of the newest N.")
+    ] = None,
 ) -> None:
-    """Write a run's checkpoint as a folder that plain transformers loads."""
+    """Write a run's checkpoint, or a mean of several, as a folder that plain transformers loads."""
     choose_accelerator()
     from zoo.training.evaluate import export_folder
 
-    print(f"the model lies in {export_folder(folder, out, trusted)}")
+    print(f"the model lies in {export_folder(folder, out, trusted, average)}")

@@ -1,6 +1,7 @@
 """The model card of an exported folder."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from zoo.recipe import Recipe
@@ -9,16 +10,19 @@ from zoo.telling.expected import verdicts
 
 
 def card(
-    recipe: Recipe, content: dict[str, Any], made: Made, parameters: int, scores: dict[str, Any]
-) -> str:
+    recipe: Recipe, content: dict[str, Any], made: Made, parameters: int, scores: dict[str, Any],
+    mean_of: Sequence[int] = (),
+) -> str:  # fmt: skip
     """Markdown: what was trained, how it scores, the whole recipe, how to make it again.
 
     `content` is the expanded recipe as the folder holds it, `made` what it was made from,
-    `parameters` the exported model's, `scores` the evaluation row of the checkpoint.
+    `parameters` the exported model's, `scores` the evaluation row of the checkpoint, `mean_of` the
+    steps of the checkpoints where it is a mean of several.
     """
     values = {key: number(value) for key, value in scores.items() if key != "step"}
     values |= {one.score: str(one) for one in verdicts(recipe, scores)}
     table = "\n".join(f"| {key} | {value} |" for key, value in values.items())
+    several = f"\n\nThe mean of the weights after steps {', '.join(map(str, mean_of))}."
     where = f"after {scores['step']} steps" if scores else "(not evaluated)"
     return f"""---
 library_name: transformers
@@ -30,7 +34,7 @@ tags:
 
 {about(recipe, made)}
 
-{parameters:,} parameters.
+{parameters:,} parameters.{several if mean_of else ""}
 
 ## Scores {where}
 

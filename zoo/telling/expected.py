@@ -26,12 +26,13 @@ class Verdict:
         return (low is None or self.value >= low) and (high is None or self.value <= high)
 
     def __str__(self) -> str:
-        where = "inside" if self.inside else "outside"
-        said = "not scored" if self.value is None else f"{self.value:.6g}, {where} the expected"
         low, high = (None if end is None else f"{end:g}" for end in (self.low, self.high))
-        if low is None or high is None:
-            return f"{said} {f'at least {low}' if high is None else f'at most {high}'}"
-        return f"{said} {low} to {high}"
+        band = (
+            f"{low} to {high}" if low and high else f"at least {low}" if low else f"at most {high}"
+        )
+        if self.value is None:
+            return f"not scored, expected {band}"
+        return f"{self.value:.6g}, {'inside' if self.inside else 'outside'} the expected {band}"
 
 
 def verdicts(recipe: Recipe, scores: Mapping[str, Any]) -> list[Verdict]:

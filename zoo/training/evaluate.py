@@ -122,13 +122,18 @@ def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str,
     return scores
 
 
-def export_folder(folder: Path, out: Path | None, trusted: bool = False) -> Path:
+def export_folder(
+    folder: Path, out: Path | None, trusted: bool = False, average: int | None = None
+) -> Path:
     """`zoo export`: writes a run's checkpoint as a Hugging Face folder; one process.
 
-    `trusted`: the user lets code run that comes with the model.
+    `trusted`: the user lets code run that comes with the model. `average`: the mean of so many
+    checkpoints, in place of what `run.export` says.
     """
     if out is not None:
         refuse_foreign(out)
-    recipe = load_from(folder, [f"{TRUST}=true"] if trusted else [])
+    words = [f"{TRUST}=true"] if trusted else []
+    words += [] if average is None else [f"run.export=average-{average}"]
+    recipe = load_from(folder, words)
     checked = ring_two(recipe, 1, None, with_train=not learns_nothing(recipe))
     return export(RunFolder(folder.absolute()), recipe, checked.task, checked.source, out)

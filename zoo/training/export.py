@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,15 @@ from zoo.models.weights import untie
 from zoo.recipe import Recipe, expanded
 from zoo.recipe.compose.catalog import RECIPE
 from zoo.recipe.derived.anywhere import anywhere
+from zoo.recipe.derived.average import exported_together
 from zoo.tasks.build import head_class
 from zoo.tasks.task import Task
 from zoo.telling.card import card
 from zoo.telling.expected import told, verdicts
-from zoo.training.disk.averaged import reader_of
-from zoo.training.disk.kept import BEST, pointed, proof, step_of, whole
+from zoo.training.disk.averaged import Mean, reader_of
+from zoo.training.disk.kept import BEST, fault_of, folders, pointed, proof, step_of
 from zoo.training.disk.writing import put_in_place, told_in_a_line
 from zoo.training.folder import METRICS, RunFolder
-from zoo.training.reader import Reader
 
 SOURCE = "checkpoint.txt"
 
@@ -38,7 +39,7 @@ SOURCE = "checkpoint.txt"
 def export(
     folder: RunFolder, recipe: Recipe, task: Task, source: Source, out: Path | None = None
 ) -> Path:
-    """Writes the `run.export` checkpoint as a Hugging Face folder, `out` or the run's `model`.
+    """Writes what `run.export` says as a Hugging Face folder, `out` or the run's `model`.
 
     The folder holds safetensors, config, tokenizer or processor, recipe.json and a model card; it
     is written beside, reloaded, compared on one batch (equal logits, else ResumeError) and renamed.
@@ -47,12 +48,12 @@ def export(
     """
     out = out or folder.root / "model"
     refuse_foreign(out)
-    found = chosen(folder, recipe.run.export)
+    found = chosen(folder, recipe)
     if (out / SOURCE).exists() and (out / SOURCE).read_text() == identity(found):
         return out
     plain = anywhere(recipe)
-    with told_in_a_line(found):
-        model = load(plain, task, reader_of(recipe, found))
+    with told_in_a_line(found[0]):
+        model = load(plain, task, found)
     part = out.with_name(f".{out.name}.part")
     with told_in_a_line(part):
         shutil.rmtree(part, ignore_errors=True)
@@ -71,7 +72,7 @@ def finish(folder: RunFolder, recipe: Recipe, task: Task, source: Source) -> dic
     scores as expected; returns what the status says of that. Rank 0 calls it.
     """
     print(f"the model lies in {export(folder, recipe, task, source)}", flush=True)
-    found = verdicts(recipe, scores_at(folder, chosen(folder, recipe.run.export)))
+    found = verdicts(recipe, scores_at(folder, chosen(folder, recipe)))
     for one in found:
         print(f"{one.score}: {one}", flush=True)
     return told(found)
@@ -88,42 +89,53 @@ def refuse_foreign(out: Path) -> None:
 
 
 def describe(
-    recipe: Recipe, model: PreTrainedModel, folder: RunFolder, found: Path, part: Path
+    recipe: Recipe, model: PreTrainedModel, folder: RunFolder, found: list[Path], part: Path
 ) -> None:
-    """Writes recipe.json, the card and the checkpoint's name: what this model is, nobody else's."""
+    """Writes recipe.json, the card and the checkpoints' names: what this model is."""
     count = sum(parameter.numel() for parameter in model.parameters())
     content = expanded(recipe)
     content["run"].pop("folder", None)
     if "parameters" in content["model"]:
         content["model"]["parameters"] = count  # and not what the recipe says of the unchanged one
-    text = card(recipe, content, folder.made(), count, scores_at(folder, found))
+    several = list(map(step_of, reversed(found))) if len(found) > 1 else []
+    text = card(recipe, content, folder.made(), count, scores_at(folder, found), several)
     (part / RECIPE).write_text(json.dumps(content, indent=1), encoding="utf-8")
     (part / "README.md").write_text(text, encoding="utf-8")
     (part / SOURCE).write_text(identity(found), encoding="utf-8")
 
 
-def identity(found: Path) -> str:
-    """A checkpoint's name and a digest of what it holds: a run that went back saves a step anew."""
-    return f"{found.name}\n{proof(found)['sha256']}\n"
+def identity(found: list[Path]) -> str:
+    """Checkpoints' names, each with a digest of what it holds: a run that went back saves a step
+    anew.
+    """
+    return "".join(f"{one.name}\n{proof(one)['sha256']}\n" for one in found)
 
 
-def chosen(folder: RunFolder, which: str) -> Path:
-    """The newest whole checkpoint, or the one that `best` names; ResumeError if there is none."""
-    found = whole(folder.root, pointed(folder.root, BEST) if which == "best" else None)
-    if found is None:
+def chosen(folder: RunFolder, recipe: Recipe) -> list[Path]:
+    """The checkpoint that `best` names or the newest whole one, or as many whole ones as are to be
+    averaged, newest first; ResumeError if there is none.
+    """
+    every = folders(folder.root)
+    if recipe.run.export == "best" and (best := pointed(folder.root, BEST)) in every:
+        every = [best, *every]
+    checked = (one for one in every if fault_of(one) is None)
+    found = list(islice(checked, exported_together(recipe)))
+    if not found:
         raise ResumeError(f"{folder.root} holds no whole checkpoint to export")
     return found
 
 
-def load(recipe: Recipe, task: Task, reader: Reader) -> PreTrainedModel:
-    """The checkpoint's model on the CPU in the run's precision, in evaluation mode."""
-    model = meta_model(recipe, task)
-    untie(model, reader)
+def load(recipe: Recipe, task: Task, found: list[Path]) -> PreTrainedModel:
+    """The model of a checkpoint, or the mean of several, on the CPU in the run's precision, in
+    evaluation mode.
+    """
+    model, weights = meta_model(recipe, task), Mean([reader_of(recipe, one) for one in found])
+    untie(model, weights)
     wanted = set(model.state_dict()) - set(tied_names(model))
-    missing = sorted(wanted - reader.names())
+    missing = sorted(wanted - weights.names())
     if missing:
-        raise ResumeError(f"{reader.folder} lacks {', '.join(missing[:5])}")
-    fill(model, recipe.run.seed, reader, torch.device("cpu"))
+        raise ResumeError(f"{found[0]} lacks {', '.join(missing[:5])}")
+    fill(model, recipe.run.seed, weights, torch.device("cpu"))
     return rounded(model, DTYPES[recipe.run.precision]).eval()
 
 
@@ -136,12 +148,12 @@ def rounded(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
     return model
 
 
-def scores_at(folder: RunFolder, found: Path) -> dict[str, Any]:
-    """The evaluation row of a checkpoint's step, empty if there is none."""
-    step, path = step_of(found), folder.root / METRICS
+def scores_at(folder: RunFolder, found: list[Path]) -> dict[str, Any]:
+    """The evaluation row of a checkpoint's step; empty if there is none, and for a mean."""
+    step, path = step_of(found[0]), folder.root / METRICS
     rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     scored = [row for row in rows if row["step"] == step and any("/" in key for key in row)]
-    return scored[-1] if scored else {}
+    return scored[-1] if scored and len(found) == 1 else {}
 
 
 def compare(recipe: Recipe, task: Task, rows: Rows, model: PreTrainedModel, part: Path) -> None:

@@ -148,6 +148,8 @@ BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "milestones": ({}, [f"{SCHEDULE}type=WarmupMultiStepLR", NO_WARMUP, FALLING]),
     "area of a crop": (IMAGES, ["task.augment.crop.scale=[0.1,1.5]"]),
     "a score that is given": ({}, ["run.best_metric=valid/f1"]),
+    "checkpoints kept for a mean": ({}, ["run.export=average-3", "run.save_every=1"]),
+    "checkpoints made for a mean": ({}, ["run.export=average-2", "run.save_every=0"]),
     "patience": ({}, ["run.patience=3"]),
     "expected scores": ({}, ["run.expected.valid/f1=[0.5,1]"]),
     "expected bands": ({}, ['run.expected.valid/loss={"min":2,"max":1}']),

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from zoo.recipe.spec.words import Folder, Passes, Positive, Range, Rhythm, Seed, Spec, Text
+from zoo.recipe.spec.words import Folder, MeanOf, Passes, Positive, Range, Rhythm, Seed, Spec, Text
 
 
 class Band(Spec):
@@ -51,7 +51,8 @@ class RunSpec(Spec):
     expected: dict[Text, Range | Band] = Field(default_factory=dict)
     """Where scores of the exported model should lie, by their names in metrics.jsonl; the end of
     the run says whether they do."""
-    export: Literal["last", "best"] = "last"
-    """Which checkpoint becomes the exported folder."""
+    export: Literal["last", "best"] | MeanOf = "last"
+    """Which checkpoint becomes the exported folder; `average-5`: the mean weights of the newest
+    five that are kept."""
     report_to: tuple[Literal["tensorboard"], ...] = ("tensorboard",)
     """Where else metrics go; metrics.jsonl is always written."""

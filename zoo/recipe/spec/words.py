@@ -1,5 +1,6 @@
 """The words that several sections of a recipe share: shares, ranges, counts, rhythms."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -63,6 +64,12 @@ def _path(value: str) -> str:
     return value
 
 
+def _mean(value: str) -> str:
+    if not re.fullmatch(r"average-([2-9]|[1-9][0-9]+)", value):
+        raise ValueError("last, best, or average-N with an N of at least 2")
+    return value
+
+
 Share = Annotated[float, Field(gt=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1), AfterValidator(_count)]
@@ -77,4 +84,5 @@ Range = Annotated[tuple[float, float], AfterValidator(_rising)]
 PositiveRange = Annotated[Range, AfterValidator(_positive)]
 Off = Literal[False]
 Text = Annotated[str, Field(min_length=1)]
+MeanOf = Annotated[Text, AfterValidator(_mean)]
 Folder = Annotated[Text, AfterValidator(_path)]

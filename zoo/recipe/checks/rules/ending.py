@@ -3,8 +3,10 @@
 from zoo.recipe.checks.rules.data import scores_of
 from zoo.recipe.checks.rules.rule import Rule
 from zoo.recipe.compose.json_text import brief
+from zoo.recipe.derived.average import exported_together
 from zoo.recipe.recipe import Recipe
 from zoo.recipe.spec.run import Band
+from zoo.recipe.spec.words import MOST
 
 
 def never_looks(recipe: Recipe) -> str:
@@ -34,7 +36,45 @@ def empty_band(recipe: Recipe) -> str:
     return ""
 
 
+def too_few_kept(recipe: Recipe) -> str:
+    """A mean of more checkpoints than are kept."""
+    count, keep = exported_together(recipe), recipe.run.keep
+    return f"{keep} with export {recipe.run.export}" if keep < count else ""
+
+
+def enough(recipe: Recipe) -> str:
+    """As many as the mean takes."""
+    return f"run.keep={exported_together(recipe)}"
+
+
+def too_few_saved(recipe: Recipe) -> str:
+    """A mean of more checkpoints than the run makes."""
+    run, count = recipe.run, exported_together(recipe)
+    if count == 1 or run.save_every == "epoch":
+        return ""
+    every = int(run.save_every)
+    made = 1 if not every else -(-(run.steps or MOST) // every)
+    return f"{every}, which makes {made}, with export {run.export}" if made < count else ""
+
+
 ENDING_RULES = (
+    Rule(
+        "checkpoints kept for a mean",
+        "run.keep",
+        too_few_kept,
+        "at least as many as are averaged",
+        "older ones go",
+        enough,
+        beside=("run.export",),
+    ),
+    Rule(
+        "checkpoints made for a mean",
+        "run.save_every",
+        too_few_saved,
+        "a rhythm that makes as many checkpoints as are averaged",
+        "there would be fewer",
+        beside=("run.export", "run.steps"),
+    ),
     Rule(
         "patience",
         "run.eval_every",
