@@ -20,6 +20,7 @@ TWINS = {
     "ctc": "speech/conformer-ctc-small-librispeech",
 }
 SHELF: dict[str, str] = {
+    "semantic-segmentation": "vision/segformer-b0-ade20k",
     "sequence-to-sequence": "nlp/t5-small-xsum",
     "object-detection": "vision/d-fine-l-coco",
 }

@@ -15,6 +15,7 @@ TASKS = {
     "sequence-classification": {"kind": "sequence-classification", "sequence_length": 8},
     "image-classification": {"kind": "image-classification", "image_size": 8},
     "object-detection": {"kind": "object-detection", "image_size": 8},
+    "semantic-segmentation": {"kind": "semantic-segmentation", "image_size": 8},
 }
 MakeRecipe = Callable[..., Recipe]
 

@@ -69,6 +69,13 @@ MELS = {
     "n_fft": 256,
     "win_length": 200,
 }
+SEGFORMER = {
+    "model_type": "segformer",
+    "hidden_sizes": [8, 8, 16, 16],
+    "depths": [1, 1, 1, 1],
+    "num_attention_heads": [1, 1, 2, 2],
+    "decoder_hidden_size": 8,
+}
 WORDS = "the quick brown fox jumps over the lazy dog while seven wizards boxed"
 T5 = {"model_type": "t5", "d_model": 16, "d_kv": 8, "d_ff": 16, "num_layers": 1, "num_heads": 2}
 MODELS = {
@@ -78,6 +85,7 @@ MODELS = {
     "sequence-to-sequence": {"config": T5, "tokenizer": "characters"},
     "image-classification": {"config": VIT},
     "object-detection": {"config": RT_DETR},
+    "semantic-segmentation": {"config": SEGFORMER},
     "ctc": {"config": PARAKEET, "tokenizer": "characters", "processor": MELS},
 }
 TASKS = {
@@ -87,6 +95,7 @@ TASKS = {
     "sequence-to-sequence": {"source_length": 16, "target_length": 12},
     "image-classification": {"image_size": 16},
     "object-detection": {"image_size": 32},
+    "semantic-segmentation": {"image_size": 32},
     "ctc": {},
 }
 
@@ -105,6 +114,15 @@ def _rows(kind: str) -> list[dict[str, Any]]:
     if kind == "object-detection":
         rows = ShapeRows("train", frozenset({"image", "objects"}))
         return [rows[index] for index in range(8)]
+    if kind == "semantic-segmentation":
+        from PIL import Image
+
+        found = []
+        for size in [(20, 24), (16, 16)] * 4:
+            shades = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+            classes = rng.choice(np.array([0, 1, 2, 255], np.uint8), size)
+            found.append({"image": Image.fromarray(shades), "mask": Image.fromarray(classes)})
+        return found
     if kind == "image-classification":
         from PIL import Image
 

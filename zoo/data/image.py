@@ -13,6 +13,7 @@ Numbers beyond these ranges have no meaning that could be known here: a corrupt 
 """
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +28,23 @@ _SIXTEEN_BITS = 65535
 
 def decode_image(source: bytes | Path) -> Image.Image:
     """The image as RGB; raises CorruptExample for one that is missing, truncated or no image."""
+    return _decoded(source, as_rgb)
+
+
+def decode_mask(source: bytes | Path) -> Image.Image:
+    """A mask with the values that its file holds: a palette's indices stay, nothing is scaled.
+
+    Raises CorruptExample for one that is missing, truncated or no image.
+    """
+    return _decoded(source, Image.Image.copy)
+
+
+def _decoded(source: bytes | Path, change: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """The image, upright and changed."""
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
             image.load()
-            return as_rgb(_upright(image))
+            return change(_upright(image))
     except Exception as error:  # damaged bytes make Pillow's readers raise nearly anything
         named = f"{len(source)} bytes" if isinstance(source, bytes) else source
         raise CorruptExample(f"{named} ({error or type(error).__name__})") from error

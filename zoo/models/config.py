@@ -11,6 +11,8 @@ from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
 from zoo.errors import ConfigError, Fault, near
 from zoo.recipe import Recipe, origin
 
+# Of those whose configuration has an `image_size` the ones that take any other, too.
+_ANY_SIZE = {"convnext", "convnextv2", "efficientnet", "mobilenet_v1", "mobilenet_v2", "poolformer"}
 Written = Mapping[str, tuple[Any, str]]
 
 
@@ -98,6 +100,17 @@ def _built(recipe: Recipe, own: PreTrainedConfig, values: dict[str, Any]) -> Pre
         key = key_in(recipe, why) or "model.config"
         fault = Fault(origin(recipe, key), key, why, f"what {type(own).__name__} takes")
         raise ConfigError([fault]) from error
+
+
+def takes_one_size(config: PreTrainedConfig) -> bool:
+    """Whether a model has positions for the images of one size: its `image_size`."""
+    return hasattr(config, "image_size") and config.model_type not in _ANY_SIZE
+
+
+def patch_of(config: PreTrainedConfig) -> int:
+    """Both edges of an image must be multiples of this."""
+    patch = getattr(config, "patch_size", None)
+    return patch if isinstance(patch, int) else 1
 
 
 def key_in(recipe: Recipe, message: str) -> str:

@@ -13,6 +13,7 @@ from zoo.data.rows import LabelIds, Rows
 from zoo.data.source import Source
 from zoo.models.config import located
 from zoo.recipe import Recipe
+from zoo.recipe.vocabulary.roles import role_of_classes
 
 _SHOWN = 5
 
@@ -23,7 +24,8 @@ def in_checkpoints_order(recipe: Recipe, source: Source) -> tuple[Source, list[s
     As run_glue.py does: where both have the same class names (whatever their case) the order is the
     checkpoint's, unless `data.labels` says another. Names stay spelled as in the data.
     """
-    theirs = checkpoint_classes(recipe) if source.labels else None
+    moves = role_of_classes(source.train.roles) is not None  # masks hold ids, in one order only
+    theirs = checkpoint_classes(recipe) if source.labels and moves else None
     if theirs is None or source.labels is None:
         return source, []
     ours = {name.casefold(): number for number, name in enumerate(source.labels)}

@@ -34,6 +34,17 @@ def accuracy(matrix: Tensor) -> float:
     return ratio(matrix.trace(), matrix.sum())
 
 
+def ious(matrix: Tensor) -> Tensor:
+    """Intersection over union of every class, (classes,); NaN where it occurs nowhere."""
+    right = matrix.diagonal()
+    return right / (matrix.sum(0) + matrix.sum(1) - right)
+
+
+def mean_accuracy(matrix: Tensor) -> float:
+    """The unweighted mean, over the classes that occur as label, of the share that was found."""
+    return float((matrix.diagonal() / matrix.sum(1)).nanmean())
+
+
 def macro_f1(matrix: Tensor) -> float:
     """The unweighted mean of F1 over the classes that occur as label or prediction.
 

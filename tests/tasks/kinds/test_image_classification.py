@@ -8,7 +8,7 @@ from sklearn.metrics import top_k_accuracy_score
 from zoo.data.source import Source
 from zoo.recipe.spec.tasks.vision import Affine, Crop, ImageAugment
 from zoo.tasks.build import build_task
-from zoo.tasks.vision.augment import augmented_image, mixed, resized_crop
+from zoo.tasks.vision.augment.images import augmented_image, mixed, resized_crop
 
 KIND = "image-classification"
 LUMA = np.array([0.299, 0.587, 0.114])

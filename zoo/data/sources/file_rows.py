@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.image import decode_image
+from zoo.data.image import decode_image, decode_mask
 from zoo.data.rows import PIECE, CorruptExample, Row, Rows, digest
 
+_NO_MASK = "{} (no mask of that name in the folder beside its own)"
 _NO_CLASS = "{} (no class: it lies beside the folders of the classes)"
 
 
@@ -71,6 +72,30 @@ class ClassFolders(Rows):
     def unreadable(self) -> dict[int, str]:
         lacking = [index for index, label in enumerate(self.labels) if label is None]
         return {index: _NO_CLASS.format(self.paths[index]) for index in lacking}
+
+
+class MaskedImages(Rows):
+    """One row an image file with its mask, None where it has none (see `finding.masked`)."""
+
+    roles = frozenset({"image", "mask"})
+
+    def __init__(self, paths: Sequence[Path], masks: Sequence[Path | None]) -> None:
+        self.paths, self.masks = tuple(paths), tuple(masks)
+        there = [mask for mask in masks if mask is not None]
+        self.fingerprint = digest("masked-images", files_digest(paths), files_digest(there))
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Row:
+        mask = self.masks[index]
+        if mask is None:
+            raise CorruptExample(_NO_MASK.format(self.paths[index]))
+        return {"image": decode_image(self.paths[index]), "mask": decode_mask(mask)}
+
+    def unreadable(self) -> dict[int, str]:
+        lacking = [index for index, mask in enumerate(self.masks) if mask is None]
+        return {index: _NO_MASK.format(self.paths[index]) for index in lacking}
 
 
 def files_digest(paths: Sequence[Path]) -> str:

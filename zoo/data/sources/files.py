@@ -7,8 +7,8 @@ import numpy as np
 from zoo.data.faults import Faults
 from zoo.data.rows import Rows
 from zoo.data.sources.columns import roles_to_read
-from zoo.data.sources.file_rows import ClassFolders, TextFiles
-from zoo.data.sources.finding import SUFFIXES, Found, class_names, found, read_as
+from zoo.data.sources.file_rows import ClassFolders, MaskedImages, TextFiles
+from zoo.data.sources.finding import SUFFIXES, Found, class_names, found, masked, read_as
 from zoo.data.sources.opened import Opened, RenamedRows, Wanted, check_columns
 from zoo.data.sources.records import UnreadableFile
 from zoo.data.sources.stored import Stored, stored
@@ -43,6 +43,8 @@ class FilesReader:
             self.faults.add(key, entry, allowed, [*SUFFIXES, "metadata"])
         elif files.kind == "text":
             return self._renamed(TextFiles(files.files), frozenset())
+        elif files.kind == "class-folders" and "mask" in wanted.roles:
+            return self._masked(files, key, entry)
         elif files.kind == "class-folders":
             labels = class_names(files.files, files.base)
             return self._renamed(ClassFolders(files.files, labels), frozenset(labels) - {None})
@@ -61,6 +63,15 @@ class FilesReader:
         if not check_columns(rows.roles, columns, self.faults):
             return None
         return Opened(RenamedRows(rows, columns) if columns else rows, values)
+
+    def _masked(self, files: Found, key: str, entry: str) -> Opened | None:
+        """Images with the masks beside them."""
+        pairs = masked(files.files)
+        if not pairs:
+            allowed = "images below a folder images, and masks of their names below masks"
+            self.faults.add(key, f"{entry} (images without masks)", f"{allowed} or annotations")
+            return None
+        return self._renamed(MaskedImages(list(pairs), list(pairs.values())), frozenset())
 
     def _table(self, files: Found, key: str, entry: str, wanted: Wanted) -> Opened | None:
         """The rows of files of records, as one Arrow table on the disk."""

@@ -19,6 +19,11 @@ SUFFIXES = {
 TABLES = ("json", "jsonl", "csv", "tsv", "parquet")
 _RIVALS = ("jsonl", "csv", "tsv", "parquet")  # a .json beside them may be about them
 _ABOUT = ("readme", "license", "licence", "notice")  # files that do not tell a folder's format
+_OF_IMAGES = ("images", "image", "img", "imgs", "jpegimages")
+_OF_MASKS = (
+    *("masks", "annotations", "labels", "mask", "label", "annotation"),
+    *("SegmentationClass", "SegmentationClassRaw"),
+)
 _METADATA = "metadata"  # the name of a table beside its media
 
 
@@ -138,6 +143,32 @@ def read_as(path: Path, kind: str) -> str:
 def _also(kind: str) -> tuple[str, ...]:
     """The formats of suffixes that go under a name: a .tsv is a csv of its own kind."""
     return ("csv", "tsv") if kind == "csv" else (kind,)
+
+
+def masked(paths: Sequence[Path]) -> dict[Path, Path | None]:
+    """The images that have a folder of masks beside theirs, each with its mask: the file of the
+    same name, but for the suffix, where `images` on its way is called `masks` or `annotations`.
+    """
+    inside: dict[Path, dict[str, Path]] = {}
+    found: dict[Path, Path | None] = {}
+    for path in paths:
+        folder = _mask_folder(path)
+        if folder is not None:
+            if folder not in inside:
+                inside[folder] = {file.stem: file for file in folder.iterdir()}
+            found[path] = inside[folder].get(path.stem)
+    return found
+
+
+def _mask_folder(path: Path) -> Path | None:
+    """The folder of the masks of an image's, if it is there."""
+    parts = path.parent.parts
+    at = next((n for n in reversed(range(len(parts))) if parts[n].lower() in _OF_IMAGES), None)
+    if at is None:
+        return None
+    above = Path(*parts[:at])
+    places = (above.joinpath(name, *parts[at + 1 :]) for name in _OF_MASKS)
+    return next((place for place in places if place.is_dir()), None)
 
 
 def class_names(paths: Sequence[Path], base: Path) -> list[str | None]:

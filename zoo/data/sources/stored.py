@@ -21,7 +21,7 @@ from zoo.data.sources.opened import Columns, Wanted, names_of, taken_by
 from zoo.data.sources.parquet import parquet_classes, parquet_names, parquet_records
 from zoo.data.sources.records import READERS, Record, UnreadableFile
 from zoo.data.sources.values import Odd
-from zoo.recipe.vocabulary.roles import ROLES, role_of_classes
+from zoo.recipe.vocabulary.roles import MEDIA, ROLES, role_of_classes
 
 FILE, PLACE, WHY = "file", "place", "why"
 """Columns beside the roles: the file's number, where in it, and what is wrong with the row."""
@@ -29,7 +29,8 @@ _VERSION = 1
 _ROWS, _BYTES = 4096, 16 << 20  # of a batch
 _TEXT = pyarrow.large_string()
 _MEDIA = pyarrow.struct([("bytes", pyarrow.large_binary()), ("path", _TEXT)])
-_FILE_NAME = "file_name"  # what metadata beside media calls its column
+# What metadata beside media calls its columns.
+_FILE_NAMES = {"image": ("file_name",), "audio": ("file_name",), "mask": ("mask_file_name",)}
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def _sources(columns: Columns, wanted: Wanted) -> dict[str, tuple[str, ...]]:
     taken = taken_by(columns)
     found: dict[str, tuple[str, ...]] = {}
     for role in wanted.roles:
-        own = (role, _FILE_NAME) if ROLES[role].how in ("image", "audio") else (role,)
+        own = (role, *_FILE_NAMES.get(ROLES[role].how, ()))
         free = tuple(name for name in own if name not in taken)
         found[role] = names_of(columns[role]) if role in columns else free
     return found
@@ -208,7 +209,7 @@ class _Writer:
 
 
 def _type(role: str) -> pyarrow.DataType:
-    return _MEDIA if ROLES[role].how in ("image", "audio") else _TEXT
+    return _MEDIA if ROLES[role].how in MEDIA else _TEXT
 
 
 def _as_stored(role: str, value: Any) -> Any:
@@ -216,7 +217,7 @@ def _as_stored(role: str, value: Any) -> Any:
     how = ROLES[role].how
     if value is None:
         return None
-    if how in ("image", "audio"):
+    if how in MEDIA:
         return {"bytes" if isinstance(value, bytes) else "path": value}
     if isinstance(value, Objects):
         return json.dumps(value.plain())

@@ -12,7 +12,7 @@ import pyarrow.compute
 
 from zoo.data.audio import decode_audio, seconds_of
 from zoo.data.cache import cached
-from zoo.data.image import decode_image
+from zoo.data.image import decode_image, decode_mask
 from zoo.data.objects import Objects
 from zoo.data.rows import CorruptExample, Row, Rows, digest, pieces_of_text
 from zoo.data.sources.opened import Wanted
@@ -65,6 +65,8 @@ class TableRows(Rows):
         row = {role: self._value(index, role, raw[column]) for role, column in self.columns.items()}
         if "image" in row:
             row["image"] = decode_image(self._media(index, row["image"]))
+        if "mask" in row:
+            row["mask"] = decode_mask(self._media(index, row["mask"]))
         if "audio" in row:
             row["audio"], row["sampling_rate"] = decode_audio(self._media(index, row["audio"]))
         return row

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from zoo.data.objects import Objects
-from zoo.recipe.vocabulary.roles import ROLES
+from zoo.recipe.vocabulary.roles import MEDIA, ROLES
 
 _NUMBERS = (int, float, decimal.Decimal)
 _WRITTEN_OUT = (*_NUMBERS, datetime.date, datetime.time, datetime.timedelta)
@@ -171,7 +171,7 @@ def reading(
         return _filled
     if how == "objects":
         return partial(as_objects, names=names)
-    return {"text": as_text, "messages": as_messages}.get(how, as_media)
+    return as_media if how in MEDIA else {"text": as_text, "messages": as_messages}[how]
 
 
 def _filled(value: Any) -> str | None:

@@ -58,6 +58,7 @@ def lay_tiny_kind(composition: Composition, roots: tuple[Path, ...]) -> None:
     composition.drop(("run", "best_metric"), "--tiny scores one set of its own")
     composition.drop(("run", "expected"), "--tiny is another model, on other data")
     composition.drop(("run", "patience"), "--tiny trains to its end")
+    composition.drop(("optimizer", "groups"), "--tiny has one set of rates, which suit its model")
     chosen = canonical(str(composition.get(("optimizer", "type"))))
     params = composition.get(("optimizer", "params"))
     params = params if isinstance(params, dict) else {}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from zoo.recipe.spec.task import TaskSpec
 from zoo.recipe.spec.tasks.detection import ObjectDetectionSpec
+from zoo.recipe.spec.tasks.segmentation import SemanticSegmentationSpec
 from zoo.recipe.spec.tasks.sequences import SequenceToSequenceSpec
 from zoo.recipe.spec.tasks.speech import CTCSpec
 from zoo.recipe.spec.tasks.text import CausalLMSpec, MaskedLMSpec, SequenceClassificationSpec
@@ -25,7 +26,10 @@ from zoo.recipe.vocabulary.scores import (
     MAP_MEDIUM,
     MAP_SMALL,
     MATTHEWS,
+    MEAN_ACCURACY,
+    MIOU,
     PERPLEXITY,
+    PIXEL_ACCURACY,
     PROBLEMS,
     ROUGE_1,
     ROUGE_2,
@@ -53,6 +57,8 @@ class Kind:
     """The built-in data that it can learn from."""
     scores: Mapping[str, Score]
     """What it is scored by; the first is the headline that tells the best checkpoint."""
+    by_class: str = ""
+    """What it gives of every class beside, as `<this>/<class>`; no checkpoint is chosen by it."""
     unit: str = "targets"
     """What a target is called."""
     classes: bool = False
@@ -172,6 +178,25 @@ KINDS: dict[str, Kind] = {
         tokenizer=False,
         labels_enter=True,
         predictor="zoo.predicting.vision:Boxes",
+    ),
+    "semantic-segmentation": Kind(
+        spec=SemanticSegmentationSpec,
+        task="zoo.tasks.kinds.semantic_segmentation:SemanticSegmentation",
+        head="AutoModelForSemanticSegmentation",
+        roles=(("image", "mask"),),
+        built_in=("shapes",),
+        scores={
+            "miou": MIOU,
+            "loss": LOSS,
+            "pixel_accuracy": PIXEL_ACCURACY,
+            "mean_accuracy": MEAN_ACCURACY,
+        },
+        by_class="iou",
+        unit="pixels",
+        classes=True,
+        tokenizer=False,
+        one_length=True,
+        predictor="zoo.predicting.vision:Masks",
     ),
     "ctc": Kind(
         spec=CTCSpec,

@@ -44,6 +44,10 @@ ROLES: dict[str, Role] = {
 }
 
 
+MEDIA = ("image", "mask", "audio")
+"""How roles are read whose columns hold bytes or paths."""
+
+
 def role_of_classes(roles: Collection[str]) -> str | None:
     """Of the roles that rows hold the one whose values name classes, if there is one."""
     return next((role for role in ROLES if role in roles and ROLES[role].names), None)

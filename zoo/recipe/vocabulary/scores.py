@@ -21,6 +21,14 @@ MACRO_F1 = Score("Unweighted mean of F1 over classes.", larger_is_better=True)
 MATTHEWS = Score("Matthews' correlation.", larger_is_better=True)
 TOP_1 = Score("Share of images whose label comes first.", larger_is_better=True)
 TOP_5 = Score("Share of images whose label is among the first five.", larger_is_better=True)
+MIOU = Score(
+    "Mean over classes of intersection over union; classes in neither truth nor answer left out.",
+    larger_is_better=True,
+)
+PIXEL_ACCURACY = Score("Share of pixels with the right class.", larger_is_better=True)
+MEAN_ACCURACY = Score(
+    "Mean over the classes there are of the share of their pixels found.", larger_is_better=True
+)
 WER = Score("Word error rate.")
 CER = Score("Character error rate.")
 EXACT = Score("Share of transcripts, or texts, without an error.", larger_is_better=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 from zoo.data.rows import Batch, Example, Row
 from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault, collected
-from zoo.models.config import model_config
+from zoo.models.config import model_config, patch_of, takes_one_size
 from zoo.recipe import Recipe
 from zoo.recipe.spec.tasks.vision import ImageClassificationSpec
 from zoo.tasks.problems.classification import Classification, build_problem
@@ -18,10 +18,8 @@ from zoo.tasks.problems.single_label import SingleLabel
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import ratio
 from zoo.tasks.task import NO_RECORDS, Records
-from zoo.tasks.vision.augment import augmented_image, mixed, resized_crop
+from zoo.tasks.vision.augment.images import augmented_image, mixed, resized_crop
 from zoo.tasks.vision.processor import build_pixels, said_of_weights
-
-_ANY_SIZE = {"convnext", "convnextv2", "efficientnet", "mobilenet_v1", "mobilenet_v2", "poolformer"}
 
 
 class ByPlace(SingleLabel):
@@ -101,15 +99,13 @@ class ImageClassification(Classification):
 def _size_faults(recipe: Recipe, spec: ImageClassificationSpec, config: Any) -> list[Fault]:
     """Models with positions for one size take no other one; patches must fill the image."""
     faults = []
-    fixed = hasattr(config, "image_size") and config.model_type not in _ANY_SIZE
-    if fixed and spec.eval_image_size != spec.image_size:
+    if takes_one_size(config) and spec.eval_image_size != spec.image_size:
         allowed = (
             f"task.image_size ({spec.image_size}): {config.model_type} has positions for one size"
         )
         found = str(spec.eval_image_size)
         faults.append(fault(recipe, "task.eval_image_size", found, allowed))
-    patch = getattr(config, "patch_size", None)
-    if isinstance(patch, int) and spec.image_size % patch:
-        allowed = f"a multiple of the model's patch_size, {patch}"
+    if spec.image_size % patch_of(config):
+        allowed = f"a multiple of the model's patch_size, {patch_of(config)}"
         faults.append(fault(recipe, "task.image_size", str(spec.image_size), allowed))
     return faults

@@ -10,10 +10,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 from transformers import AutoImageProcessor
-from transformers.models.auto.image_processing_auto import (
-    IMAGE_PROCESSOR_MAPPING_NAMES,
-    get_image_processor_class_from_name,
-)
 from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPil
 
 from zoo.errors import Fault
@@ -22,15 +18,7 @@ from zoo.recipe.spec.tasks.vision import CROP_RATIO, ImageClassificationSpec
 from zoo.tasks.brought import beside_weights, brought
 from zoo.tasks.roles import fault
 from zoo.tasks.vision.own_transform import NoSquare, changed, differs, own_transform, scaled
-
-_DEFAULTS = {
-    "image_mean": [0.5, 0.5, 0.5],
-    "image_std": [0.5, 0.5, 0.5],
-    "rescale_factor": 1 / 255,
-    "resample": int(Image.Resampling.BICUBIC),
-    "do_rescale": True,
-    "do_normalize": True,
-}
+from zoo.tasks.vision.scaling import Scaling, scaling_words
 
 
 class Pixels(Protocol):
@@ -55,26 +43,10 @@ class Pixels(Protocol):
 
 
 @dataclass(frozen=True)
-class CentreCrop:
+class CentreCrop(Scaling):
     """Resized until `size / crop_ratio` is the shorter edge, then cut out of the middle."""
 
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    factor: float
-    resample: int
-    rescale: bool
-    normalize: bool
     crop_ratio: float
-
-    @property
-    def mode(self) -> str:
-        """See Pixels."""
-        return "L" if len(self.mean) == 1 else "RGB"
-
-    @property
-    def fill(self) -> tuple[int, ...]:
-        """See Pixels."""
-        return tuple(round(min(1.0, max(0.0, value)) * 255) for value in self.mean)
 
     def frame(self, image: Image.Image, size: int) -> Image.Image:
         """See Pixels: as transformers cuts it."""
@@ -83,20 +55,8 @@ class CentreCrop:
         short = min(width, height)
         width, height = (int(edge * width / short), int(edge * height / short))
         left, top = (width - size) // 2, (height - size) // 2
-        resized = image.resize((width, height), Image.Resampling(self.resample))
+        resized = self.resized(image, height, width)
         return resized.crop((left, top, left + size, top + size))
-
-    def tensor(self, images: Sequence[np.ndarray]) -> Tensor:
-        """See Pixels."""
-        values = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
-        if self.rescale:
-            values = values * self.factor
-        if self.normalize:
-            shape = (1, -1, 1, 1)
-            values = (values - torch.tensor(self.mean).view(shape)) / torch.tensor(self.std).view(
-                shape
-            )
-        return values.contiguous()
 
     def processor(self, size: int) -> BitImageProcessorPil:
         """See Pixels.
@@ -106,13 +66,7 @@ class CentreCrop:
         return BitImageProcessorPil(
             size={"shortest_edge": shortest_edge(size, self.crop_ratio)},
             crop_size={"height": size, "width": size},
-            resample=self.resample,
-            do_rescale=self.rescale,
-            rescale_factor=self.factor,
-            do_normalize=self.normalize,
-            image_mean=list(self.mean),
-            image_std=list(self.std),
-            do_convert_rgb=self.mode == "RGB",
+            **self.words(),
         )
 
 
@@ -130,16 +84,14 @@ def build_pixels(
     the scaling of the name, or of the family. `model.processor` changes the scaling of either.
     """
     own = brought(recipe, AutoImageProcessor, backend="pil")
-    values = {**_DEFAULTS, **_family(model_type), **_known(own)}
-    values.update({key: recipe.model.processor.get(key, value) for key, value in values.items()})
-    faults = _fit_channels(recipe, values, channels) + _key_faults(recipe)
+    values, faults = scaling_words(recipe, own, model_type, channels)
     spec = recipe.task
     assert isinstance(spec, ImageClassificationSpec)
-    crop = _centre_crop(values, spec.crop_ratio or CROP_RATIO)
+    crop = CentreCrop(**values, crop_ratio=spec.crop_ratio or CROP_RATIO)
     if own is None or faults:
         return crop, faults
-    said = {key: values[key] for key in _DEFAULTS if key in recipe.model.processor}
-    given = changed(own, {**_of_channels(own, values, channels), **said})
+    said = {key: value for key, value in crop.words().items() if key in recipe.model.processor}
+    given = changed(own, {**_of_channels(own, crop), **said})
     if spec.crop_ratio is not None:
         return crop, _scaling_faults(recipe, given, crop)
     try:
@@ -181,54 +133,9 @@ def _scaling_faults(recipe: Recipe, given: Any, crop: CentreCrop) -> list[Fault]
     return [fault(recipe, "task.crop_ratio", found, allowed)]
 
 
-def _fit_channels(recipe: Recipe, values: dict[str, Any], channels: int) -> list[Fault]:
-    """Makes mean and standard deviation as many numbers as channels; faults where that fails."""
-    faults = []
-    for key in ("image_mean", "image_std"):
-        found = values[key] if isinstance(values[key], list | tuple) else [values[key]] * channels
-        if len(found) != channels and key not in recipe.model.processor:
-            found = [sum(found) / len(found)] * channels
-        if len(found) != channels:
-            allowed = f"{channels} numbers, one a channel"
-            faults.append(fault(recipe, f"model.processor.{key}", repr(found), allowed))
-        values[key] = tuple(float(value) for value in found)
-    return faults
-
-
-def _of_channels(own: Any, values: dict[str, Any], channels: int) -> dict[str, Any]:
+def _of_channels(own: Any, crop: CentreCrop) -> dict[str, Any]:
     """What changes in a processor that was made for another number of channels."""
-    if len(np.atleast_1d(own.image_mean or 0)) in (1, channels):
+    if len(np.atleast_1d(own.image_mean or 0)) in (1, len(crop.mean)):
         return {}
-    means = {key: values[key] for key in ("image_mean", "image_std")}
-    return {**means, "do_convert_rgb": channels == 3}
-
-
-def _key_faults(recipe: Recipe) -> list[Fault]:
-    unknown = set(recipe.model.processor) - set(_DEFAULTS) - {"image_processor_type"}
-    allowed = f"{', '.join(_DEFAULTS)} (sizes are the task's)"
-    return [fault(recipe, f"model.processor.{key}", "this key", allowed) for key in sorted(unknown)]
-
-
-def _centre_crop(values: dict[str, Any], crop_ratio: float) -> CentreCrop:
-    return CentreCrop(
-        mean=values["image_mean"],
-        std=values["image_std"],
-        factor=float(values["rescale_factor"]),
-        resample=int(values["resample"]),
-        rescale=bool(values["do_rescale"]),
-        normalize=bool(values["do_normalize"]),
-        crop_ratio=crop_ratio,
-    )
-
-
-def _family(model_type: str) -> dict[str, Any]:
-    """What the family's own image processor does by default."""
-    names = IMAGE_PROCESSOR_MAPPING_NAMES.get(model_type, {})
-    found = get_image_processor_class_from_name(names["pil"]) if "pil" in names else None
-    return _known(found) if found else {}
-
-
-def _known(processor: Any) -> dict[str, Any]:
-    values = {key: getattr(processor, key) for key in _DEFAULTS if hasattr(processor, key)}
-    switches = {key: bool(value) for key, value in values.items() if key.startswith("do_")}
-    return {key: value for key, value in values.items() if value is not None} | switches
+    words = crop.words()
+    return {key: words[key] for key in ("image_mean", "image_std", "do_convert_rgb")}

@@ -30,7 +30,7 @@ def augmented_image(
 ) -> Image.Image:
     """The image after geometry, flips and colours; what moves in is painted with `fill`."""
     if augment.affine:
-        image = _affine(image, augment.affine, fill, rng)
+        image = carried(image, affine_map(image.size, augment.affine, rng), fill)
     if augment.hflip and rng.random() < augment.hflip:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if augment.vflip and rng.random() < augment.vflip:
@@ -81,16 +81,18 @@ def _box(
     return left, top, left + wide, top + high
 
 
-def _affine(
-    image: Image.Image, affine: Affine, fill: tuple[int, ...], rng: np.random.Generator
-) -> Image.Image:
-    """Rotation and scale around the middle, then a shift; Pillow wants the map from new to old."""
+def affine_map(
+    size: tuple[int, int], affine: Affine, rng: np.random.Generator
+) -> tuple[float, ...]:
+    """Rotation and scale around the middle of an image (width, height), then a shift: the six
+    numbers of the map from new places to old ones.
+    """
     angle = math.radians(rng.uniform(-affine.degrees, affine.degrees))
     scale = rng.uniform(*affine.scale)
-    right, down = rng.uniform(-affine.translate, affine.translate, 2) * image.size
+    right, down = rng.uniform(-affine.translate, affine.translate, 2) * size
     cosine, sine = math.cos(angle) / scale, math.sin(angle) / scale
-    x, y = image.width / 2, image.height / 2
-    matrix = (
+    x, y = size[0] / 2, size[1] / 2
+    return (
         cosine,
         sine,
         x - cosine * (x + right) - sine * (y + down),
@@ -98,13 +100,17 @@ def _affine(
         cosine,
         y + sine * (x + right) - cosine * (y + down),
     )
-    return image.transform(
-        image.size,
-        Image.Transform.AFFINE,
-        matrix,
-        Image.Resampling.BILINEAR,
-        fillcolor=fill if len(fill) > 1 else fill[0],
-    )
+
+
+def carried(
+    image: Image.Image,
+    where: tuple[float, ...],
+    fill: tuple[int, ...],
+    resample: Image.Resampling = Image.Resampling.BILINEAR,
+) -> Image.Image:
+    """An image whose places came from elsewhere (`affine_map`); `fill` paints what moves in."""
+    paint = fill if len(fill) > 1 else fill[0]
+    return image.transform(image.size, Image.Transform.AFFINE, where, resample, fillcolor=paint)
 
 
 def _jittered(image: Image.Image, strength: float, rng: np.random.Generator) -> Image.Image:
