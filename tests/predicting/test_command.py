@@ -15,15 +15,17 @@ from zoo.predicting.exported import exported
 def test_the_real_command_answers_the_good_and_names_the_bad(trained, tmp_path: Path) -> None:
     made = trained("sequence-classification")
     words = ["the quick fox", "", "missing.txt", "brown"]
+    torn = "caf\udce9"  # a byte of an argument that is no UTF-8
     zoo = [sys.executable, "-m", "zoo", "predict", str(made.folder), *words]
-    done = subprocess.run([*zoo, "--json"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*zoo, torn, "--json"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
         "'': an empty text",
         "missing.txt: no such file",
+        "caf\\udce9: text: not UTF-8",
     ]
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [line["input"] for line in lines] == words
+    assert [line["input"] for line in lines] == [*words, "caf\\udce9"]
     wanted = made.predictor().answers([{"text": words[0]}, {"text": words[3]}])
     for line, answer in zip((lines[0], lines[3]), wanted, strict=True):
         assert line.keys() == {"input", "label", "score", "top"}

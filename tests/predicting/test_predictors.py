@@ -40,6 +40,8 @@ def test_a_pair_is_read_as_a_pair(trained):
     found = [one["score"] for one in made.predictor().answers(rows)]
     assert found == pytest.approx(made.logits(2).softmax(-1).amax(-1).tolist(), abs=1e-5)
     assert found[0] != found[1]
+    named = trained("sequence-classification", None, {"text_pair": "second"}, rows=pairs)
+    assert named.predictor().choices == (("text", "text_pair"),)
 
 
 @pytest.mark.parametrize("channels", [3, 1])

@@ -103,7 +103,7 @@ def inputs(words: Iterable[str], wanted: Wanted, stdin: TextIO) -> Found:
         path = Path(word)
         if word == STDIN:
             yield from _lines(stdin, word, wanted)
-        elif path.suffix.lower() in (JSONL, *SEPARATORS) and path.is_file():
+        elif path.suffix.lower() in (JSONL, *SEPARATORS) and _is_file(path):
             yield from _opened(path, wanted)
         elif not wanted.literal:
             yield _one(word, wanted, word)

@@ -40,10 +40,11 @@ class Answered:
 
     def content(self) -> dict[str, Any]:
         """It as a line of JSON: the input, and either the kind's own keys or `error`."""
+        name = self.name.encode("utf-8", "backslashreplace").decode()  # bytes that are no text
         if self.error:
-            return {"input": self.name, "error": self.error}
+            return {"input": name, "error": self.error}
         shown = {key: value for key, value in self.answer.items() if not key.startswith("_")}
-        return {"input": self.name, **shown}
+        return {"input": name, **shown}
 
 
 def predictor_of(exported: Exported, options: Options) -> Predictor:

@@ -12,11 +12,13 @@ from zoo.predicting.exported import Exported, Options
 Answer = dict[str, Any]
 """What is found for one input: plain JSON, and what is drawn of it under names that begin so: _."""
 
+Choices = tuple[tuple[str, ...], ...]
+
 
 class Predictor(ABC):
     """Answers rows with an exported model; one class a kind, named by the kind's entry."""
 
-    choices: ClassVar[tuple[tuple[str, ...], ...]]
+    choices: Choices
     """What a row must hold: any of these roles whole. A word alone is the last choice of one."""
     heeds: ClassVar[frozenset[str]] = frozenset()
     """The options that it takes."""

@@ -7,7 +7,7 @@ from transformers import pipeline
 from zoo.data.rows import CorruptExample, Row
 from zoo.predicting.classes import ALL, TOP, classes, said_classes
 from zoo.predicting.exported import Exported, Options
-from zoo.predicting.predictor import Answer, Predictor
+from zoo.predicting.predictor import Answer, Choices, Predictor
 
 
 def text_pipeline(task: str, exported: Exported) -> Any:
@@ -25,11 +25,13 @@ def truncation(exported: Exported, tokenizer: Any) -> dict[str, Any]:
 class TextClasses(Predictor):
     """The class of a text, or of a pair of texts."""
 
-    choices = (("text", "text_pair"), ("text",))
+    choices: Choices = (("text", "text_pair"), ("text",))
     heeds = frozenset({"top"})
 
     def __init__(self, exported: Exported, options: Options) -> None:
         super().__init__(exported, options)
+        if "text_pair" in exported.recipe.data.columns:
+            self.choices = self.choices[:1]  # one text alone would be answered at random
         self.pipe, self.top = text_pipeline("text-classification", exported), options.top
         self.cut = truncation(exported, self.pipe.tokenizer)
 
