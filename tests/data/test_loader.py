@@ -77,3 +77,15 @@ def test_evaluating_fewer_rows_than_ranks_gives_padding_only_to_the_rest() -> No
         0,
         0,
     ]
+
+
+def test_copies_of_a_row_are_drawn_anew() -> None:
+    def drawn(examples: list[dict[str, Any]], rng: np.random.Generator, training: bool) -> Batch:
+        return {"inputs": {"rows": torch.tensor([one["draw"] for one in examples])}, "labels": {}}
+
+    batching, order = SimpleNamespace(micro_batch=3, accumulation=4), Order(COUNT, 12, 1, repeats=3)
+    made = train_batches(ROWS, order, example, drawn, batching, 0, 1, 0, 0, CorruptLimit())
+    batches = [batch for step in itertools.islice(made, 4) for batch in step]
+    draws = [draw for batch in batches for draw in batch["inputs"]["rows"].tolist()]
+    assert len(set(draws)) == len(draws)
+    assert all(len(set(batch["ids"])) == 3 for batch in batches)

@@ -90,3 +90,29 @@ def test_a_batch_larger_than_the_data_is_refused_with_both_numbers() -> None:
 def test_grouping_rows_of_unknown_length_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"data\.sampling: found group-by-length"):
         Order(8, 2, 0, "group-by-length", None)
+
+
+@pytest.mark.parametrize("sampling", ["random", "sequential"])
+def test_a_row_is_repeated_within_its_batch_and_its_copies_are_far_apart(sampling: str) -> None:
+    order = Order(100, 12, seed=3, sampling=sampling, repeats=3)
+    assert order.steps_per_epoch == 8
+    seen = []
+    for step in range(16):
+        rows, copies = order.batch_of(step), order.copies_of(step)
+        assert sorted(np.unique(rows, return_counts=True)[1]) == [3] * 4
+        for row in set(rows.tolist()):
+            places = np.flatnonzero(rows == row)
+            assert np.diff(places).min() >= 4
+            assert sorted(copies[places]) == [0, 1, 2]
+        seen += [set(rows.tolist())]
+    assert len(set.union(*seen[:8])) == 32  # a third of the 96 rows of an epoch
+    again = Order(100, 12, seed=3, sampling=sampling, repeats=3)
+    assert again.batch_of(13).tolist() == order.batch_of(13).tolist()
+
+
+def test_copies_that_do_not_fit_into_a_batch_go_on_in_the_next_one() -> None:
+    order = Order(64, 8, seed=1, repeats=3)
+    both = [(order.batch_of(step), order.copies_of(step)) for step in range(8)]
+    pairs = [pair for rows, copies in both for pair in zip(rows.tolist(), copies, strict=True)]
+    assert len(set(pairs)) == len(pairs) == 64
+    assert {copy for _, copy in pairs} == {0, 1, 2}

@@ -48,6 +48,7 @@ class _Cell:
     micro: int
     epoch: int
     rows: np.ndarray  # int64 (micro_batch,)
+    copies: np.ndarray  # int64 (micro_batch,): which time it is that its epoch has this row
     real: int  # the rest is padding, weight 0
 
 
@@ -71,8 +72,9 @@ class _MicroBatches(Dataset[Batch]):
         failures: list[tuple[int, str]] = []
         examples: list[dict[str, Any]] = []
         counted: list[bool] = []
-        for place, index in enumerate(cell.rows.tolist()):
-            found, readable = self._readable(index, cell.epoch, failures)
+        for place, (index, copy) in enumerate(zip(cell.rows.tolist(), cell.copies, strict=True)):
+            words = [cell.epoch, index, *([int(copy)] if copy else [])]
+            found, readable = self._readable(index, words, failures)
             if found is None:
                 return {"failures": failures}
             counted.append(readable and place < cell.real)
@@ -86,14 +88,14 @@ class _MicroBatches(Dataset[Batch]):
         return lightened(batch) if self.by_pipe else batch
 
     def _readable(
-        self, index: int, epoch: int, failures: list[tuple[int, str]]
+        self, index: int, words: list[int], failures: list[tuple[int, str]]
     ) -> tuple[dict[str, Any] | None, bool]:
         """The example at `index`, or of the next row that can be read; None beyond the limit."""
         stream = _EXAMPLE if self.training else _EVAL_EXAMPLE
         for offset in range(len(self.rows)):
             row = (index + offset) % len(self.rows)
             try:
-                return self._example(row, [self.seed, stream, epoch, index]), offset == 0
+                return self._example(row, [self.seed, stream, *words]), offset == 0
             except CorruptExample as error:
                 failures.append((row, str(error)))
             if len(dict(failures)) > self.allowed:
@@ -147,9 +149,10 @@ def train_batches(
         step = start_step
         while True:
             batch, epoch = order.batch_of(step), order.epoch_of(step)
+            copies = order.copies_of(step)
             for micro in range(first, first + batching.accumulation):
-                chosen = batch[micro * size : (micro + 1) * size]
-                yield _Cell(step, micro, epoch, chosen, size)
+                part = slice(micro * size, (micro + 1) * size)
+                yield _Cell(step, micro, epoch, batch[part], copies[part], size)
             step += 1
 
     made = _MicroBatches(rows, example, collate, seed, True, corrupt.allowed, workers > 0)
@@ -186,7 +189,8 @@ def eval_batches(
         for micro in range(data_rank, total, data_ranks):
             places = np.arange(micro * micro_batch, (micro + 1) * micro_batch)
             real = int((places < len(rows)).sum())
-            yield _Cell(0, micro, 0, np.minimum(places, len(rows) - 1), real)
+            chosen = np.minimum(places, len(rows) - 1)
+            yield _Cell(0, micro, 0, chosen, np.zeros_like(chosen), real)
 
     made = _MicroBatches(rows, example, collate, seed, False, corrupt.allowed, workers > 0)
     yield from _made(made, cells(), min(workers, total // data_ranks), corrupt)

@@ -13,7 +13,9 @@ class Order:
 
     `sampling` is `random`, `sequential` or `group-by-length`; the last needs `lengths`, float
     (count,). An epoch's last incomplete batch is dropped; `sequential` goes on with it in the next
-    one. Raises ConfigError if no batch is complete.
+    one. With `repeats` each row stands so many times before the next one does, its copies apart in
+    their batch, and an epoch has as many rows less (DeiT: Touvron et al. 2021). Raises ConfigError
+    if no batch is complete.
     """
 
     def __init__(
@@ -23,6 +25,7 @@ class Order:
         seed: int,
         sampling: str = "random",
         lengths: np.ndarray | None = None,
+        repeats: int = 1,
     ) -> None:
         if count < batch:
             found = f"a batch of {batch} from {count} training examples"
@@ -31,7 +34,7 @@ class Order:
             allowed = "random, sequential (the length of these rows is not known beforehand)"
             raise ConfigError([Fault("recipe", "data.sampling", sampling, allowed)])
         self.count, self.batch, self.seed = count, batch, seed
-        self.sampling, self.lengths = sampling, lengths
+        self.sampling, self.lengths, self.repeats = sampling, lengths, repeats
         self.steps_per_epoch = count // batch
         self._epoch, self._rows = -1, np.empty(0, dtype=np.int64)
 
@@ -46,8 +49,31 @@ class Order:
             self._epoch, self._rows = epoch, self._epoch_rows(epoch)
         return self._rows[position * self.batch : (position + 1) * self.batch]
 
+    def copies_of(self, step: int) -> np.ndarray:
+        """Which copy of its row each place of that batch has in its epoch, int64 (batch,)."""
+        position = step % self.steps_per_epoch
+        places = position * self.batch + np.arange(self.batch)
+        return self._apart(places % self.repeats)
+
+    def _apart(self, batches: np.ndarray) -> np.ndarray:
+        """Each batch of an array with the copies of a row, which are side by side, far apart: a
+        micro-batch has as few of them as can be.
+        """
+        places = np.concatenate(
+            [np.arange(n, self.batch, self.repeats) for n in range(self.repeats)]
+        )
+        found: np.ndarray = batches.reshape(-1, self.batch)[:, places].reshape(-1)
+        return found
+
     def _epoch_rows(self, epoch: int) -> np.ndarray:
         kept = self.steps_per_epoch * self.batch
+        if self.repeats == 1:
+            return self._rows_once(epoch, kept)
+        once = self._rows_once(epoch, -(-kept // self.repeats))
+        return self._apart(np.repeat(once, self.repeats)[:kept])
+
+    def _rows_once(self, epoch: int, kept: int) -> np.ndarray:
+        """`kept` rows of an epoch, none of them twice."""
         if self.sampling == "sequential":
             return np.arange(epoch * kept, (epoch + 1) * kept, dtype=np.int64) % self.count
         rows = np.random.default_rng([self.seed, _ORDER, epoch]).permutation(self.count)[:kept]

@@ -56,6 +56,8 @@ class Task(ABC):
     """The counters of examples that lose targets: every batch of the task holds "lost", the number
     of its examples by each of these names. They stand in the rows of metrics, added up."""
 
+    repeats: int = 1
+    """How often each row stands in training before the next one does, changed anew each time."""
     notes: Sequence[str] = ()
     """What is to be said at the start."""
 

@@ -57,7 +57,7 @@ def prepare(recipe: Recipe, checked: Checked) -> Prepared:
     valid = {name: drawn(checked.task.rows(rows), most, seed) for name, rows in sets}
     run, sampling = recipe.run, recipe.data.sampling
     lengths = train.lengths() if sampling == "group-by-length" else None
-    order = Order(len(train), run.batch, run.seed, sampling, lengths)
+    order = Order(len(train), run.batch, run.seed, sampling, lengths, checked.task.repeats)
     steps = run.steps or math.ceil((run.epochs or 0) * order.steps_per_epoch)
     if faults := faults_at_length(recipe, steps):
         raise ConfigError(faults)

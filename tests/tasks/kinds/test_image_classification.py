@@ -6,9 +6,11 @@ from PIL import Image
 from sklearn.metrics import top_k_accuracy_score
 
 from zoo.data.source import Source
+from zoo.errors import ConfigError
 from zoo.recipe.spec.tasks.vision import Affine, Crop, ImageAugment
 from zoo.tasks.build import build_task
-from zoo.tasks.vision.augment.images import augmented_image, mixed, resized_crop
+from zoo.tasks.vision.augment.batches import mixed
+from zoo.tasks.vision.augment.images import augmented_image, resized_crop
 
 KIND = "image-classification"
 LUMA = np.array([0.299, 0.587, 0.114])
@@ -164,3 +166,42 @@ def test_a_photograph_becomes_pixels(data_root, make_recipe, make_source):
     values = task.example(row, np.random.default_rng(0), False)["image"]
     assert values.shape == (64, 64, 3)
     assert values.std() > 10
+
+
+RESNET = {"model_type": "resnet", "embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1]}
+
+
+def test_micro_batches_of_drawn_sizes_are_trained_on_and_evaluation_has_one(
+    make_recipe, make_source, make_batch
+):
+    recipe = make_recipe(KIND, {"augment": {"sizes": [8, 16]}}, config=RESNET)
+    task = build_task(recipe, make_source(KIND))
+    rows = make_source(KIND).train
+    examples = [{**task.example(rows[0], np.random.default_rng(0), True), "weight": 1.0}] * 2
+    found = {
+        tuple(
+            task.collate(examples, np.random.default_rng(seed), True)["inputs"][
+                "pixel_values"
+            ].shape
+        )
+        for seed in range(20)
+    }
+    assert found == {(2, 3, 8, 8), (2, 3, 16, 16)}
+    assert make_batch(task, rows)["inputs"]["pixel_values"].shape == (4, 3, 16, 16)
+
+
+@pytest.mark.parametrize(
+    ("config", "sizes", "allowed"),
+    [
+        ({}, [12, 16], "16: vit has positions for one size"),
+        (RESNET, [8, 32], "at most task.image_size (16)"),
+    ],
+)
+def test_a_size_that_cannot_be_is_a_fault(config, sizes, allowed, make_recipe, make_source):
+    words = {"config": config} if config else {}
+    recipe = make_recipe(KIND, {"augment": {"sizes": sizes}}, **words)
+    with pytest.raises(ConfigError) as found:
+        build_task(recipe, make_source(KIND))
+    assert [(one.key, one.allowed) for one in found.value.faults] == [
+        ("task.augment.sizes", allowed)
+    ]

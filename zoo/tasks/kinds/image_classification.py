@@ -18,7 +18,8 @@ from zoo.tasks.problems.single_label import SingleLabel
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import ratio
 from zoo.tasks.task import NO_RECORDS, Records
-from zoo.tasks.vision.augment.images import augmented_image, mixed, resized_crop
+from zoo.tasks.vision.augment.batches import erased, mixed, of_drawn_size
+from zoo.tasks.vision.augment.images import augmented_image, resized_crop
 from zoo.tasks.vision.processor import build_pixels, said_of_weights
 
 
@@ -60,6 +61,7 @@ class ImageClassification(Classification):
         assert pixels is not None  # else there was a fault
         self.pixels, self.fill = pixels, pixels.fill
         self.notes = said_of_weights(recipe, pixels, self.spec.eval_image_size)
+        self.repeats = self.spec.augment.repeats
         self.mixing = self.spec.augment.mixup > 0 or self.spec.augment.cutmix > 0
 
     def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
@@ -84,8 +86,13 @@ class ImageClassification(Classification):
         """pixel_values float32 (batch, channels, height, width), mixed in training if asked for."""
         pixels = self.pixels.tensor([example["image"] for example in examples])
         labels, count = self.targets(examples)
+        augment = self.spec.augment
+        if training and augment.sizes:
+            pixels = of_drawn_size(pixels, augment.sizes, rng)
+        if training and augment.erasing:
+            pixels = erased(pixels, augment.erasing, rng)
         if training and self.mixing:
-            pixels, partner, share = mixed(pixels, self.spec.augment, rng)
+            pixels, partner, share = mixed(pixels, augment, rng)
             labels["partner"] = labels["labels"][partner]
             labels["share"] = torch.full_like(labels["weight"], share)
             count = self.count(labels)
@@ -99,6 +106,15 @@ class ImageClassification(Classification):
 def _size_faults(recipe: Recipe, spec: ImageClassificationSpec, config: Any) -> list[Fault]:
     """Models with positions for one size take no other one; patches must fill the image."""
     faults = []
+    for size in spec.augment.sizes or ():
+        allowed = f"at most task.image_size ({spec.image_size})"
+        if takes_one_size(config) and size != spec.image_size:
+            allowed = f"{spec.image_size}: {config.model_type} has positions for one size"
+        elif size % patch_of(config):
+            allowed = f"a multiple of the model's patch_size, {patch_of(config)}"
+        elif size <= spec.image_size:
+            continue
+        faults.append(fault(recipe, "task.augment.sizes", str(size), allowed))
     if takes_one_size(config) and spec.eval_image_size != spec.image_size:
         allowed = (
             f"task.image_size ({spec.image_size}): {config.model_type} has positions for one size"

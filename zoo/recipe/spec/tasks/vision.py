@@ -33,6 +33,32 @@ class Affine(Spec):
     """Scale, uniform."""
 
 
+class RandAugment(Spec):
+    """Changes drawn out of fifteen (timm's rand-m9-mstd0.5-inc1; Cubuk et al. 2020)."""
+
+    num_ops: Positive = 2
+    """How many are drawn."""
+    magnitude: Annotated[float, Field(ge=0, le=10)] = 9.0
+    """How strong they are; 10 is the strongest."""
+    std: Amount = 0.5
+    """Standard deviation of the strength."""
+    probability: Probability = 0.5
+    """Probability that a drawn one is carried out."""
+
+
+class Erasing(Spec):
+    """A rectangle of the values is hidden (Zhong et al. 2020, as in timm)."""
+
+    probability: Probability = 0.25
+    """Share of the images."""
+    mode: Literal["pixel", "constant"] = "pixel"
+    """What is put there: normal noise of every value, or 0 (the mean colour)."""
+    area: PositiveRange = (0.02, 1 / 3)
+    """Its share of the image."""
+    ratio: PositiveRange = (0.3, 10 / 3)
+    """Its height over its width."""
+
+
 class ImageAugment(Spec):
     """What changes in an image in training."""
 
@@ -46,10 +72,25 @@ class ImageAugment(Spec):
     """Brightness, contrast and saturation change by a factor of 1 minus to 1 plus this."""
     affine: Affine | Off = False
     """Random rotation, shift and scale."""
+    rand_augment: RandAugment | Off = False
+    """Changes drawn out of fifteen."""
+    trivial_augment: bool = False
+    """One change out of fourteen at a strength drawn evenly (TrivialAugmentWide)."""
+    erasing: Erasing | Off = False
+    """A rectangle is hidden, after scaling."""
+    repeats: Positive = 1
+    """Each image is drawn so many times in a row, changed anew each time, and an epoch sees as many
+    images less (repeated augmentation: DeiT)."""
+    sizes: Annotated[tuple[Positive, ...], Field(min_length=1)] | Off = False
+    """Each micro-batch is made smaller to one of these edges; `image_size` is the largest."""
     mixup: Amount = 0.0
     """Alpha of mixup; the partner is the example before it in the same micro-batch."""
     cutmix: Amount = 0.0
     """Alpha of cutmix; the partner is the example before it in the same micro-batch."""
+    mix_probability: Probability = 1.0
+    """Share of the micro-batches that are mixed."""
+    switch_probability: Probability = 0.5
+    """Share of the mixed ones that are cut, where both mixup and cutmix are on."""
 
 
 class ImageClassificationSpec(ClassificationSpec):

@@ -1,13 +1,13 @@
-"""What changes in an image in training: framing, flips, colours, geometry, and mixing two."""
+"""What changes in one image in training: framing, geometry, flips, policies, colours."""
 
 import math
 
 import numpy as np
-import torch
 from PIL import Image, ImageEnhance
-from torch import Tensor
 
-from zoo.recipe.spec.tasks.vision import Affine, Crop, ImageAugment
+from zoo.recipe.spec.tasks.vision import Crop, ImageAugment
+from zoo.tasks.vision.augment.geometry import affine_map, carried
+from zoo.tasks.vision.augment.policies import rand_augmented, trivially_augmented
 
 _RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
@@ -35,32 +35,13 @@ def augmented_image(
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if augment.vflip and rng.random() < augment.vflip:
         image = image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+    if augment.rand_augment:
+        image = rand_augmented(image, augment.rand_augment, fill, rng)
+    if augment.trivial_augment:
+        image = trivially_augmented(image, fill, rng)
     if augment.color_jitter:
         image = _jittered(image, augment.color_jitter, rng)
     return image
-
-
-def mixed(
-    pixels: Tensor, augment: ImageAugment, rng: np.random.Generator
-) -> tuple[Tensor, Tensor, float]:
-    """Every image mixed with the one before: (pixels, index of the partner, share of the image).
-
-    pixels (batch, channels, height, width). Mixup (Zhang et al. 2018) adds, cutmix (Yun et al.
-    2019) pastes a box; with both switched on each micro-batch draws one of them.
-    """
-    partner = torch.arange(len(pixels)).roll(1)  # never itself, as torchvision; rows are shuffled
-    cut = augment.cutmix > 0 and (augment.mixup == 0 or rng.random() < 0.5)
-    alpha = augment.cutmix if cut else augment.mixup
-    share = float(rng.beta(alpha, alpha))
-    if not cut:
-        return share * pixels + (1 - share) * pixels[partner], partner, share
-    height, width = pixels.shape[-2:]
-    rows = _side_of_box(height, math.sqrt(1 - share), rng)
-    columns = _side_of_box(width, math.sqrt(1 - share), rng)
-    result = pixels.clone()
-    result[..., rows, columns] = pixels[partner][..., rows, columns]
-    pasted = (rows.stop - rows.start) * (columns.stop - columns.start)
-    return result, partner, 1 - pasted / (height * width)
 
 
 def _box(
@@ -81,38 +62,6 @@ def _box(
     return left, top, left + wide, top + high
 
 
-def affine_map(
-    size: tuple[int, int], affine: Affine, rng: np.random.Generator
-) -> tuple[float, ...]:
-    """Rotation and scale around the middle of an image (width, height), then a shift: the six
-    numbers of the map from new places to old ones.
-    """
-    angle = math.radians(rng.uniform(-affine.degrees, affine.degrees))
-    scale = rng.uniform(*affine.scale)
-    right, down = rng.uniform(-affine.translate, affine.translate, 2) * size
-    cosine, sine = math.cos(angle) / scale, math.sin(angle) / scale
-    x, y = size[0] / 2, size[1] / 2
-    return (
-        cosine,
-        sine,
-        x - cosine * (x + right) - sine * (y + down),
-        -sine,
-        cosine,
-        y + sine * (x + right) - cosine * (y + down),
-    )
-
-
-def carried(
-    image: Image.Image,
-    where: tuple[float, ...],
-    fill: tuple[int, ...],
-    resample: Image.Resampling = Image.Resampling.BILINEAR,
-) -> Image.Image:
-    """An image whose places came from elsewhere (`affine_map`); `fill` paints what moves in."""
-    paint = fill if len(fill) > 1 else fill[0]
-    return image.transform(image.size, Image.Transform.AFFINE, where, resample, fillcolor=paint)
-
-
 def _jittered(image: Image.Image, strength: float, rng: np.random.Generator) -> Image.Image:
     """Brightness, contrast and saturation, in that order, each by its own factor."""
     low = max(0.0, 1 - strength)
@@ -122,10 +71,3 @@ def _jittered(image: Image.Image, strength: float, rng: np.random.Generator) -> 
     if image.mode == "L":
         return image
     return ImageEnhance.Color(image).enhance(saturation)
-
-
-def _side_of_box(length: int, share: float, rng: np.random.Generator) -> slice:
-    """A stretch of about `share` of the length around a random point, cut off at the borders."""
-    half = length * share / 2
-    centre = rng.uniform(0, length)
-    return slice(max(0, round(centre - half)), min(length, round(centre + half)))

@@ -6,7 +6,7 @@ from PIL import Image
 from zoo.recipe.spec.tasks.segmentation import MaskAugment, ScaledCrop
 from zoo.recipe.spec.tasks.vision import Affine
 from zoo.tasks.task import IGNORE
-from zoo.tasks.vision.augment.images import affine_map, carried
+from zoo.tasks.vision.augment.geometry import affine_map, carried
 from zoo.tasks.vision.augment.photometric import photometric
 from zoo.tasks.vision.scaling import Scaling
 
