@@ -2,7 +2,7 @@
 answers.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -174,6 +174,13 @@ class Engine(Protocol):
         self, step: int, counters: dict[str, Any], read: Callable[[Fragment], None]
     ) -> None:
         """Fills every fragment by `read` and goes on after `step`."""
+
+    def take_moments(
+        self, kinds: Collection[str], counters: dict[str, Any], read: Callable[[Fragment], None]
+    ) -> None:
+        """Fills the optimizer's moments of these kinds by `read`, before the first step; `counters`
+        are those of the engine that made them.
+        """
 
     def close(self) -> None:
         """Gives back what the engine holds."""

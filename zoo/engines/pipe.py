@@ -1,6 +1,6 @@
 """The pipeline engine: one step on DeepSpeed's pipeline schedule (1F1B), ZeRO stages 0 and 1."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -137,6 +137,12 @@ class PipelineEngine:
         """See Engine."""
         self.wrapped.restore(step, counters, read)
         self.contract.restore(step, counters)
+
+    def take_moments(
+        self, kinds: Collection[str], counters: dict[str, Any], read: Callable[[Fragment], None]
+    ) -> None:
+        """See Engine."""
+        self.wrapped.take_moments(kinds, counters, read)
 
     def close(self) -> None:
         """See Engine."""

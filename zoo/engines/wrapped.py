@@ -1,13 +1,14 @@
 """What is DeepSpeed's in a step: its engine with the wrapped optimizer, and the state of both."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from zoo.compression.optimizers.moments import MomentOptimizer
 from zoo.engines import state, upstream
 from zoo.engines.engine import Fragment
 from zoo.engines.exchange.kept import Exchange
@@ -47,6 +48,7 @@ class Wrapped:
         self.average = average(weights)
         self.norm: float | None = None
         self.skipped_before = 0
+        self.updates_before = 0  # of another run, whose moments were taken
 
     @property
     def lr(self) -> float:
@@ -133,7 +135,7 @@ class Wrapped:
         """The state that is not tensors, after `steps` steps, JSON-ready."""
         skipped = upstream.skipped_steps(self.inner)
         return {
-            "applied": steps - skipped,
+            "applied": self.updates_before + steps - skipped,
             "skipped": skipped,
             "schedule": self.inner.lr_scheduler.state_dict(),
             "scaler": state.scaler_state(self.inner),
@@ -154,11 +156,28 @@ class Wrapped:
             for fragment in self.average.fragments():
                 read(fragment)
         self.average.updates = counters.get("average", 0)
+        self.updates_before = counters["applied"] - (step - counters["skipped"])
         state.set_steps(self.inner, counters["applied"], counters["optimizer"])
         state.set_scaler(self.inner, counters["scaler"])
         optimizer = upstream.given_optimizer(self.inner)
         restore_schedule(self.inner.lr_scheduler, counters["schedule"], optimizer)
         upstream.set_counts(self.inner, step, counters["skipped"])
+
+    def take_moments(
+        self, kinds: Collection[str], counters: dict[str, Any], read: Callable[[Fragment], None]
+    ) -> None:
+        """Fills the moments of these kinds by `read` from another run, whose `counters` say how
+        often they were updated; all ranks call it before the first step.
+        """
+        with torch.no_grad():
+            for fragment in (*self.of_engine(), *self.exchange.fragments(self.data_rank)):
+                if fragment.key.partition("/")[0] in kinds:
+                    read(fragment)
+        self.updates_before, optimizer = counters["applied"], state.torch_optimizer(self.inner)
+        if isinstance(optimizer, MomentOptimizer):
+            optimizer.warm(self.updates_before, counters["optimizer"])
+        else:
+            state.set_steps(self.inner, self.updates_before, {})
 
     def close(self) -> None:
         """Gives back what DeepSpeed holds."""

@@ -1,6 +1,6 @@
 """The ordinary engine: one step on DeepSpeed's engine, ZeRO stages 0 to 3, tensor ranks or not."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -97,6 +97,12 @@ class ZeroEngine:
         """See Engine."""
         self.wrapped.restore(step, counters, read)
         self.contract.restore(step, counters)
+
+    def take_moments(
+        self, kinds: Collection[str], counters: dict[str, Any], read: Callable[[Fragment], None]
+    ) -> None:
+        """See Engine."""
+        self.wrapped.take_moments(kinds, counters, read)
 
     def close(self) -> None:
         """See Engine."""

@@ -27,7 +27,8 @@ from zoo.tasks.build import build_task
 from zoo.tasks.labels import in_checkpoints_order
 from zoo.tasks.targets import checked_targets
 from zoo.tasks.task import Task
-from zoo.training.starting import starting_weights
+from zoo.training.reader import Reader
+from zoo.training.starting import starting_moments, starting_weights
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Checked:
     model: PreTrainedModel
     weights: Weights
     notes: list[str]
+    moments: Reader | None = None
+    """Another run's, from which the optimizer starts."""
 
 
 def ring_two(
@@ -70,19 +73,22 @@ def ring_two(
     if task is None:
         raise ConfigError(faults)
     weights: Weights = NoWeights()
+    moments: Reader | None = None
     notes: list[str] = []
     with collected(faults):
         model = build_meta(recipe, task)
         with collected(faults):
             parameter_groups(recipe, model)
         faults += cut_faults(recipe, model)
+        with collected(faults):
+            moments = starting_moments(recipe, model)
         weights, notes = starting_weights(recipe, model, task.tokenizer)
     lost, lines = checked_targets(recipe, task, source.train) if with_train else ([], [])
     notes = [*said, *task.notes, *notes, *lines]
     faults += lost
     if faults:
         raise ConfigError(faults)
-    return Checked(layout, source, task, model, weights, notes)
+    return Checked(layout, source, task, model, weights, notes, moments)
 
 
 REFUSALS = (ValueError, ImportError, LookupError, TypeError, ArithmeticError, AttributeError)

@@ -26,8 +26,10 @@ from zoo.training.scoring import score_set
 from zoo.training.starting import fitting, open_weights
 from zoo.training.world import StopSignals, device_of, world
 
-UNSCORED = ("run.best_metric=unset", "run.expected=unset", "run.patience=unset")
-"""What speaks of the sets that the run scored: another one may be scored now."""
+ELSEWHERE = ("run.best_metric", "run.expected", "run.patience", "optimizer.state")
+"""What speaks of the sets that the run scored, where another may be scored now, and of a run that
+may be gone.
+"""
 
 
 def load_from(folder: Path, changes: Sequence[str], processes: int = 1) -> Recipe:
@@ -45,7 +47,7 @@ def load_from(folder: Path, changes: Sequence[str], processes: int = 1) -> Recip
     plain = load_recipe(folder / RECIPE, trusted)
     own = plain.model.tokenizer is None  # the name's, which comes with several ends and the like
     kept = None if own else kept_tokenizer(folder)
-    words = [*whole(processes), *UNSCORED]
+    words = [*whole(processes), *(f"{key}=unset" for key in ELSEWHERE)]
     words += [] if kept is None else [f"model.tokenizer={kept.absolute()}"]
     labels = RunFolder(folder).origin().get("labels") or labels_of(exported)
     if labels and kind_of(plain.task).classes:

@@ -177,6 +177,10 @@ def compare(recipe: Recipe, task: Task, rows: Rows, model: PreTrainedModel, part
         )
         .eval()
     )
+    for tensor in (*again.parameters(), *again.buffers()):
+        tensor.data = (
+            tensor.data.clone()
+        )  # a mapped file is not aligned: kernels then round otherwise
     ours, theirs = (tensors_of(one.float(), batch) for one in (model, again))
     if ours.keys() != theirs.keys() or not all(torch.equal(ours[k], theirs[k]) for k in ours):
         raise ResumeError(f"{part}: the reloaded model gives other logits; nothing was replaced")

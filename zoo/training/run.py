@@ -16,6 +16,7 @@ from zoo.errors import ConfigError
 from zoo.layout import Layout, Place
 from zoo.recipe import Recipe
 from zoo.recipe.derived.batching import batching
+from zoo.recipe.derived.exchange import optimizer_of
 from zoo.recipe.load import faults_at_length
 from zoo.tasks.targets import said_left_out
 from zoo.tasks.task import Task
@@ -129,6 +130,10 @@ def train(
     """The part inside the process group, from the checkpoint that was chosen on."""
     engine = engine_of(recipe, checked, prepared, here)
     progress = resume(engine, folder, chosen, here)
+    if checked.moments is not None and chosen.found.folder is None:
+        kinds, counters = optimizer_of(recipe).moments, checked.moments.counters()
+        engine.take_moments(kinds, counters["engine"], checked.moments.read)
+        say(here, f"moments from {checked.moments.folder}, of step {counters['progress']['step']}")
     status.follow(lambda: progress.step)
     if progress.step >= prepared.steps:
         say(here, f"the run has all its {prepared.steps} steps")

@@ -1,5 +1,6 @@
 """The weights that a run starts from: random, a pretrained folder or hub id, or an earlier run."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,12 @@ from zoo.layout import Place
 from zoo.models.fill import NoWeights, Weights
 from zoo.models.weights import FileWeights, untie, weight_files
 from zoo.recipe import Recipe, origin
+from zoo.recipe.compose.catalog import RECIPE
+from zoo.recipe.derived.exchange import optimizer_of
+from zoo.recipe.vocabulary.optimizer import Optimizer
+from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
 from zoo.tasks.text.tokenizer import same_tokens
-from zoo.training.disk.kept import fault_of, folders, size_fault, whole
+from zoo.training.disk.kept import CHECKPOINTS, fault_of, folders, size_fault, whole
 from zoo.training.reader import Reader
 
 
@@ -139,3 +144,55 @@ def outer(model: PreTrainedModel, name: str) -> bool:
     size = model.state_dict()[name].shape[0]
     config = model.config
     return size in (getattr(config, "num_labels", None), getattr(config, "vocab_size", None))
+
+
+def starting_moments(recipe: Recipe, model: PreTrainedModel) -> Reader | None:
+    """The checkpoint that `optimizer.state` names, None without; `model` is on meta.
+
+    Raises ConfigError where it cannot be read, is of another rule, or lacks moments of a trained
+    parameter in its shape.
+    """
+    place, key = recipe.optimizer.state, "optimizer.state"
+    if place is None:
+        return None
+
+    def refuse(found: str, allowed: str) -> ConfigError:
+        return ConfigError([Fault(origin(recipe, key), key, found, allowed)])
+
+    entry, folder = optimizer_of(recipe), Path(place)
+    try:
+        reader = run_weights(folder) if (folder / CHECKPOINTS).is_dir() else one_checkpoint(folder)
+        theirs = other_optimizer(reader.folder.parents[1])
+    except OSError as error:
+        raise refuse(str(error), "a run's folder, or one of its checkpoints") from None
+    if theirs.update != entry.update or theirs.averages_itself > entry.averages_itself:
+        forms = [n for n, one in OPTIMIZERS.items() if one.update == entry.update]
+        raise refuse(f"{place}, of {theirs.doc}", f"a run of {' or '.join(forms)}, as this one")
+    wanted = {
+        f"{kind}/{name}": tuple(parameter.shape)
+        for name, parameter in model.named_parameters()
+        for kind in entry.moments
+        if parameter.requires_grad
+    }
+    strange = [one for one, shape in wanted.items() if reader.shapes.get(one) != shape][:5]
+    if strange:
+        found = [f"{one} {list(reader.shapes.get(one, ())) or 'missing'}" for one in strange]
+        allowed = ", ".join(f"{one} {list(wanted[one])}" for one in strange)
+        raise refuse(f"{place} with {', '.join(found)}", allowed)
+    return reader
+
+
+def one_checkpoint(folder: Path) -> Reader:
+    """A checkpoint by its own folder; FileNotFoundError where it is none, or not whole."""
+    if fault := fault_of(folder):
+        raise FileNotFoundError(fault)
+    return Reader(folder)
+
+
+def other_optimizer(root: Path) -> Optimizer:
+    """What is known of a run's optimizer; FileNotFoundError where its recipe cannot be read."""
+    try:
+        written = json.loads((root / RECIPE).read_text(encoding="utf-8"))
+        return OPTIMIZERS[written["optimizer"]["type"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise FileNotFoundError(f"{root / RECIPE}: {type(error).__name__} {error}") from None

@@ -125,6 +125,10 @@ BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "revision": ({}, ["model.revision=main"]),
     "flash attention": ({}, ["model.attention=flash_attention_2"]),
     "Adam's decay": ({}, ["optimizer.params.adam_w_mode=false"]),
+    "moments of another run": (
+        {},
+        ["optimizer.type=SGD", LR, "optimizer.state=runs/first"],
+    ),
     "average of weights": ({}, [f"{ZERO}stage=0", f"{KIND}=local-sgd", "optimizer.ema.decay=0.9"]),
     "nesterov": ({}, ["optimizer.type=SGD", LR, "optimizer.params.nesterov=true"]),
     "a group's name": ({"optimizer": {"base": "adam-like", "groups": {"": {"lr": 1}}}}, []),

@@ -200,6 +200,14 @@ class MomentOptimizer(Optimizer):
         self.weight1, self.weight2 = found["weight1"], found["weight2"]
         self._held = None
 
+    def warm(self, updates: int, found: dict[str, Any]) -> None:
+        """Goes on with moments that another run made in `updates` steps, once they are written into
+        the views; `found` are its `counters()`, empty of another form. Steps count from 0.
+        """
+        self.weight1 = found.get("weight1", 1 - self._beta1**updates)
+        self.weight2 = found.get("weight2", 1 - self._beta2**updates)
+        self._held = None
+
     def load_state_dict(self, state_dict: Any) -> None:
         """Refused: it would put new tensors in the place of the views."""
         raise TypeError("write into the views of slots(), per_rank(), sharded() and shared()")

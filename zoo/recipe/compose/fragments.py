@@ -10,7 +10,7 @@ from zoo.recipe.compose.json_text import brief, read_object
 from zoo.recipe.compose.merge import Composition
 from zoo.recipe.spec.sections import FOLDERS
 
-FOLDER_KEYS = {"data": ("folder", "cache"), "run": ("folder",)}
+FOLDER_KEYS = {"data": ("folder", "cache"), "optimizer": ("state",), "run": ("folder",)}
 """Keys that are paths whatever they look like."""
 NAME_KEYS = {"model": ("name", "weights", "tokenizer")}
 """Keys that are paths if they look like one: `.`, `/` or `~` first."""

@@ -55,6 +55,7 @@ def _kinds_file(composition: Composition, roots: tuple[Path, ...]) -> Path:
 def lay_tiny_kind(composition: Composition, roots: tuple[Path, ...]) -> None:
     """Lays data, rates and lengths of the task's kind; what compresses stays what it is."""
     file = _kinds_file(composition, roots)
+    composition.drop(("optimizer", "state"), "--tiny starts from random weights")
     composition.drop(("run", "best_metric"), "--tiny scores one set of its own")
     composition.drop(("run", "expected"), "--tiny is another model, on other data")
     composition.drop(("run", "patience"), "--tiny trains to its end")

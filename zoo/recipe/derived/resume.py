@@ -33,6 +33,7 @@ COLUMN = {
     "parallel.compression": "=",
     "optimizer": "=",
     "optimizer.ema.evaluate": "!",
+    "optimizer.state": "~",
     "run.steps": "!",
     "run.epochs": "!",
     "run.batch": "=",

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from zoo.recipe.spec.words import Amount, Count, Share, Spec, Text
+from zoo.recipe.spec.words import Amount, Count, Folder, Share, Spec, Text
 
 
 class Scheduler(Spec):
@@ -43,6 +43,9 @@ class OptimizerSpec(Spec):
     the embeddings most; a rate that `groups` names stays."""
     ema: MovingAverage | None = None
     """A moving average of the weights; absent: none is kept."""
+    state: Folder | None = None
+    """Another run's folder, or one of its checkpoints: its moments, and how often they were
+    updated, are what the optimizer starts from. Steps and schedule begin anew."""
     scheduler: Scheduler | None = None
     """Learning-rate schedule; absent or false: constant."""
     gradient_clipping: Amount = 0.0

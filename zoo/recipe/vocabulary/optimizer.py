@@ -19,6 +19,8 @@ class Optimizer:
     """`module:name` of what makes it from groups and settings."""
     update: str
     """The rule it is a form of: `adam`, `lamb`, `sgd`, ...; forms of one rule share their rates."""
+    moments: tuple[str, ...] = ("exp_avg", "exp_avg_sq")
+    """What it keeps of each parameter, by name; forms of one rule keep the same."""
     title: str = ""
     """Its name in words, where messages need one."""
     whole_matrices: bool = False

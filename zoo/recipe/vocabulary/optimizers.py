@@ -91,6 +91,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
         },
         _SGD,
         "sgd",
+        moments=("momentum_buffer",),
         momentum_may_move=True,
     ),
     "Lamb": Optimizer(
@@ -113,12 +114,14 @@ OPTIMIZERS: dict[str, Optimizer] = {
         {"lr": _lr(1e-3), "betas": _betas(), "weight_decay": DECAY},
         f"{_OURS}:Lion",
         "lion",
+        moments=("exp_avg",),
     ),
     "Adagrad": Optimizer(
         "Rates that fall with the sum of squared gradients (Duchi et al. 2011).",
         {"lr": _lr(1e-2), "weight_decay": DECAY, "eps": _eps(1e-10)},
         f"{_OURS}:Adagrad",
         "adagrad",
+        moments=("sum",),
     ),
     "Muon": Optimizer(
         "Orthogonalised momentum for hidden matrices, AdamW for the rest (Jordan et al. 2024).",

@@ -67,7 +67,27 @@ def ranks_apart(recipe: Recipe) -> str:
     return f"an average with {compression_kind(recipe) or recipe.optimizer.type}"
 
 
+def nothing_kept(recipe: Recipe) -> str:
+    """Moments of another run for an optimizer that keeps none, or that a compressor keeps."""
+    section = recipe.optimizer
+    if section.state is None:
+        return ""
+    if optimizer_of(recipe).momentum_may_move and not section.params.get("momentum"):
+        return f"a run, with {section.type} without momentum"
+    kind = compression_kind(recipe)
+    return f"a run, with {kind}, which keeps moments of its own" if kind else ""
+
+
 OPTIMIZER_RULES = (
+    Rule(
+        "moments of another run",
+        "optimizer.state",
+        nothing_kept,
+        "an optimizer with moments, and no parallel.compression",
+        "there would be nothing to start from",
+        "optimizer.state=unset",
+        beside=("optimizer.type", "optimizer.params.momentum", "parallel.compression.kind"),
+    ),
     Rule(
         "average of weights",
         "optimizer.ema",
