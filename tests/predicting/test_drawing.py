@@ -10,10 +10,10 @@ GRAY = Image.new("RGB", (80, 60), (100, 100, 100))
 
 def test_a_box_is_drawn_on_its_edges() -> None:
     box = {"xmin": 20, "ymin": 30, "xmax": 60, "ymax": 50}
-    found = with_boxes(GRAY, [{"label": "cat", "score": 0.9, "box": box}])
+    found = with_boxes(GRAY, [{"label": "cat", "score": 0.9, "box": box}], {"dog": 0, "cat": 1})
     pixels = np.asarray(found)
     for x, y in ((20, 50), (60, 30), (60, 50), (40, 50)):
-        assert tuple(pixels[y, x]) == colour(0)
+        assert tuple(pixels[y, x]) == colour(1)
     assert tuple(pixels[48, 40]) == tuple(pixels[55, 70]) == (100, 100, 100)
     assert GRAY.getcolors() == [(80 * 60, (100, 100, 100))]
 

@@ -18,12 +18,16 @@ def colour(number: int) -> Colour:
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
-def with_boxes(image: Image.Image, boxes: Sequence[Mapping[str, Any]]) -> Image.Image:
-    """An RGB image with boxes as transformers' pipeline gives them: label, score, corners."""
-    picture, names = image.copy(), sorted({one["label"] for one in boxes})
+def with_boxes(
+    image: Image.Image, boxes: Sequence[Mapping[str, Any]], numbers: Mapping[str, int]
+) -> Image.Image:
+    """An RGB image with boxes as transformers' pipeline gives them (label, score, corners), each in
+    its class's colour.
+    """
+    picture = image.copy()
     draw = ImageDraw.Draw(picture)
     for one in reversed(boxes):  # the best lies on top
-        shade, box = colour(names.index(one["label"])), one["box"]
+        shade, box = colour(numbers[one["label"]]), one["box"]
         corners = (box["xmin"], box["ymin"], box["xmax"], box["ymax"])
         draw.rectangle(corners, outline=shade, width=max(1, round(min(image.size) / 200)))
         _name(draw, f"{one['label']} {one['score']:.2f}", corners[:2], shade)

@@ -82,7 +82,8 @@ class Boxes(Predictor):
 
     def drawn(self, row: Row, answer: Answer) -> Image.Image:
         """The image with its boxes."""
-        return with_boxes(decode_image(row["image"]), answer["boxes"])
+        names = self.pipe.model.config.label2id
+        return with_boxes(decode_image(row["image"]), answer["boxes"], names)
 
 
 class Masks(Predictor):
