@@ -6,6 +6,7 @@ import torch
 
 from zoo.data.rows import CorruptExample
 from zoo.errors import ConfigError
+from zoo.tasks.kinds.semantic_segmentation import enlarged
 from zoo.tasks.text.sequences import read_back
 
 
@@ -219,3 +220,21 @@ def test_boxes_are_those_that_evaluation_scores(trained, kept):
     assert made.predictor(threshold=1.0).answers([predictor.read({"image": paths[0]})]) == [
         {"boxes": []}
     ]
+
+
+def test_masks_are_those_that_evaluation_scores(trained, kept):
+    made = trained("semantic-segmentation")
+    logits = made.logits(3)
+    predictor = made.predictor()
+    rows = [made.rows[i] for i in range(3)]
+    paths = [kept(row, f"{i}.png") for i, row in enumerate(rows)]
+    answers = predictor.answers([predictor.read({"image": path}) for path in paths])
+    names = made.task.config.id2label
+    for found, row, path, one in zip(answers, rows, paths, logits, strict=True):
+        width, height = row["image"].size
+        wanted = enlarged(one[None], (height, width)).argmax(1)[0].numpy()
+        shares = {names[int(n)]: float((wanted == n).mean()) for n in np.unique(wanted)}
+        seen = {segment["label"]: segment["share"] for segment in found["segments"]}
+        assert seen == pytest.approx(shares, abs=0.01)
+        assert sum(mask for _, mask in found["_masks"]).tolist() == np.ones_like(wanted).tolist()
+        assert predictor.drawn({"image": path}, found).size == (width, height)
