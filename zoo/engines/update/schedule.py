@@ -36,9 +36,11 @@ def inverse_sqrt(step: int, params: dict[str, Any]) -> float:
 
 
 def polynomial(step: int, params: dict[str, Any]) -> float:
-    """Falls to 0 at the last step with `power`."""
+    """Falls to `end_ratio` at the last step with `power`."""
     warm, total = params["warmup_num_steps"], params["total_num_steps"]
-    return float(max(0.0, 1 - (step - warm) / max(1, total - warm)) ** params.get("power", 1.0))
+    left = max(0.0, 1 - (step - warm) / max(1, total - warm)) ** params.get("power", 1.0)
+    end = params.get("end_ratio", 0.0)
+    return float(end + (1 - end) * left)
 
 
 def stable_decay(step: int, params: dict[str, Any]) -> float:

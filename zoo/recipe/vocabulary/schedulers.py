@@ -150,8 +150,12 @@ SCHEDULERS: dict[str, Schedule] = {
         f"{_OURS}:inverse_sqrt",
     ),
     "WarmupPolynomialLR": Schedule(
-        "Falls to 0 at the end of the run with a power.",
-        _warmup(power=Parameter(POSITIVE, "1 is linear.", 1.0), min_ratio=FLOOR),
+        "Falls with a power, at the end of the run to 0 or to a share.",
+        _warmup(
+            power=Parameter(POSITIVE, "1 is linear.", 1.0),
+            end_ratio=Parameter(RATIO, "Factor at the end of the run.", 0.0),
+            min_ratio=FLOOR,
+        ),
         f"{_OURS}:polynomial",
         needs_total=True,
     ),
