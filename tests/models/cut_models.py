@@ -24,6 +24,7 @@ WAVES |= {"conv_dim": (16, 16), "conv_kernel": (8, 4), "conv_stride": (4, 4)}
 WAVES |= {"num_feat_extract_layers": 2, "num_conv_pos_embedding_groups": 4, "mask_time_prob": 0.0}
 WAVES |= {"num_conv_pos_embeddings": 8, "apply_spec_augment": False}
 STABLE = WAVES | {"do_stable_layer_norm": True, "feat_extract_norm": "layer"}
+PATCHES = WIDTH | {"image_size": 8, "patch_size": 4, "intermediate_size": 96, "num_labels": 5}
 KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "bert": ("MaskedLM", "bert", TEXT),
     "roberta": ("MaskedLM", "roberta", TEXT | {"pad_token_id": 1}),
@@ -37,11 +38,10 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "mistral": ("CausalLM", "mistral", GROUPED | {"sliding_window": 4}),
     "qwen2": ("CausalLM", "qwen2", GROUPED),
     "gemma2": ("CausalLM", "gemma2", GROUPED | {"head_dim": 16, "sliding_window": 4}),
-    "vit": (
-        "ImageClassification",
-        "vit",
-        WIDTH | {"image_size": 8, "patch_size": 4, "intermediate_size": 96, "num_labels": 5},
-    ),
+    "vit": ("ImageClassification", "vit", PATCHES),
+    "deit": ("ImageClassification", "deit", PATCHES),
+    "dinov2": ("ImageClassification", "dinov2", PATCHES),
+    "beit": ("ImageClassification", "beit", PATCHES),
     "parakeet": ("CTC", "parakeet_ctc", {"vocab_size": 11, "encoder_config": ENCODER}),
     "wav2vec2-conformer": (
         "CTC",
@@ -68,6 +68,7 @@ HEADS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "gpt2",
         {"n_embd": 64, "n_head": 8, "n_layer": 2, "vocab_size": 31, "pad_token_id": 0},
     ),
+    "dinov2 of gates": ("ImageClassification", "dinov2", PATCHES | {"use_swiglu_ffn": True}),
     "llama over texts": ("SequenceClassification", "llama", GROUPED),
     "wav2vec2 of stable norms": ("CTC", "wav2vec2", STABLE),
     "wav2vec2 with an adapter": ("CTC", "wav2vec2", WAVES | {"add_adapter": True}),
@@ -98,7 +99,7 @@ def inputs(kind: str) -> dict[str, Tensor]:
     draw = torch.Generator().manual_seed(1)
     mask = torch.ones(2, 9, dtype=torch.long)
     mask[1, 6:] = 0
-    if kind == "vit":
+    if (KINDS | HEADS)[kind][0] == "ImageClassification":
         return {"pixel_values": torch.randn(2, 3, 8, 8, generator=draw)}
     if kind == "parakeet":
         sound = torch.randn(2, 36, 16, generator=draw)

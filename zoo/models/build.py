@@ -19,6 +19,7 @@ from zoo.models.upstream import (
     attention_words,
     outside_of_accelerate,
     supports_sdpa,
+    walkable,
 )
 
 
@@ -32,7 +33,7 @@ def on_meta(model_class: Any, config: Any, attention: str, trust: bool = False) 
         attention = "eager"
     with torch.device("meta"):
         model: PreTrainedModel = model_class.from_config(
-            config,
+            walkable(config),
             attn_implementation=attention_words(config, attention),
             trust_remote_code=trust,
             dtype=torch.float32,

@@ -58,7 +58,18 @@ def supports_sdpa(auto_class: Any, config: PreTrainedConfig) -> bool:
     PreTrainedModel._supports_sdpa.
     """
     known = getattr(auto_class, "_model_mapping", {})
-    return type(config) not in known or bool(known[type(config)]._supports_sdpa)
+    if type(config) not in known:
+        return True
+    found = known[type(config)]  # several classes of DeiT, the first of which is taken
+    return bool((found[0] if isinstance(found, list | tuple) else found)._supports_sdpa)
+
+
+def walkable(config: PreTrainedConfig) -> PreTrainedConfig:
+    """The configuration with a list of architectures: of a type with several classes (DeiT) they
+    are walked through, None too: transformers/models/auto/auto_factory.py: _get_model_class.
+    """
+    config.architectures = config.architectures or []
+    return config
 
 
 def attention_of(config: PreTrainedConfig) -> str | None:

@@ -6,6 +6,7 @@ strength m runs to 10; TrivialAugment as torchvision's TrivialAugmentWide (Muell
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
@@ -79,7 +80,7 @@ def _lightened(image: Image.Image, by: float, fill: Fill) -> Image.Image:
     return image.point(lambda one: min(255, one + round(by)) if one < 128 else one)
 
 
-def _enhanced(kind: Callable[[Image.Image], ImageEnhance._Enhance]) -> Change:
+def _enhanced(kind: Callable[[Image.Image], Any]) -> Change:
     return lambda image, factor, fill: kind(image).enhance(factor)
 
 
