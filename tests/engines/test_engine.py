@@ -23,7 +23,7 @@ def test_lists_and_mappings_of_tensors_are_moved_and_only_inputs_change_precisio
     inputs, labels = found["inputs"], found["labels"]
     assert inputs["pixel_values"].dtype == torch.bfloat16
     assert [one["boxes"].shape for one in inputs["labels"]] == [(1, 4), (0, 4)]
-    assert {one["boxes"].dtype for one in inputs["labels"]} == {torch.bfloat16}
+    assert {one["boxes"].dtype for one in inputs["labels"]} == {torch.float32}  # targets
     assert {one["class_labels"].dtype for one in inputs["labels"]} == {torch.int64}
     assert (inputs["flag"], inputs["none"], found["ids"]) == (True, None, [3, 4])
     assert labels["sizes"][0].dtype == torch.float32 and labels["sizes"][1] == "as it is"

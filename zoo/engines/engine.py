@@ -22,14 +22,22 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def moved(batch: Batch, device: torch.device, dtype: torch.dtype) -> Batch:
-    """A batch on the device; floating inputs in the model's precision.
+    """A batch on the device; floating inputs in the model's precision, but for "labels" that enter.
 
     Inputs and labels may hold mappings and lists of tensors, and what is no tensor stays.
     """
-    inputs = each_tensor(
-        batch["inputs"], lambda one: one.to(device, dtype if one.is_floating_point() else None)
-    )
-    labels = each_tensor(batch["labels"], lambda one: one.to(device))
+
+    def as_input(one: Tensor) -> Tensor:
+        return one.to(device, dtype if one.is_floating_point() else None)
+
+    def as_label(one: Tensor) -> Tensor:
+        return one.to(device)
+
+    inputs = {
+        name: each_tensor(value, as_label if name == "labels" else as_input)
+        for name, value in batch["inputs"].items()
+    }
+    labels = each_tensor(batch["labels"], as_label)
     return batch | {"inputs": inputs, "labels": labels, "count": batch["count"].to(device)}
 
 

@@ -11,6 +11,7 @@ from transformers import AutoImageProcessor, AutoModelForObjectDetection
 from zoo.data.builtin.shapes import ShapeRows
 from zoo.data.objects import Objects
 from zoo.data.rows import CorruptExample
+from zoo.engines.engine import moved
 from zoo.engines.transforms import meta_model
 from zoo.errors import ConfigError
 from zoo.models.fill import NoWeights, fill
@@ -139,11 +140,17 @@ def test_the_loss_is_of_this_process_alone_whoever_made_an_accelerate_state(made
 
 def test_a_loss_inside_of_a_model_of_half_precision_is_computed_in_fp32(made, make_batch):
     _, task, model = made(config=DETR)
-    batch = make_batch(task, ROWS, 3)
-    inputs = {**batch["inputs"], "pixel_values": batch["inputs"]["pixel_values"].bfloat16()}
-    outputs = model.bfloat16().eval()(**inputs)
+    batch = moved(make_batch(task, ROWS, 3), torch.device("cpu"), torch.bfloat16)
+    outputs = model.bfloat16().eval()(**batch["inputs"])
     assert outputs["logits"].dtype == torch.bfloat16
-    assert outputs["loss"].dtype == torch.float32
+    assert outputs["loss"].dtype == batch["inputs"]["labels"][0]["boxes"].dtype == torch.float32
+
+
+def test_noisy_copies_of_boxes_are_learnt_from_in_fp32(make_recipe, make_source):
+    recipe = make_recipe(KIND)
+    half = recipe.model_copy(update={"run": recipe.run.model_copy(update={"precision": "bf16"})})
+    with pytest.raises(ConfigError, match=r"run.precision: found bf16; allowed: fp32"):
+        build_task(half, make_source(KIND))
 
 
 def test_evaluation_sees_what_the_exported_processor_gives(made, make_batch, tmp_path):

@@ -21,7 +21,13 @@ from zoo.tasks.vision.box_augment import augmented
 from zoo.tasks.vision.boxes import as_shares, framed
 from zoo.tasks.vision.coco_scores import NAMES, coco_scores
 from zoo.tasks.vision.detections import Truth, detections, truth_of
-from zoo.tasks.vision.detector_images import build_processor, fill_of, size_faults, size_words
+from zoo.tasks.vision.detector_images import (
+    build_processor,
+    fill_of,
+    precision_faults,
+    size_faults,
+    size_words,
+)
 
 _STAND_IN = [[0.5, 0.5, 0.5, 0.5]]  # a box for a micro-batch that has none
 
@@ -55,6 +61,7 @@ class ObjectDetection(Task):
         with collected(faults):
             self.config = model_config(recipe, written)
             faults += size_faults(recipe, self.spec, self.config)
+            faults += precision_faults(recipe, self.config)
             self.processor, more = build_processor(recipe, self.config.model_type)
             faults += more
         if faults:

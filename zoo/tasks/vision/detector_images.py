@@ -92,6 +92,15 @@ def size_faults(recipe: Recipe, spec: ObjectDetectionSpec, config: Any) -> list[
     ]
 
 
+def precision_faults(recipe: Recipe, config: Any) -> list[Fault]:
+    """Noisy copies of boxes are fp32 in transformers, which layers of another precision refuse."""
+    precision, copies = recipe.run.precision, getattr(config, "num_denoising", 0)
+    if precision == "fp32" or not copies:
+        return []
+    allowed = f"fp32, or model.config.num_denoising 0: {config.model_type} draws noisy copies in it"
+    return [fault(recipe, "run.precision", precision, allowed)]
+
+
 def _family(model_type: str) -> Any | None:
     """The processor class of a family."""
     names = IMAGE_PROCESSOR_MAPPING_NAMES.get(_ALIKE.get(model_type, model_type), {})
