@@ -23,6 +23,7 @@ SHELF: dict[str, str] = {
     "semantic-segmentation": "vision/segformer-b0-ade20k",
     "sequence-to-sequence": "nlp/t5-small-xsum",
     "object-detection": "vision/d-fine-l-coco",
+    "token-classification": "nlp/bert-base-cased-conll2003",
 }
 """Kinds whose twins `make test` trains under ZeRO 3 alone; the other layouts are marked slow."""
 

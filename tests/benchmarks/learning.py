@@ -52,6 +52,7 @@ BARS = {
     "digits-resnet": Bar("resnet50-imagenet", "test", "top_1", 0.98),
     "digits-vit": Bar("vit-base-imagenet", "test", "top_1", 0.95),
     "keywords": Bar("bert-base-mnli-finetune", "test", "accuracy", 0.72),
+    "tokens": Bar("bert-base-cased-conll2003", "test", "entity_f1", 0.93),
     "text": Bar("gpt2-small-openwebtext", "valid", "bits_per_byte", 2.4, True),
     "masked": Bar("bert-base-wikipedia", "valid", "bits_per_token", 0.85 * 8.56, True),
 }

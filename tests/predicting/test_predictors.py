@@ -7,6 +7,7 @@ import torch
 from zoo.data.rows import CorruptExample
 from zoo.errors import ConfigError
 from zoo.tasks.kinds.semantic_segmentation import enlarged
+from zoo.tasks.text.entities import entities
 from zoo.tasks.text.sequences import read_back
 
 
@@ -43,6 +44,28 @@ def test_a_pair_is_read_as_a_pair(trained):
     assert found[0] != found[1]
     named = trained("sequence-classification", None, {"text_pair": "second"}, rows=pairs)
     assert named.predictor().choices == (("text", "text_pair"),)
+
+
+@pytest.mark.parametrize("tokenizer", ["bytes", {"train": "wordpiece", "vocab_size": 90}])
+def test_entities_are_those_that_evaluation_scores(trained, tokenizer):
+    made = trained("token-classification", tokenizer=tokenizer)
+    logits, labels = made.logits(4), made.batch(4)["labels"]
+    rows, names = [made.rows[i] for i in range(4)], made.task.names
+    predictor = made.predictor()
+    given = predictor.answers([predictor.read({"tokens": row["tokens"]}) for row in rows])
+    texts = predictor.answers([predictor.read({"text": " ".join(r["tokens"])}) for r in rows])
+    for i, row in enumerate(rows):
+        places = [int(place) for place in labels["places"][i] if place >= 0]
+        tags = [names[int(logits[i, place].argmax())] for place in places]
+        starts = [len(" ".join([*row["tokens"][:n], ""])) for n in range(len(row["tokens"]))]
+        wanted = [
+            (kind, " ".join(row["tokens"][first : last + 1]), starts[first])
+            for kind, first, last in entities(tags)
+        ]
+        for answer in (given[i], texts[i]):
+            found = [(one["label"], one["text"], one["start"]) for one in answer["entities"]]
+            assert found == wanted
+    assert sum(len(one["entities"]) for one in given)
 
 
 @pytest.mark.parametrize("channels", [3, 1])

@@ -83,6 +83,7 @@ MODELS = {
     "masked-lm": {"config": BERT, "tokenizer": {"train": "wordpiece", "vocab_size": 90}},
     "sequence-classification": {"config": BERT, "tokenizer": "characters"},
     "sequence-to-sequence": {"config": T5, "tokenizer": "characters"},
+    "token-classification": {"config": BERT, "tokenizer": "bytes"},
     "image-classification": {"config": VIT},
     "object-detection": {"config": RT_DETR},
     "semantic-segmentation": {"config": SEGFORMER},
@@ -93,11 +94,13 @@ TASKS = {
     "masked-lm": {"sequence_length": 16},
     "sequence-classification": {"sequence_length": 32},
     "sequence-to-sequence": {"source_length": 16, "target_length": 12},
+    "token-classification": {"sequence_length": 40},
     "image-classification": {"image_size": 16},
     "object-detection": {"image_size": 32},
     "semantic-segmentation": {"image_size": 32},
     "ctc": {},
 }
+LABELS = {"token-classification": ("B-THING", "I-THING", "O")}
 
 
 def _rows(kind: str) -> list[dict[str, Any]]:
@@ -131,6 +134,9 @@ def _rows(kind: str) -> list[dict[str, Any]]:
     if kind == "sequence-to-sequence":
         words = WORDS.split()
         return [{"source": word, "target": word[::-1]} for word in words]
+    if kind == "token-classification":
+        tags = [2, 0, 1, 2, 0, 0]
+        return [{"tokens": WORDS.split()[i : i + 6], "tags": tags} for i in range(6)]
     if kind == "sequence-classification":
         return [{"text": word * 2, "label": i % 3} for i, word in enumerate(WORDS.split())]
     return [{"text": WORDS + "\n"} for _ in range(20)]
@@ -161,7 +167,7 @@ def make_source() -> Callable[..., Source]:
         chosen = _rows(kind) if rows is None else rows
         train = ListRows(chosen, f"{kind} {len(chosen)} {sorted(chosen[0])}")
         classes = KINDS[kind].classes
-        labels = ("red", "green", "blue") if classes else None
+        labels = LABELS.get(kind, ("red", "green", "blue")) if classes else None
         return Source(train=train, valid={"valid": train}, test={}, labels=labels)
 
     return make

@@ -132,6 +132,7 @@ FILES = {
         ("tokenizer.json", AutoTokenizer),
         ("generation_config.json", GenerationConfig),
     ],
+    "token-classification": [("tokenizer.json", AutoTokenizer)],
     "image-classification": [("preprocessor_config.json", AutoImageProcessor)],
     "object-detection": [("preprocessor_config.json", AutoImageProcessor)],
     "semantic-segmentation": [("preprocessor_config.json", AutoImageProcessor)],

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from zoo.data.faults import Faults
+from zoo.data.reading.marked import TaggedRows
 from zoo.data.rows import LabelIds, Rows
 from zoo.data.sources.opened import Opened
 from zoo.recipe.vocabulary.kinds import kind_of
@@ -19,6 +20,7 @@ def labelled(
     splits: Sequence[Split], faults: Faults
 ) -> tuple[tuple[str, ...] | None, list[tuple[str, Rows]]]:
     """The class names, and every set with class ids for labels; other labels stay as they are."""
+    splits = [(key, name, _as_tags(part)) for key, name, part in splits]
     train, classes = splits[0][2], kind_of(faults.recipe.task).classes
     if not classes:
         return None, [(name, part.rows) for _, name, part in splits]
@@ -33,6 +35,13 @@ def labelled(
             continue
         named.append((name, LabelIds(part.rows, label_ids(part, labels, key, faults))))
     return labels, named
+
+
+def _as_tags(part: Opened) -> Opened:
+    """Rows of named stretches as rows of tagged words; others as they are."""
+    if "entities" not in part.rows.roles:
+        return part
+    return Opened(TaggedRows(part.rows), part.label_values)
 
 
 def label_ids(part: Opened, labels: tuple[str, ...], key: str, faults: Faults) -> dict[Any, int]:

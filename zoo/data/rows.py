@@ -41,8 +41,8 @@ class Rows(ABC):
         """The row at `index`; raises CorruptExample if it cannot be read."""
 
     def lengths(self) -> np.ndarray | None:
-        """Seconds of audio (NaN if unreadable), characters of text (bytes of whole text files),
-        float64 (rows,); None where that is not known without reading the rows."""
+        """Seconds of audio (NaN if unreadable), characters of text (bytes of whole text files) or
+        words, float64 (rows,); None where that is not known without reading the rows."""
         return None
 
     def unreadable(self) -> dict[int, str]:
@@ -178,7 +178,7 @@ class Subset(Wrapped):
 
 
 class LabelIds(Wrapped):
-    """Rows whose label, or those of whose objects, are replaced by their class ids.
+    """Rows whose label, or each of whose tags or objects, is replaced by its class id.
 
     Rows without such a role stay as they are.
     """
@@ -218,9 +218,10 @@ class ListRows(Rows):
         return dict(self.rows[index])
 
     def lengths(self) -> np.ndarray | None:
-        if "text" not in self.roles:
+        role = next((role for role in ("text", "tokens") if role in self.roles), None)
+        if role is None:
             return None
-        return np.array([len(row["text"]) for row in self.rows], dtype=np.float64)
+        return np.array([len(row[role]) for row in self.rows], dtype=np.float64)
 
 
 def concatenated(parts: Sequence[Rows]) -> Rows:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from zoo.data.reading.roles import reading
 from zoo.data.rows import Row
-from zoo.data.sources.values import Odd, reading
+from zoo.data.sources.values import Odd
 from zoo.recipe.vocabulary.roles import ROLES
 
 STDIN = "-"

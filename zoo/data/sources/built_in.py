@@ -9,6 +9,7 @@ from zoo.data.builtin.morse import open_morse
 from zoo.data.builtin.numbers import open_numbers
 from zoo.data.builtin.shapes import open_shapes
 from zoo.data.builtin.text import open_text
+from zoo.data.builtin.tokens import open_tokens
 from zoo.data.faults import Faults
 from zoo.data.sources.opened import Opened, RenamedRows, Wanted, check_columns
 from zoo.recipe.spec.data import BuiltInData
@@ -21,6 +22,7 @@ BUILT_IN: dict[str, Callable[[str, Path, Wanted], Opened]] = {
     "morse": open_morse,
     "shapes": open_shapes,
     "numbers": open_numbers,
+    "python-tokens": open_tokens,
 }
 """By `data.name`: called with the split, the cache and what the task reads of a row."""
 

@@ -14,6 +14,7 @@ SUFFIXES = {
     "csv": (".csv",),
     "tsv": (".tsv", ".tab"),
     "parquet": (".parquet",),
+    "conll": (".conll", ".bio", ".iob"),
     "class-folders": IMAGES,
 }
 TABLES = ("json", "jsonl", "csv", "tsv", "parquet")

@@ -25,10 +25,14 @@ from zoo.recipe.spec.data import HubData
 from zoo.recipe.vocabulary.roles import ROLES, role_of_classes
 
 _WORDS = (datasets.Value, datasets.ClassLabel)
+_LISTS = (datasets.List, datasets.LargeList)
 _FEATURES: dict[str, tuple[type[Any], ...]] = {
     "text": _WORDS,
     "value": _WORDS,
-    "messages": (datasets.List, datasets.LargeList, datasets.Value, list),
+    "messages": (*_LISTS, datasets.Value, list),
+    "words": (*_LISTS, datasets.Value),
+    "tags": (*_LISTS, datasets.Value),
+    "spans": (*_LISTS, dict, list),
     "image": (datasets.Image, datasets.Value, dict),
     "objects": (datasets.List, datasets.LargeList, dict, list),
     "mask": (datasets.Image, datasets.Value, dict),

@@ -6,8 +6,9 @@ from functools import partial
 from typing import Any, Protocol
 
 from zoo.data.faults import Faults
+from zoo.data.reading.roles import reading
 from zoo.data.rows import Row, Rows, Wrapped, digest
-from zoo.data.sources.values import as_labels, as_numbers, reading
+from zoo.data.sources.values import as_labels, as_numbers
 from zoo.recipe.vocabulary.kinds import Kind
 from zoo.recipe.vocabulary.roles import ROLES
 

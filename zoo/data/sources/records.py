@@ -11,6 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from zoo.data.reading.marked import conll_rows
 from zoo.data.sources.coco import coco_classes, coco_document, coco_rows
 from zoo.data.sources.values import Written, is_text, spoken
 
@@ -99,11 +100,18 @@ def jsonl_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
     yield from _list_records(path)
 
 
+def conll_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
+    """A record of `tokens` and `tags` for each sentence."""
+    for number, values, fault in conll_rows(path):
+        yield Record(f"line {number}", values, fault)
+
+
 READERS: dict[str, Callable[[Path, frozenset[str]], Iterator[Record]]] = {
     "csv": csv_records,
     "tsv": tsv_records,
     "json": json_records,
     "jsonl": jsonl_records,
+    "conll": conll_records,
 }
 """By format: called with the file and the columns that somebody reads; raises UnreadableFile."""
 

@@ -29,6 +29,7 @@ _VERSION = 1
 _ROWS, _BYTES = 4096, 16 << 20  # of a batch
 _TEXT = pyarrow.large_string()
 _MEDIA = pyarrow.struct([("bytes", pyarrow.large_binary()), ("path", _TEXT)])
+_LISTS = frozenset({"words", "tags", "spans"})  # hows whose values are tuples
 # What metadata beside media calls its columns.
 _FILE_NAMES = {"image": ("file_name",), "audio": ("file_name",), "mask": ("mask_file_name",)}
 
@@ -82,7 +83,7 @@ def restored(role: str, wanted: Wanted) -> Callable[[Any], Any]:
         return lambda text: text and json.loads(text)
     if ROLES[role].how == "objects":
         return lambda text: None if text is None else Objects.read(json.loads(text), str)
-    if wanted.labels_of(role):
+    if wanted.labels_of(role) or ROLES[role].how in _LISTS:
         return lambda text: None if text is None else tuple(json.loads(text))
     return wanted.reading(role)
 

@@ -14,6 +14,7 @@ from zoo.data.audio import decode_audio, seconds_of
 from zoo.data.cache import cached
 from zoo.data.image import decode_image, decode_mask
 from zoo.data.objects import Objects
+from zoo.data.reading.marked import misfit, names_in
 from zoo.data.rows import CorruptExample, Row, Rows, digest, pieces_of_text
 from zoo.data.sources.opened import Wanted
 from zoo.data.sources.stored import FILE, PLACE, WHY, Stored, restored
@@ -69,6 +70,8 @@ class TableRows(Rows):
             row["mask"] = decode_mask(self._media(index, row["mask"]))
         if "audio" in row:
             row["audio"], row["sampling_rate"] = decode_audio(self._media(index, row["audio"]))
+        if odd := misfit(row):
+            raise CorruptExample(f"{self.name(index)} ({odd})")
         return row
 
     def value(self, index: int, role: str) -> Any:
@@ -100,15 +103,13 @@ class TableRows(Rows):
         """Every value of a role, or of several in a row, each once; corrupt rows have none."""
         whole = pyarrow.array(~self._incomplete())
         column = self.dataset.data.column(self.columns[role]).filter(whole)
-        flat = not pyarrow.types.is_nested(column.type)
         found: set[Any] = set()
-        for raw in (column.unique() if flat else column).to_pylist():
+        for raw in _distinct(column):
             try:
                 value = self.reading[role](raw)
             except Odd:
                 continue
-            several = value.classes if isinstance(value, Objects) else value
-            found.update(several if isinstance(several, tuple) else (several,))
+            found |= names_in(value.classes if isinstance(value, Objects) else value)
         return frozenset(found)
 
     def lengths(self) -> np.ndarray | None:
@@ -136,8 +137,11 @@ class TableRows(Rows):
         return f"{self.name(index)} ({self.why(index) or 'no ' + ', '.join(columns)})"
 
     def _characters(self, column: str) -> np.ndarray:
-        texts = self.dataset.data.column(column).cast(pyarrow.large_string())
-        lengths = pyarrow.compute.utf8_length(texts)
+        texts = self.dataset.data.column(column)
+        if _is_list(texts.type):
+            lengths = pyarrow.compute.list_value_length(texts)
+        else:
+            lengths = pyarrow.compute.utf8_length(texts.cast(pyarrow.large_string()))
         return np.asarray(lengths.fill_null(0).to_numpy())
 
     def _write_seconds(self, folder: Path) -> None:
@@ -188,6 +192,22 @@ class StoredRows(TableRows):
     def why(self, index: int) -> str | None:
         found: str | None = self.origins[index][WHY]
         return found
+
+
+def _is_list(kind: pyarrow.DataType) -> bool:
+    return pyarrow.types.is_list(kind) or pyarrow.types.is_large_list(kind)
+
+
+def _distinct(column: pyarrow.ChunkedArray) -> Iterator[Any]:
+    """The values of a column, most of them once; the elements of lists as lists of one."""
+    kind = column.type
+    if _is_list(kind) and not pyarrow.types.is_nested(kind.value_type):
+        flat = pyarrow.compute.list_flatten(column)
+        yield from ([raw] for raw in flat.unique().to_pylist())
+    elif pyarrow.types.is_nested(kind):
+        yield from (raw for chunk in column.chunks for raw in chunk.to_pylist())
+    else:
+        yield from column.unique().to_pylist()
 
 
 def undecoded(dataset: datasets.Dataset) -> datasets.Dataset:

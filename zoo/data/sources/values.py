@@ -4,12 +4,10 @@ import datetime
 import decimal
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zoo.data.objects import Objects
-from zoo.recipe.vocabulary.roles import MEDIA, ROLES
 
 _NUMBERS = (int, float, decimal.Decimal)
 _WRITTEN_OUT = (*_NUMBERS, datetime.date, datetime.time, datetime.timedelta)
@@ -55,7 +53,7 @@ def as_label(value: Any, names: Sequence[str] | None = None) -> str | None:
         return names[value] if value >= 0 else None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return _filled(value)
+    return as_filled(value)
 
 
 def as_number(value: Any) -> float | int | None:
@@ -160,21 +158,8 @@ def as_objects(value: Any, names: Sequence[str] | None = None) -> Objects | None
         raise Odd(str(error)) from None
 
 
-def reading(
-    role: str, classes: bool, may_be_blank: bool, names: Sequence[str] | None = None
-) -> Callable[[Any], Any]:
-    """What makes of a raw value what the role reads: None where there is none; raises Odd."""
-    how = ROLES[role].how
-    if how == "value":
-        return partial(as_label, names=names) if classes else as_number
-    if how == "text" and not may_be_blank:
-        return _filled
-    if how == "objects":
-        return partial(as_objects, names=names)
-    return as_media if how in MEDIA else {"text": as_text, "messages": as_messages}[how]
-
-
-def _filled(value: Any) -> str | None:
+def as_filled(value: Any) -> str | None:
+    """The characters of a value; None where there are none but blanks. Raises Odd."""
     text = as_text(value)
     return text if text and text.strip() else None
 

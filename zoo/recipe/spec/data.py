@@ -6,7 +6,9 @@ from pydantic import Field
 
 from zoo.recipe.spec.words import Count, Folder, NotNegative, Off, Positive, Share, Spec, Text
 
-Format = Literal["text", "json", "jsonl", "csv", "tsv", "parquet", "class-folders", "metadata"]
+Format = Literal[
+    "text", "json", "jsonl", "csv", "tsv", "parquet", "conll", "class-folders", "metadata"
+]
 Names = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
@@ -59,7 +61,8 @@ class FilesData(_Data):
     folder: Folder
     """The folder; relative to the file that says so."""
     format: Format | None = None
-    """How to read the files; absent: by suffix. Values of csv may be quoted, those of tsv not."""
+    """How to read the files; absent: by suffix. Values of csv may be quoted, those of tsv not; of
+    conll a line is a word and its tag."""
 
 
 class BuiltInData(_Data):
@@ -67,7 +70,9 @@ class BuiltInData(_Data):
 
     source: Literal["built-in"]
     """Where rows come from: decides the other keys of this section."""
-    name: Literal["stdlib-text", "stdlib-keywords", "digits", "morse", "shapes", "numbers"]
+    name: Literal[
+        "stdlib-text", "stdlib-keywords", "digits", "morse", "shapes", "numbers", "python-tokens"
+    ]
     """Which."""
     valid: Text | Names | Share | Off = "validation"
     """What evaluation reads."""

@@ -8,7 +8,12 @@ from zoo.recipe.spec.tasks.detection import ObjectDetectionSpec
 from zoo.recipe.spec.tasks.segmentation import SemanticSegmentationSpec
 from zoo.recipe.spec.tasks.sequences import SequenceToSequenceSpec
 from zoo.recipe.spec.tasks.speech import CTCSpec
-from zoo.recipe.spec.tasks.text import CausalLMSpec, MaskedLMSpec, SequenceClassificationSpec
+from zoo.recipe.spec.tasks.text import (
+    CausalLMSpec,
+    MaskedLMSpec,
+    SequenceClassificationSpec,
+    TokenClassificationSpec,
+)
 from zoo.recipe.spec.tasks.vision import ImageClassificationSpec
 from zoo.recipe.vocabulary.scores import (
     ACCURACY,
@@ -16,6 +21,7 @@ from zoo.recipe.vocabulary.scores import (
     BITS_PER_TOKEN,
     BLEU,
     CER,
+    ENTITY_F1,
     EXACT,
     LOSS,
     MACRO_F1,
@@ -30,7 +36,9 @@ from zoo.recipe.vocabulary.scores import (
     MIOU,
     PERPLEXITY,
     PIXEL_ACCURACY,
+    PRECISION,
     PROBLEMS,
+    RECALL,
     ROUGE_1,
     ROUGE_2,
     ROUGE_L,
@@ -145,6 +153,24 @@ KINDS: dict[str, Kind] = {
         unit="tokens",
         generates=True,
         predictor="zoo.predicting.generation:Rewriting",
+    ),
+    "token-classification": Kind(
+        spec=TokenClassificationSpec,
+        task="zoo.tasks.kinds.token_classification:TokenClassification",
+        head="AutoModelForTokenClassification",
+        roles=(("tokens", "tags"), ("text", "entities")),
+        built_in=("python-tokens",),
+        scores={
+            "entity_f1": ENTITY_F1,
+            "loss": LOSS,
+            "precision": PRECISION,
+            "recall": RECALL,
+            "macro_f1": MACRO_F1,
+            "accuracy": ACCURACY,
+        },
+        unit="words",
+        classes=True,
+        predictor="zoo.predicting.marks:Tags",
     ),
     "image-classification": Kind(
         spec=ImageClassificationSpec,

@@ -7,11 +7,13 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Role:
-    """One role: `how` its column is read; `measured`: its characters are an example's length;
-    `names`: its values name classes, which become ids (one, or each of several)."""
+    """One role: `how` its column is read; `measured`: its characters (or words) are an example's
+    length; `names`: its values name classes, which become ids (one, or each of several)."""
 
     doc: str
-    how: Literal["text", "value", "messages", "image", "audio", "objects", "mask"]
+    how: Literal[
+        "text", "value", "messages", "image", "audio", "objects", "mask", "words", "tags", "spans"
+    ]
     measured: bool = False
     names: bool = False
 
@@ -20,6 +22,14 @@ ROLES: dict[str, Role] = {
     "text": Role("The text of an example.", "text", measured=True),
     "text_pair": Role("The second text of a pair.", "text", measured=True),
     "label": Role("What the example is: a class name or id, or a number.", "value", names=True),
+    "tokens": Role("The words of an example: a list, or a text cut at spaces.", "words", True),
+    "tags": Role("The tag of each word: a list of names or ids.", "tags", names=True),
+    "entities": Role(
+        "Stretches of the text that have a name: a list of `start`, `end` (characters; the end is "
+        "the first behind it) and `label`. They become B- and I- tags of words.",
+        "spans",
+        names=True,
+    ),
     "messages": Role("A chat: a list of role and content.", "messages"),
     "prompt": Role("What the model is given.", "text", measured=True),
     "completion": Role("What the model is to write.", "text", measured=True),

@@ -1,11 +1,11 @@
 """Which tokenizer a recipe means: a name's, bytes, characters, or one trained on the train rows."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from zoo.data.cache import cache_root, cached
@@ -80,6 +80,37 @@ def framer(tokenizer: PreTrainedTokenizerBase, length: int) -> Framed:
     return partial(_fast_frame, inner)
 
 
+Words = Callable[[Sequence[str]], tuple[list[int], list[int], list[int | None]]]
+
+
+def word_framer(tokenizer: PreTrainedTokenizerBase, length: int) -> Words:
+    """Words to (ids, segments, the word of each id) with special tokens, which are of no word, cut
+    to `length` ids. The tokenizer is a fast one; see `spaced_words`.
+    """
+    inner = plain_backend(tokenizer)
+    inner.enable_truncation(length)
+    return partial(_fast_words, inner)
+
+
+def spaced_words(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Makes a tokenizer give words that stand apart the tokens that they have in a text, and says
+    whether it does.
+
+    Byte-level BPE keeps the space before a word in its tokens (RoBERTa, GPT-2): it is told to put
+    one where there is none, `add_prefix_space`, here and in what is saved.
+    """
+    if not tokenizer.is_fast:
+        return False
+    inner = tokenizer.backend_tokenizer
+    before = inner.pre_tokenizer
+    if isinstance(before, pre_tokenizers.ByteLevel) and not before.add_prefix_space:
+        before.add_prefix_space = True
+        tokenizer.add_prefix_space = True
+        tokenizer.init_kwargs["add_prefix_space"] = True
+    apart = inner.encode(["a", "a"], is_pretokenized=True, add_special_tokens=False)
+    return bool(apart.ids == inner.encode("a a", add_special_tokens=False).ids)
+
+
 def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
     """A digest that changes when the tokenizer's ids do."""
     if tokenizer.is_fast:
@@ -130,6 +161,13 @@ def _named(recipe: Recipe, name: str, key: str) -> PreTrainedTokenizerBase:
 def _fast_frame(inner: Tokenizer, text: str, second: str | None) -> tuple[list[int], list[int]]:
     found = inner.encode(text, second)
     return found.ids, found.type_ids
+
+
+def _fast_words(
+    inner: Tokenizer, words: Sequence[str]
+) -> tuple[list[int], list[int], list[int | None]]:
+    found = inner.encode(words, is_pretokenized=True)
+    return found.ids, found.type_ids, found.word_ids
 
 
 def _slow_frame(

@@ -39,3 +39,14 @@ class SequenceClassificationSpec(ClassificationSpec):
     """Longer examples are truncated to this many tokens."""
     mask_probability: Smoothing = 0.0
     """Share of the tokens hidden in training, as regularisation."""
+
+
+class TokenClassificationSpec(TaskSpec):
+    """Name the tag of each word: entities, phrases, parts of speech."""
+
+    kind: Literal["token-classification"]
+    """Which task: decides the other keys of this section."""
+    sequence_length: TwoOrMore
+    """Longer examples are truncated to this many tokens; words beyond them are scored as O."""
+    scheme: Literal["iob1", "iob2", "iobes", "words"] | None = None
+    """How tags mark entities, each word alone with words; absent: as the train rows have it."""
