@@ -67,6 +67,13 @@ def test_words_of_the_program_undo_typed_ones_in_silence(catalog: Catalog) -> No
     assert load_recipe(catalog.recipe(), ["model=plain"], first=["model.attention=eager"])
 
 
+def test_a_path_that_is_unset_is_no_folder_of_that_name(catalog: Catalog) -> None:
+    recipe = catalog.recipe(optimizer={"base": "adam-like", "state": "runs/first"})
+    assert str(load_recipe(recipe).optimizer.state).endswith("/runs/first")
+    unset = load_recipe(recipe, first=["optimizer.state=unset", "run.folder=unset"])
+    assert unset.optimizer.state is None and unset.run.folder is None
+
+
 def test_any_key_that_a_base_sets_can_be_unset(catalog: Catalog) -> None:
     words = ["optimizer.params.weight_decay=unset", "optimizer.scheduler=unset", "parallel=unset"]
     recipe = load_recipe(catalog.recipe(), [*words, "data.columns=unset"])

@@ -86,8 +86,9 @@ def test_a_form_of_one_bit_starts_from_the_moments_of_its_dense_one(
     form: str, first: Callable[..., tuple[Path, Path]], tmp_path: Path
 ) -> None:
     dense, words = FORMS[form]
-    common = ["optimizer.params.lr=1e-3", "parallel.zero.stage=0"]
-    one, on = first(f"optimizer.type={dense}", *common)
+    params = {"lr": 1e-3, "betas": [0.9, 0.99], "eps": 1e-8, "weight_decay": 0.01}
+    common = [f"optimizer.params.{key}={value}" for key, value in params.items()]
+    one, on = first(f"optimizer.type={dense}", *common, "parallel.zero.stage=0")
     kind = [f"optimizer.type={form.partition(',')[0]}", *common, *words, *begin(one)]
     train(2, RECIPE, tmp_path / "run", *WORDS, *kind, "run.steps=3")
     assert apart(saved(tmp_path / "run", 2), saved(on, ROUND + 2)) < 2e-6

@@ -195,7 +195,7 @@ def _lay_key_word(composition: Composition, names: Key, value: Any, origin: str)
         raise ConfigError([Fault(origin, key, found, allowed, f"{key}={UNSET}")])
     if names == ("$schema",):
         value = schema_place(value, working_directory())
-    if len(names) == 2:
+    if len(names) == 2 and value != UNSET:
         value = absolute(section, {names[1]: value}, working_directory())[names[1]]
     composition.lay(names[:-1], {names[-1]: value}, origin)
 

@@ -40,7 +40,7 @@ class OptimizerSpec(Spec):
     """Other parameters by pattern; every match applies, a later one wins key by key."""
     layer_decay: Share | None = None
     """Rates fall with depth: times this once for every layer above, the head's not at all, those of
-    the embeddings most; a rate that `groups` names stays."""
+    the embeddings (which metrics show) most; a rate that `groups` names stays."""
     ema: MovingAverage | None = None
     """A moving average of the weights; absent: none is kept."""
     state: Folder | None = None
