@@ -41,9 +41,12 @@ PARITY = {
 }
 
 
+STEPS = 10  # the parity matrix takes twenty (tests/benchmarks/parity.py)
+
+
 def light(path: Path) -> list[str]:
     """What a twin runs with here: as in the parity matrix, with less to compute in a step."""
-    return [*settings(path), *LIGHT.get(load_recipe(path).task.kind, ())]
+    return [*settings(path), *LIGHT.get(load_recipe(path).task.kind, ()), f"run.steps={STEPS}"]
 
 
 @pytest.mark.ranks(8)
@@ -81,12 +84,12 @@ CASES = [
 ]
 
 
-SAVING = ("run.save_every=10", "run.keep=9")
+SAVING = (f"run.save_every={STEPS // 2}", "run.keep=9")
 
 
 @pytest.fixture(scope="module")
 def whole(chosen: Chosen, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
-    """whole(family, layout): the folder of an undisturbed run that saved after step 10.
+    """whole(family, layout): the folder of an undisturbed run that saved halfway.
 
     All that the tests chosen for this session ask for are trained at once.
     """
@@ -110,11 +113,11 @@ def test_a_checkpoint_goes_on_under_any_layout(
 ) -> None:
     folder, path = tmp_path / "run", FAMILIES[family]
     shutil.copytree(whole(family, saved), folder)
-    shutil.rmtree(folder / "checkpoints" / "step-00000020")
+    shutil.rmtree(folder / "checkpoints" / f"step-{STEPS:08}")
     shutil.rmtree(folder / "model")
     world, words = TARGETS[resumed]
     train(world, path, folder, *light(path), *words, *SAVING)
-    assert list(losses(folder)) == list(range(1, 21)), "a step stands twice or is missing"
+    assert list(losses(folder)) == list(range(1, STEPS + 1)), "a step stands twice or is missing"
     assert furthest(losses(folder), losses(whole(family, saved))) < BAR
 
 

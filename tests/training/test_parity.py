@@ -40,6 +40,9 @@ DROPOUT = {
 }
 
 
+STEPS = 10  # the parity matrix takes twenty (tests/benchmarks/parity.py)
+
+
 @pytest.mark.ranks(2)
 @pytest.mark.parametrize("kind", TWINS)
 def test_every_layout_gives_the_losses_of_one_process(kind: str, tmp_path: Path) -> None:
@@ -63,7 +66,7 @@ def test_every_layout_of_the_shelf_gives_the_losses_of_one_process(
 
 def compare(kind: str, names: Iterable[str], folder: Path) -> None:
     """Trains the kind's twin in one process and on two ranks in each of these layouts."""
-    common = [*SHORT, *DROPOUT.get(kind, [])]
+    common = [*SHORT, f"run.steps={STEPS}", *DROPOUT.get(kind, [])]
     layouts = {name: (2, (LAYOUTS[name],)) for name in names}
     train_each(twin(kind), folder, {"one": (1, ()), **layouts}, *common)
     one = losses(folder / "one")
