@@ -54,6 +54,20 @@ def test_a_change_is_refused_reported_or_free(
     assert [one.key for one in found.free] == free
 
 
+def test_a_key_that_an_older_version_had_not_stood_at_its_default(catalog: Catalog) -> None:
+    images = {
+        "task": {"kind": "image-classification", "image_size": 32},
+        "model": {"config": {"model_type": "vit"}},
+        "data": {"source": "built-in", "name": "digits"},
+    }
+    file = catalog.recipe(**images)
+    new, old = (expanded(load_recipe(file)) for _ in range(2))
+    del old["task"]["augment"]["hflip"], old["run"]["expected"], old["optimizer"]["groups"]
+    assert changes(old, new) == Changes((), (), ())
+    other = expanded(load_recipe(file, ["task.augment.hflip=0.5"]))
+    assert [one.key for one in changes(old, other).refused] == ["task.augment.hflip"]
+
+
 def test_a_share_was_cut_by_the_runs_seed_before_it_had_one_of_its_own(catalog: Catalog) -> None:
     file = catalog.recipe()
     words = ["data.valid=0.2", "run.seed=7"]

@@ -1,10 +1,14 @@
 """What may change when a run is resumed: the key table's column `resume` as data, and its use."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from zoo.recipe.provenance import Key
+from zoo.recipe.recipe import Recipe, expanded
 from zoo.recipe.spec.tasks.vision import CROP_RATIO
 from zoo.recipe.vocabulary.compressors import COMPRESSORS
 from zoo.recipe.vocabulary.older import complete
@@ -85,7 +89,7 @@ def changes(old: dict[str, Any], new: dict[str, Any]) -> Changes:
 
     The old one may be of an older version, which left out some of what it meant.
     """
-    old = _with_split_seed(complete(old))
+    old = _with_new_keys(_with_split_seed(complete(old)))
     named = "name" in new["model"]
     found = [
         (Change(".".join(path), a, b), _rule(path, a, b))
@@ -109,6 +113,14 @@ def _with_split_seed(old: dict[str, Any]) -> dict[str, Any]:
     data = old.get("data", {})
     cut = old.get("run", {}).get("seed", 0) if isinstance(data.get("valid"), float) else 0
     return {**old, "data": {"split_seed": cut, **data}}
+
+
+def _with_new_keys(old: dict[str, Any]) -> dict[str, Any]:
+    """A recipe from before some keys, which stand at what was done without them: their defaults."""
+    try:
+        return expanded(Recipe.model_validate_json(json.dumps(old)))
+    except ValidationError:
+        return old  # it has keys that are gone, and is compared as it is
 
 
 def _differ(old: Any, new: Any, path: Key = ()) -> Iterator[tuple[Key, Any, Any]]:
