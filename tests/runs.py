@@ -24,6 +24,7 @@ SHELF: dict[str, str] = {
     "sequence-to-sequence": "nlp/t5-small-xsum",
     "object-detection": "vision/d-fine-l-coco",
     "token-classification": "nlp/bert-base-cased-conll2003",
+    "speech-seq2seq": "speech/whisper-small-common-voice-hi-finetune",
 }
 """Kinds whose twins `make test` trains under ZeRO 3 alone; the other layouts are marked slow."""
 

@@ -25,6 +25,16 @@ WAVES |= {"num_feat_extract_layers": 2, "num_conv_pos_embedding_groups": 4, "mas
 WAVES |= {"num_conv_pos_embeddings": 8, "apply_spec_augment": False}
 STABLE = WAVES | {"do_stable_layer_norm": True, "feat_extract_norm": "layer"}
 PATCHES = WIDTH | {"image_size": 8, "patch_size": 4, "intermediate_size": 96, "num_labels": 5}
+RELATED = {"d_model": 64, "d_kv": 8, "num_heads": 8, "num_layers": 2, "d_ff": 96, "vocab_size": 31}
+GATED = RELATED | {"feed_forward_proj": "gated-gelu", "decoder_start_token_id": 0}
+SIDES: dict[str, Any] = {
+    f"{side}_{key}": value
+    for side in ("encoder", "decoder")
+    for key, value in {"layers": 2, "attention_heads": 8, "ffn_dim": 96}.items()
+} | {"d_model": 64, "vocab_size": 31}
+IDS = {"pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2, "decoder_start_token_id": 2}
+PAIRED = SIDES | IDS | {"max_position_embeddings": 32, "forced_eos_token_id": 1}
+HEARD = SIDES | IDS | {"num_mel_bins": 8, "max_source_positions": 12, "max_target_positions": 16}
 KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "bert": ("MaskedLM", "bert", TEXT),
     "roberta": ("MaskedLM", "roberta", TEXT | {"pad_token_id": 1}),
@@ -48,6 +58,12 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "wav2vec2-conformer",
         WAVES | {"conv_depthwise_kernel_size": 3, "position_embeddings_type": "relative"},
     ),
+    "t5": ("Seq2SeqLM", "t5", RELATED | {"decoder_start_token_id": 0}),
+    "mt5": ("Seq2SeqLM", "mt5", GATED),
+    "bart": ("Seq2SeqLM", "bart", PAIRED),
+    "mbart": ("Seq2SeqLM", "mbart", PAIRED),
+    "pegasus": ("Seq2SeqLM", "pegasus", PAIRED),
+    "whisper": ("SpeechSeq2Seq", "whisper", HEARD | {"begin_suppress_tokens": None}),
     "wav2vec2": ("CTC", "wav2vec2", WAVES),
     "hubert": ("CTC", "hubert", STABLE),
 }
@@ -75,6 +91,11 @@ HEADS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "hubert of late norms": ("CTC", "hubert", WAVES),
 }
 """Other heads, clones and settings of the same families: for stages; their slices are the same."""
+
+PAIRS = ("t5", "mt5", "bart", "mbart", "pegasus", "whisper")
+"""Encoders with decoders."""
+UNSTAGED = ("deberta-v2", *PAIRS)
+"""Those whose families refuse stages."""
 
 
 def meta(kind: str, dropout: dict[str, float] | None = None, **changes: Any) -> PreTrainedModel:
@@ -107,9 +128,14 @@ def inputs(kind: str) -> dict[str, Tensor]:
     if (KINDS | HEADS)[kind][0] == "CTC":
         sound = torch.randn(2, 180, generator=draw)
         return {"input_values": sound, "attention_mask": mask.repeat_interleave(20, 1)}
+    if kind == "whisper":
+        sound = torch.randn(2, 8, 24, generator=draw)
+        read = torch.randint(3, 31, (2, 9), generator=draw)
+        return {"input_features": sound, "decoder_input_ids": read}
     tokens = torch.randint(2, 31, (2, 9), generator=draw)
     tokens = torch.where(mask == 1, tokens, (KINDS | HEADS)[kind][2].get("pad_token_id", 0))
-    return {"input_ids": tokens, "attention_mask": mask}
+    given = {"input_ids": tokens, "attention_mask": mask}
+    return given | ({"decoder_input_ids": tokens.flip(1)} if kind in PAIRS else {})
 
 
 class Drawn:

@@ -9,7 +9,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from tests.models.cut_models import KINDS, Drawn, inputs, meta
+from tests.models.cut_models import KINDS, UNSTAGED, Drawn, inputs, meta
 from tests.ranks import run_ranks
 from zoo.layout import Part
 from zoo.models.families import family_of
@@ -131,6 +131,8 @@ DROPOUT = {
     "bert": {"hidden_dropout_prob": 0.2, "attention_probs_dropout_prob": 0.2},
     "deberta-v2": {"hidden_dropout_prob": 0.2, "attention_probs_dropout_prob": 0.2},
     "wav2vec2": {"hidden_dropout": 0.2, "activation_dropout": 0.2, "attention_dropout": 0.2},
+    "t5": {"dropout_rate": 0.2},
+    "bart": {"dropout": 0.2, "attention_dropout": 0.2, "activation_dropout": 0.2},
     "gpt2": {"attn_pdrop": 0.2, "resid_pdrop": 0.2, "embd_pdrop": 0.2},
     "phi3": {"attention_dropout": 0.2, "resid_pdrop": 0.2},
     "vit": {"attention_probs_dropout_prob": 0.2},  # a layer ends in the row-split matrix
@@ -162,8 +164,8 @@ def masked(kind: str) -> dict[str, Any]:
     for handle in handles:
         handle.remove()
     recomputed = {}
-    # DeBERTa hands its embeddings of positions to layers by name, past what is checkpointed
-    for reentrant in (False,) if kind == "deberta-v2" else (False, True):
+    # These hand layers more than hidden states by name, past what is checkpointed
+    for reentrant in (False,) if kind in UNSTAGED else (False, True):
         cut.gradient_checkpointing_enable({"use_reentrant": reentrant})
         recomputed[reentrant] = furthest(passed(cut, kind)[1], gradients)
     cut.gradient_checkpointing_disable()
@@ -248,6 +250,7 @@ def test_masks_differ_inside_a_region_only(ranks: int, kind: str, seen: Seen) ->
         assert found["logits"] and found["generators"], "ranks differ outside"
         assert found["again"] and found["another"]
         for name, share in found["different"].items():
-            inside = "intermediate_dropout" in name or name.endswith("self.dropout")
+            within = ("intermediate_dropout", "self.dropout", "DenseReluDense.dropout")
+            inside = name.endswith(within)
             assert share > 0.1 if inside else share == 0, name
-        assert max(found["recomputed"].values()) < 1e-6
+        assert max(found["recomputed"].values()) < 2e-6

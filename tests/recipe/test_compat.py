@@ -147,6 +147,8 @@ FAMILIES = {
     "electra": (YES, YES),
     "distilbert": (YES, YES),
     "deberta-v2": ("whose layers all take", YES),
+    "t5": ("whose decoder's layers all take", YES),
+    "whisper": ("whose decoder's layers all take", YES),
     "wav2vec2": (YES, YES),
     "hubert": (YES, YES),
     "wavlm": ("whose first layer makes", "whose attention hands its matrices to one function"),

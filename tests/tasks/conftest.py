@@ -76,6 +76,16 @@ SEGFORMER = {
     "num_attention_heads": [1, 1, 2, 2],
     "decoder_hidden_size": 8,
 }
+WINDOW = {**MELS, "hop_length": 160, "chunk_length": 3}
+del WINDOW["win_length"]
+WHISPER = {
+    "model_type": "whisper",
+    "d_model": 16,
+    **{f"{side}_layers": 1 for side in ("encoder", "decoder")},
+    **{f"{side}_attention_heads": 2 for side in ("encoder", "decoder")},
+    **{f"{side}_ffn_dim": 16 for side in ("encoder", "decoder")},
+    "max_target_positions": 14,
+}
 WORDS = "the quick brown fox jumps over the lazy dog while seven wizards boxed"
 T5 = {"model_type": "t5", "d_model": 16, "d_kv": 8, "d_ff": 16, "num_layers": 1, "num_heads": 2}
 MODELS = {
@@ -88,6 +98,7 @@ MODELS = {
     "object-detection": {"config": RT_DETR},
     "semantic-segmentation": {"config": SEGFORMER},
     "ctc": {"config": PARAKEET, "tokenizer": "characters", "processor": MELS},
+    "speech-seq2seq": {"config": WHISPER, "tokenizer": "characters", "processor": WINDOW},
 }
 TASKS = {
     "causal-lm": {"sequence_length": 16},
@@ -99,13 +110,14 @@ TASKS = {
     "object-detection": {"image_size": 32},
     "semantic-segmentation": {"image_size": 32},
     "ctc": {},
+    "speech-seq2seq": {},
 }
 LABELS = {"token-classification": ("B-THING", "I-THING", "O")}
 
 
 def _rows(kind: str) -> list[dict[str, Any]]:
     rng = np.random.default_rng(0)
-    if kind == "ctc":
+    if kind in ("ctc", "speech-seq2seq"):
         return [
             {
                 "audio": rng.standard_normal(8000 + 800 * i).astype(np.float32),

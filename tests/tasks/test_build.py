@@ -136,6 +136,11 @@ FILES = {
     "image-classification": [("preprocessor_config.json", AutoImageProcessor)],
     "object-detection": [("preprocessor_config.json", AutoImageProcessor)],
     "semantic-segmentation": [("preprocessor_config.json", AutoImageProcessor)],
+    "speech-seq2seq": [
+        ("tokenizer.json", AutoTokenizer),
+        ("preprocessor_config.json", AutoFeatureExtractor),
+        ("generation_config.json", GenerationConfig),
+    ],
     "ctc": [
         ("tokenizer.json", AutoTokenizer),
         ("preprocessor_config.json", AutoFeatureExtractor),

@@ -37,6 +37,7 @@ DROPOUT = {
     ],
     "ctc": ["model.config.encoder_config.dropout=0.1", "run.batch=8", "run.micro_batch=4"],
     "sequence-to-sequence": ["model.config.dropout_rate=0.1", *WRITING],
+    "speech-seq2seq": ["model.config.dropout=0.1", "run.batch=8", "run.micro_batch=4", *WRITING],
 }
 
 

@@ -16,14 +16,13 @@ from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer
 
 from tests.ranks import run_ranks
-from tests.runs import CATALOG, SHORT, losses, train, twin
+from tests.runs import CATALOG, SHORT, furthest, losses, rows, train, train_each, twin
 from zoo.data.builtin.numbers import NumberRows
 from zoo.recipe import load_recipe
 from zoo.training.evaluate import evaluate
 from zoo.training.run import run
 
 FEW = (*SHORT, "run.steps=80", "run.save_every=40", "run.keep=9", "optimizer.params.lr=0.006")
-SETS = ["data.max_valid_examples=50", "run.eval_micro_batch=15"]
 NOTHING_KEPT = ["parallel.zero.stage=3", "parallel.zero.stage3_param_persistence_threshold=0"]
 
 
@@ -39,9 +38,9 @@ def by_transformers(folder: Path, split: str, count: int) -> dict[str, float]:
     """The scores of an exported folder on the first rows of a split, without the zoo's code."""
     model = AutoModelForSeq2SeqLM.from_pretrained(folder).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    rows = [NumberRows(split)[index] for index in range(count)]
-    wanted = [row["target"] for row in rows]
-    inputs = tokenizer([row["source"] for row in rows], padding=True, return_tensors="pt")
+    chosen = [NumberRows(split)[index] for index in range(count)]
+    wanted = [row["target"] for row in chosen]
+    inputs = tokenizer([row["source"] for row in chosen], padding=True, return_tensors="pt")
     written = tokenizer.batch_decode(model.generate(**inputs), skip_special_tokens=True)
     found = [text.strip() for text in written]
     labels = tokenizer(text_target=wanted, padding=True, return_tensors="pt")["input_ids"]
@@ -64,12 +63,12 @@ def by_transformers(folder: Path, split: str, count: int) -> dict[str, float]:
 def test_eval_plain_transformers_and_ranks_that_write_in_step_give_the_same_scores(
     trained: Path,
 ) -> None:
-    rows = ["data.max_valid_examples=unset", "data.valid=validation", "run.eval_micro_batch=30"]
-    alone = run_ranks(1, evaluate, trained / "model", "valid", rows)[0]
+    words = ["data.max_valid_examples=unset", "data.valid=validation", "run.eval_micro_batch=30"]
+    alone = run_ranks(1, evaluate, trained / "model", "valid", words)[0]
     theirs = by_transformers(trained / "model", "validation", 200)
     assert {name: alone[f"valid/{name}"] for name in theirs} == pytest.approx(theirs, abs=1e-6)
     assert 0 < alone["valid/rouge_l"] < 1 and alone["valid/bleu"] > 0
-    together = run_ranks(2, evaluate, trained, "valid", [*rows, *NOTHING_KEPT])
+    together = run_ranks(2, evaluate, trained, "valid", [*words, *NOTHING_KEPT])
     assert together[0] == together[1] == pytest.approx(alone, abs=1e-6)
 
 
@@ -164,6 +163,28 @@ def test_a_checkpoint_of_transformers_comes_back_bit_by_bit(
     with torch.no_grad():
         assert torch.equal(ours(input_ids=ids, labels=ids).logits,
                            theirs(input_ids=ids, labels=ids).logits)  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.ranks(2)
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        *("nlp/t5-small-xsum", "nlp/bart-large-xsum"),
+        "speech/whisper-small-common-voice-hi-finetune",
+    ],
+)
+def test_tensor_ranks_learn_and_write_what_one_process_does(recipe: str, tmp_path: Path) -> None:
+    layouts = {"one": (1, ()), "cut": (2, ("parallel.tensor=2", "parallel.zero.stage=0"))}
+    words = (*SHORT, "data.max_valid_examples=7", "run.eval_every=10", "run.batch=8")
+    train_each(CATALOG / f"{recipe}.json", tmp_path, layouts, *words, "run.micro_batch=4")
+    assert furthest(losses(tmp_path / "cut"), losses(tmp_path / "one")) < 1e-4
+    one, cut = (
+        [row for row in rows(tmp_path / name) if "valid/loss" in row] for name in ("one", "cut")
+    )
+    for before, after in zip(one, cut, strict=True):
+        scores = {name: value for name, value in before.items() if name.startswith("valid/")}
+        assert {name: after[name] for name in scores} == pytest.approx(scores, abs=1e-4)
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ COLUMNS = ("colwise", PACKED, "colwise_gather_output")
 ROWS = ("rowwise", "rowwise_split_input")
 REPLICATED = "replicated_with_grad_allreduce"
 WHOLE = "whole"  # the zoo's own word: dropout of what all ranks hold, amid what they share out
-HEAD_WIDTHS = ("head_dim", "head_size", "attention_head_size")
+HEAD_WIDTHS = ("head_dim", "head_size", "attention_head_size", "key_value_proj_dim")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Split:
         if self.style in (REPLICATED, WHOLE):
             return {}
         if self.key:
-            return {self.key: 0}
+            return {self.key: 1 if self.style in ROWS else 0}
         out = 1 if isinstance(self.module, Conv1D) else 0
         if self.style in ROWS:
             return {"weight": 1 - out}
@@ -68,7 +68,7 @@ class Split:
         parent = model.get_submodule(self.name.rpartition(".")[0])
         widths = [vars(parent)[name] for name in HEAD_WIDTHS if name in vars(parent)]
         if self.key:
-            return length, "rows"
+            return length, "columns" if self.style in ROWS else "rows"
         if widths and self.style in ("colwise", PACKED):
             return length // widths[0], "heads"
         return length, "features"
@@ -81,7 +81,8 @@ class Split:
         if self.style in (REPLICATED, WHOLE):
             return None
         if self.key:
-            return None if self.style == "colwise" else (what, f"colwise, {REPLICATED}")
+            plain = ("colwise", "rowwise")
+            return None if self.style in plain else (what, f"colwise, rowwise, {REPLICATED}")
         if not isinstance(self.module, nn.Linear | Conv1D):
             return f"{what}, a {kind}", "Linear, Conv1D"
         if self.style == PACKED and not self.holds_three():

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from torch import Tensor
 from transformers import GenerationConfig, PreTrainedConfig
+from transformers.utils import logging
 
 from zoo.errors import ConfigError
 from zoo.recipe import Recipe
@@ -42,9 +44,12 @@ def generation_config(
 
 
 def brought(recipe: Recipe, tokenizer: Any) -> dict[str, Any]:
-    """The name's own file, less what draws and what is its longest text."""
+    """The name's own file, less what draws, what is its longest text and what transformers notes
+    of itself: `_from_model_config` would make it overlook all that is Whisper's alone.
+    """
     found = brought_generation(recipe, tokenizer)
-    return {key: one for key, one in found.items() if key not in (*_OF_DRAWING, *_OF_LENGTH)}
+    left_out = (*_OF_DRAWING, *_OF_LENGTH)
+    return {key: one for key, one in found.items() if key[0] != "_" and key not in left_out}
 
 
 def plain(made: GenerationConfig) -> dict[str, Any]:
@@ -53,8 +58,24 @@ def plain(made: GenerationConfig) -> dict[str, Any]:
     return {key: one for key, one in found.items() if key[0] != "_" and one is not None}
 
 
-def in_step(recipe: Recipe) -> bool:
-    """Whether ranks must generate in step: under ZeRO 3 each forward is a collective, so that a
-    rank whose texts are done goes on until those of all are (generate's `synced_gpus`).
+class Writer:
+    """What a model writes in evaluation; every rank calls it equally often.
+
+    Under ZeRO 3 each forward is a collective, so that a rank whose texts are done goes on until
+    those of all are (generate's `synced_gpus`).
     """
-    return zero_stage(recipe) == 3
+
+    def __init__(self, recipe: Recipe, how: GenerationConfig) -> None:
+        self.how, self.together = how, zero_stage(recipe) == 3
+
+    def __call__(self, model: Any, inputs: Tensor, **others: Tensor) -> Tensor:
+        """Ids (batch, length) for the encoder's `inputs` and `others` beside them."""
+        before = logging.get_verbosity()
+        logging.set_verbosity_error()  # Whisper's own calls inside it warn of each other
+        try:
+            found: Tensor = model.generate(
+                inputs, generation_config=self.how, synced_gpus=self.together, **others
+            )
+        finally:
+            logging.set_verbosity(before)
+        return found

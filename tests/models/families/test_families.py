@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from tests.models.cut_models import HEADS, KINDS, inputs, meta
+from tests.models.cut_models import HEADS, KINDS, UNSTAGED, inputs, meta
 from zoo.models.families import family_of
 from zoo.models.fill import NoWeights, fill
 from zoo.models.stage import (
@@ -23,7 +23,7 @@ from zoo.models.stage import (
 )
 
 CPU = torch.device("cpu")
-STAGED = [kind for kind in (KINDS | HEADS) if kind != "deberta-v2"]  # whose family refuses stages
+STAGED = [kind for kind in (KINDS | HEADS) if kind not in UNSTAGED]
 
 
 def built(kind: str) -> tuple[PreTrainedModel, Family]:

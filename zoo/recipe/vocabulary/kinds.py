@@ -7,7 +7,7 @@ from zoo.recipe.spec.task import TaskSpec
 from zoo.recipe.spec.tasks.detection import ObjectDetectionSpec
 from zoo.recipe.spec.tasks.segmentation import SemanticSegmentationSpec
 from zoo.recipe.spec.tasks.sequences import SequenceToSequenceSpec
-from zoo.recipe.spec.tasks.speech import CTCSpec
+from zoo.recipe.spec.tasks.speech import CTCSpec, SpeechSeq2SeqSpec
 from zoo.recipe.spec.tasks.text import (
     CausalLMSpec,
     MaskedLMSpec,
@@ -19,10 +19,7 @@ from zoo.recipe.vocabulary.scores import (
     ACCURACY,
     BITS_PER_BYTE,
     BITS_PER_TOKEN,
-    BLEU,
-    CER,
     ENTITY_F1,
-    EXACT,
     LOSS,
     MACRO_F1,
     MAP,
@@ -34,17 +31,15 @@ from zoo.recipe.vocabulary.scores import (
     MATTHEWS,
     MEAN_ACCURACY,
     MIOU,
+    OF_TEXTS,
+    OF_TRANSCRIPTS,
     PERPLEXITY,
     PIXEL_ACCURACY,
     PRECISION,
     PROBLEMS,
     RECALL,
-    ROUGE_1,
-    ROUGE_2,
-    ROUGE_L,
     TOP_1,
     TOP_5,
-    WER,
     Score,
 )
 
@@ -142,14 +137,7 @@ KINDS: dict[str, Kind] = {
         head="AutoModelForSeq2SeqLM",
         roles=(("source", "target"),),
         built_in=("numbers",),
-        scores={
-            "exact": EXACT,
-            "loss": LOSS,
-            "bleu": BLEU,
-            "rouge_1": ROUGE_1,
-            "rouge_2": ROUGE_2,
-            "rouge_l": ROUGE_L,
-        },
+        scores=OF_TEXTS,
         unit="tokens",
         generates=True,
         predictor="zoo.predicting.generation:Rewriting",
@@ -230,10 +218,21 @@ KINDS: dict[str, Kind] = {
         head="AutoModelForCTC",
         roles=(("audio", "transcript"),),
         built_in=("morse",),
-        scores={"wer": WER, "loss": LOSS, "cer": CER, "exact": EXACT},
+        scores=OF_TRANSCRIPTS,
         unit="characters",
         may_be_blank=("transcript",),
         predictor="zoo.predicting.speech:Transcription",
+    ),
+    "speech-seq2seq": Kind(
+        spec=SpeechSeq2SeqSpec,
+        task="zoo.tasks.kinds.speech_seq2seq:SpeechSeq2Seq",
+        head="AutoModelForSpeechSeq2Seq",
+        roles=(("audio", "transcript"),),
+        built_in=("morse",),
+        scores=OF_TRANSCRIPTS,
+        unit="tokens",
+        may_be_blank=("transcript",),
+        generates=True,
     ),
 }
 

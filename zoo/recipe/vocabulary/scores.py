@@ -86,3 +86,14 @@ PROBLEMS = {
         classes=False,
     ),
 }
+
+OF_TRANSCRIPTS = {"wer": WER, "loss": LOSS, "cer": CER, "exact": EXACT}
+OF_TEXTS = {
+    "exact": EXACT,
+    "loss": LOSS,
+    "bleu": BLEU,
+    "rouge_1": ROUGE_1,
+    "rouge_2": ROUGE_2,
+    "rouge_l": ROUGE_L,
+}
+"""What several kinds, or those that rewrite, are scored by; the first is the headline."""

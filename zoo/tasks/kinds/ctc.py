@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows, Subset, digest
+from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows, digest
 from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
@@ -17,6 +17,7 @@ from zoo.recipe.spec.tasks.speech import CTCSpec
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import ratio
 from zoo.tasks.speech.augment import augmented_clip, masked, resampled
+from zoo.tasks.speech.clips import between
 from zoo.tasks.speech.features import (
     SPECTROGRAM,
     WAVEFORM,
@@ -39,7 +40,6 @@ from zoo.tasks.speech.transcripts import (
     lost_targets,
     spelling_faults,
 )
-from zoo.tasks.targets import LEAST
 from zoo.tasks.task import NO_RECORDS, Outputs, Records, Task, lost_in
 from zoo.tasks.text.files import save_tokenizer
 from zoo.tasks.text.tokenizer import build_tokenizer, tokenizer_fingerprint
@@ -105,18 +105,11 @@ class CTC(Task):
 
     def rows(self, rows: Rows) -> Rows:
         """Of the train rows those between `min_seconds` and `max_seconds`; of others all."""
-        low, high = self.low, self.high
-        seconds = rows.lengths() if rows.fingerprint == self.train else None
-        if seconds is None or (low == 0 and high == np.inf):
-            return rows  # where lengths are not known, `example` leaves out the targets
-        kept = np.flatnonzero(~((seconds < low) | (seconds > high)))  # unreadable clips stay: NaN
+        if rows.fingerprint != self.train:
+            return rows
+        kept = between(self.recipe, rows, self.low, self.high, self.lost["dropped"])
         self.dropped = len(rows) - len(kept)
-        if len(kept) < LEAST * len(rows):
-            key, allowed = self.lost["dropped"]
-            found = f"{low:g} to {high:g} seconds, which keep {len(kept)} of {len(rows)} clips"
-            longest = f"{np.nanmin(seconds):.3g} to {np.nanmax(seconds):.3g} seconds"
-            raise ConfigError([fault(self.recipe, key, f"{found} of {longest}", allowed)])
-        return Subset(rows, kept)
+        return kept
 
     def outside(self, row: Row) -> bool:
         """Whether a clip is shorter or longer than training takes it."""

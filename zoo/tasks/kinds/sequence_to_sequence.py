@@ -14,7 +14,7 @@ from zoo.errors import ConfigError, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe import Recipe
 from zoo.recipe.spec.tasks.sequences import SequenceToSequenceSpec
-from zoo.tasks.generation import generation_config, in_step
+from zoo.tasks.generation import Writer, generation_config
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import ratio
 from zoo.tasks.task import IGNORE, NO_RECORDS, Lost, Outputs, Records, Task, lost_in
@@ -89,7 +89,7 @@ class SequenceToSequence(Task):
         limit_length(self.tokenizer, self.spec.source_length)
         self.source = Framer(self.tokenizer, self.spec.source_length)
         self.target = Framer(self.tokenizer, self.spec.target_length)
-        self.together, self.lost = in_step(recipe), LOST
+        self.written, self.lost = Writer(recipe, self.generation), LOST
 
     def length_faults(self) -> list[Any]:
         """Sources, targets and what is generated must fit the model's positions, and leave room
@@ -157,12 +157,8 @@ class SequenceToSequence(Task):
         model writes. Every rank calls it equally often.
         """
         inputs = batch["inputs"]
-        found = model.generate(
-            inputs["input_ids"],
-            attention_mask=inputs["attention_mask"],
-            generation_config=self.generation,
-            synced_gpus=self.together,
-        )
+        mask = inputs["attention_mask"]
+        found = self.written(model, inputs["input_ids"], attention_mask=mask)
         return {**model(**inputs), "sequences": found}
 
     def tally(self, outputs: Outputs, batch: Batch) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""From a clip to what a CTC model reads, and how many frames the model makes of it."""
+"""From a clip to what a model reads, and how many frames a CTC model makes of it."""
 
 import inspect
 import math
@@ -26,16 +26,20 @@ WAVEFORM = {
     "unispeech-sat",
     "data2vec-audio",
 }
+FRAMES = frozenset(SPECTROGRAM | WAVEFORM)
+"""Families that give logits frame by frame."""
 
 
-def build_extractor(recipe: Recipe, config: PreTrainedConfig) -> SequenceFeatureExtractor:
+def build_extractor(
+    recipe: Recipe, config: PreTrainedConfig, families: frozenset[str] = FRAMES
+) -> SequenceFeatureExtractor:
     """The extractor of `model.name` or of the family, with what `model.processor` changes.
 
     A name's keeps its class and every other key of its file. `config` says the family only. Raises
-    ConfigError for a family that is not known here and for keys that the extractor does not take.
+    ConfigError where it is none of `families` and for keys that the extractor does not take.
     """
-    if config.model_type not in SPECTROGRAM | WAVEFORM:
-        allowed = ", ".join(sorted(SPECTROGRAM | WAVEFORM))
+    if config.model_type not in families:
+        allowed = ", ".join(sorted(families))
         key = "model.name" if recipe.model.name else "model.config.model_type"
         raise ConfigError([fault(recipe, key, config.model_type, allowed)])
     own = brought(recipe, AutoFeatureExtractor)

@@ -21,6 +21,7 @@ from zoo.tasks.speech.beam import Beam
 from zoo.tasks.speech.ngram import NGram, read_arpa
 from zoo.tasks.task import Lost
 from zoo.tasks.text.encoding import encoder
+from zoo.tasks.text.sequences import from_bytes
 from zoo.tasks.text.tokens import tokenizer_key
 
 _APOSTROPHE = "'"
@@ -174,9 +175,7 @@ def edit_sums(found: list[str], wanted: Tensor, weight: Tensor) -> dict[str, flo
     """
     names = ("word_edits", "words", "character_edits", "characters", "clips", "exact")
     sums = dict.fromkeys(names, 0.0)
-    lines = wanted.cpu().numpy()
-    for text, line, share in zip(found, lines, weight.tolist(), strict=True):
-        right = bytes(line[line > 0]).decode()
+    for text, right, share in zip(found, from_bytes(wanted), weight.tolist(), strict=True):
         clip = {**text_edits(text, right), "clips": 1, "exact": text == right}
         for name in names:
             sums[name] += share * clip[name]

@@ -28,6 +28,7 @@ ENCODER: Specials = {
     "mask_token": "[MASK]",
 }
 SEQUENCES: Specials = {"pad_token": "[PAD]", "eos_token": "[EOS]", "unk_token": "[UNK]"}
+SPEECH: Specials = {"pad_token": "[PAD]", "bos_token": "[BOS]", **SEQUENCES}
 CTC: Specials = {"pad_token": "<pad>"}  # the blank; always the last id
 UNKNOWN = "<unk>"
 
@@ -84,8 +85,8 @@ def trained_tokenizer(
 def wrapped(tokenizer: Tokenizer, specials: Specials) -> PreTrainedTokenizerFast:
     """The tokenizer in transformers' clothes; special tokens that it lacks get the next ids.
 
-    With [CLS] and [SEP] it frames what it encodes, with [EOS] it ends it; with a blank its decoding
-    collapses frames.
+    With [CLS] and [SEP] it frames what it encodes, with [EOS] it ends it (and begins it with [BOS],
+    if there is one); with a blank its decoding collapses frames.
     """
     tokenizer.add_special_tokens(list(specials.values()))
     if "cls_token" in specials:
@@ -96,11 +97,11 @@ def wrapped(tokenizer: Tokenizer, specials: Specials) -> PreTrainedTokenizerFast
             special_tokens=[(name, tokenizer.token_to_id(name)) for name in (cls, sep)],
         )
     if specials.get("eos_token") == SEQUENCES["eos_token"]:
-        end = specials["eos_token"]
+        end, start = specials["eos_token"], specials.get("bos_token", "")
         tokenizer.post_processor = processors.TemplateProcessing(
-            single=f"$A {end}",
-            pair=f"$A $B {end}",
-            special_tokens=[(end, tokenizer.token_to_id(end))],
+            single=f"{start} $A {end}".strip(),
+            pair=f"{start} $A $B {end}".strip(),
+            special_tokens=[(name, tokenizer.token_to_id(name)) for name in (start, end) if name],
         )
     if specials.get("pad_token") == CTC["pad_token"]:
         collapse = decoders.CTC(CTC["pad_token"], CTC["pad_token"], cleanup=False)

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from zoo.recipe.spec.task import TaskSpec
+from zoo.recipe.spec.task import Smoothing, TaskSpec
+from zoo.recipe.spec.tasks.sequences import Generate
 from zoo.recipe.spec.words import (
     Amount,
     Count,
@@ -76,3 +77,25 @@ class CTCSpec(TaskSpec):
     """What changes in training."""
     decoder: BeamSearch | Off = False
     """How text is read from frames to be scored: by beam search; false: the best token of each."""
+
+
+class SpeechSeq2SeqSpec(TaskSpec):
+    """Write down, or translate, what is said in a clip of one window (Whisper)."""
+
+    kind: Literal["speech-seq2seq"]
+    """Which task: decides the other keys of this section."""
+    language: str = ""
+    """The language of the clips, by name or code; empty: the model knows one language."""
+    task: Literal["transcribe", "translate"] = "transcribe"
+    """What a model of many languages does: `translate` writes English."""
+    min_seconds: Amount = 0.0
+    """Shorter training clips are dropped and counted, as are those longer than the window."""
+    label_smoothing: Smoothing = 0.0
+    """Share of the target spread over all tokens (training only)."""
+    normalizer: Literal["basic", "english", "none"] = "basic"
+    """What is scored: texts after Whisper's normalizer (`basic`: lower case without punctuation;
+    `english`: numbers and contractions too), or as they are written."""
+    generate: Generate = Generate()
+    """How the model writes when it is scored."""
+    augment: SpeechAugment = SpeechAugment()
+    """What changes in training."""
