@@ -138,9 +138,7 @@ def language_model(recipe: Recipe) -> NGram | None:
     try:
         return read_arpa(Path(decoder.language_model))
     except (OSError, EOFError, ValueError) as error:
-        found = (
-            f"{decoder.language_model} ({error.strerror if isinstance(error, OSError) else error})"
-        )
+        found = f"{decoder.language_model} ({getattr(error, 'strerror', None) or error})"
         key, allowed = "task.decoder.language_model", "an ARPA file of words, .gz or not"
         raise ConfigError([fault(recipe, key, found, allowed)]) from error
 
