@@ -160,7 +160,7 @@ def test_a_fault_of_all_recipes_is_said_once_and_others_say_of_which() -> None:
     rows, faults = catalog_rows(["run.stepz=3"], tiny=False)
     assert rows == [] and [fault.file for fault in faults] == ["command line: run.stepz=3"]
     _, faults = catalog_rows(["task.sequence_length=0"], tiny=False)
-    assert any("(of bert-base-cola-finetune" in fault.file for fault in faults)
+    assert any("(of bert-base-" in fault.file for fault in faults)
 
 
 def test_code_of_a_model_runs_only_if_that_was_typed(catalog: Catalog) -> None:

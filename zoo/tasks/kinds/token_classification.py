@@ -28,6 +28,8 @@ from zoo.tasks.text.tokenizer import (
 )
 from zoo.tasks.text.tokens import (
     attention_mask,
+    has_segments,
+    pad_faults,
     padded,
     position_faults,
     special_ids,
@@ -74,7 +76,7 @@ class TokenClassification(Task):
             raise ConfigError(faults)
         limit_length(self.tokenizer, self.spec.sequence_length)
         self.framed = word_framer(self.tokenizer, self.spec.sequence_length)
-        self.segments = "token_type_ids" in self.tokenizer.model_input_names
+        self.segments = has_segments(self.tokenizer, self.config)
         self.alone = self.scheme == "words"
         self.types = entity_types(self.names, self.alone)
         self.notes = [f"tags of words are read as {self.scheme}"]
@@ -232,9 +234,7 @@ def _sampled(rows: Rows, places: np.ndarray, names: list[str]) -> Iterator[list[
 
 
 def _token_faults(recipe: Recipe, tokenizer: Any) -> list[Fault]:
-    key, faults = tokenizer_key(recipe), []
-    if tokenizer.pad_token_id is None:
-        faults.append(fault(recipe, key, "a tokenizer without pad token", "one that has one"))
+    key, faults = tokenizer_key(recipe), pad_faults(recipe, tokenizer)
     if not spaced_words(tokenizer):
         found = "a tokenizer that makes other tokens of words apart than of a text"
         allowed = "one of words: wordpiece, bpe, unigram, bytes or a pretrained one of such"
