@@ -1,10 +1,12 @@
 import json
 
 import pytest
-from transformers import BertConfig
+import torch
+from transformers import AutoConfig, AutoModel, BertConfig
+from transformers.utils import is_timm_available
 
 from zoo.errors import ConfigError
-from zoo.models.config import model_config
+from zoo.models.config import model_config, takes_one_size
 from zoo.recipe import Recipe
 
 BERT = {"model_type": "bert", "hidden_size": 16, "num_attention_heads": 2}
@@ -133,3 +135,43 @@ def test_a_misspelt_model_type_is_refused_here_with_the_nearest_spelling():
         "'gtp2'",
         "model.config.model_type=gpt2",
     )
+
+
+PATCHES = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "patch_size": 4}
+WINDOWS = {"embed_dim": 8, "depths": [1], "num_heads": [1], "window_size": 4, "patch_size": 4}
+
+
+@pytest.mark.parametrize(
+    ("model_type", "values", "one"),
+    [
+        ("vit", PATCHES, True),
+        ("deit", PATCHES, True),
+        ("dinov2", PATCHES, False),
+        ("swin", WINDOWS, False),
+        ("swin", {**WINDOWS, "use_absolute_embeddings": True}, True),
+        ("convnext", {"num_stages": 1, "hidden_sizes": [8], "depths": [1]}, False),
+        ("resnet", {"embedding_size": 8, "hidden_sizes": [8], "depths": [1]}, False),
+    ],
+)
+def test_a_model_that_takes_one_size_takes_no_other(model_type, values, one):
+    config = AutoConfig.for_model(model_type, **values)
+    if hasattr(config, "image_size"):
+        config.image_size = 16
+    assert takes_one_size(config) == one
+    model = AutoModel.from_config(config).eval()
+    model(torch.zeros(1, 3, 16, 16))
+    if one:
+        with pytest.raises((ValueError, RuntimeError)):
+            model(torch.zeros(1, 3, 24, 24))
+    else:
+        model(torch.zeros(1, 3, 24, 24))
+
+
+@pytest.mark.skipif(is_timm_available(), reason="timm is there")
+def test_a_model_of_timm_says_that_timm_is_missing(tmp_path):
+    values = {"model_type": "timm_wrapper", "architecture": "resnet18"}
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    with pytest.raises(ConfigError) as caught:
+        model_config(recipe_of({}, name=str(tmp_path)), {})
+    assert [fault.key for fault in caught.value.faults] == ["model.name"]
+    assert "requires the timm library" in caught.value.faults[0].found

@@ -12,7 +12,11 @@ from zoo.errors import ConfigError, Fault, near
 from zoo.recipe import Recipe, origin
 
 # Of those whose configuration has an `image_size` the ones that take any other, too.
-_ANY_SIZE = {"convnext", "convnextv2", "efficientnet", "mobilenet_v1", "mobilenet_v2", "poolformer"}
+_ANY_SIZE = {
+    *("convnext", "convnextv2", "efficientnet", "mobilenet_v1", "mobilenet_v2", "poolformer"),
+    *("swin", "swinv2", "dinov2", "dinov2_with_registers", "focalnet", "swiftformer", "textnet"),
+    *("mobilevit", "mobilevitv2", "pvt_v2"),
+}
 Written = Mapping[str, tuple[Any, str]]
 
 
@@ -60,9 +64,9 @@ def named_config(recipe: Recipe) -> PreTrainedConfig:
         return AutoConfig.from_pretrained(
             name, revision=recipe.model.revision, trust_remote_code=recipe.model.trust_remote_code
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, ImportError) as error:
         allowed = "a folder with a config.json, or a Hugging Face id in the cache or in reach"
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        why = (str(error).strip() or type(error).__name__).splitlines()[0]
         fault = Fault(origin(recipe, "model.name"), "model.name", f"{name} ({why})", allowed)
         raise ConfigError([fault]) from error
 
@@ -104,7 +108,9 @@ def _built(recipe: Recipe, own: PreTrainedConfig, values: dict[str, Any]) -> Pre
 
 def takes_one_size(config: PreTrainedConfig) -> bool:
     """Whether a model has positions for the images of one size: its `image_size`."""
-    return hasattr(config, "image_size") and config.model_type not in _ANY_SIZE
+    positions = getattr(config, "use_absolute_embeddings", False)  # Swin's, off by default
+    known = hasattr(config, "image_size")
+    return known and (positions or config.model_type not in _ANY_SIZE)
 
 
 def patch_of(config: PreTrainedConfig) -> int:

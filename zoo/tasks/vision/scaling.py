@@ -126,7 +126,10 @@ def _family(model_type: str) -> dict[str, Any]:
     """What the family's own image processor does by default."""
     names = IMAGE_PROCESSOR_MAPPING_NAMES.get(model_type, {})
     found = get_image_processor_class_from_name(names["pil"]) if "pil" in names else None
-    return _known(found) if found else {}
+    try:
+        return _known(found) if found else {}
+    except ImportError:  # of a library that is not there: so is its model, which is said later
+        return {}
 
 
 def _known(processor: Any) -> dict[str, Any]:
