@@ -221,6 +221,20 @@ def test_a_clip_of_another_rate_is_heard_at_the_models(trained, kept):
         )
 
 
+def test_a_clip_is_written_down_as_evaluation_does(trained, kept):
+    made = trained("speech-seq2seq")
+    clips = [row | {"audio": row["audio"] / 8} for row in map(made.rows.__getitem__, range(3))]
+    made = made._replace(rows=clips)
+    made.task.rows = lambda rows: rows
+    batch = made.batch(3)
+    wanted = read_back(made.task.tokenizer, made.task.predict(made.model, batch)["sequences"])
+    predictor = made.predictor()
+    paths = [kept(row | {"audio": row["audio"] * 8}, f"{i}.wav") for i, row in enumerate(clips)]
+    found = predictor.answers([predictor.read({"audio": path}) for path in paths])
+    assert [one["text"] for one in found] == wanted
+    assert any(wanted)
+
+
 def test_boxes_are_those_that_evaluation_scores(trained, kept):
     made = trained("object-detection")
     batch = made.batch(3)

@@ -4,11 +4,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoTokenizer
+from transformers import (
+    AutoFeatureExtractor,
+    AutoModelForCTC,
+    AutoModelForSpeechSeq2Seq,
+    AutoTokenizer,
+)
 
 from zoo.data.audio import decode_audio
 from zoo.data.rows import CorruptExample, Row
 from zoo.predicting.exported import Exported, Options
+from zoo.predicting.generation import Writing
 from zoo.predicting.predictor import Answer, Predictor
 from zoo.tasks.speech.augment import resampled
 from zoo.tasks.speech.features import (
@@ -19,6 +25,8 @@ from zoo.tasks.speech.features import (
     stacked,
 )
 from zoo.tasks.speech.transcripts import Spelling, language_model
+from zoo.tasks.speech.windows import windowed
+from zoo.tasks.text.sequences import read_back
 
 
 def clip_of(row: Row, rate: int) -> np.ndarray:
@@ -72,3 +80,34 @@ class Transcription(Predictor):
     def said(self, answer: Answer) -> str:
         """The transcript."""
         return str(answer["text"])
+
+
+class Hearing(Writing):
+    """What is said in a clip, written token by token in the language of the folder; what the window
+    does not hold is not heard.
+    """
+
+    choices = (("audio",),)
+    loader = AutoModelForSpeechSeq2Seq
+    streams = False
+
+    def __init__(self, exported: Exported, options: Options) -> None:
+        super().__init__(exported, options)
+        self.extractor = AutoFeatureExtractor.from_pretrained(
+            exported.folder, trust_remote_code=exported.trusted
+        )
+
+    def read(self, row: Row) -> torch.Tensor:
+        """Features (bins, frames of the window); raises CorruptExample for a clip of nothing."""
+        audio = clip_of(row, int(self.extractor.sampling_rate))
+        if not len(audio):
+            raise CorruptExample("a clip without samples")
+        return windowed(self.extractor, audio)[0]
+
+    def answers(self, examples: list[torch.Tensor]) -> list[Answer]:
+        """ "text": what was written."""
+        features = torch.stack(examples).to(self.model.dtype)
+        most = self.options.max_new_tokens
+        words = {"max_new_tokens": most} if most else {}
+        found = self.generated({"input_features": features}, **words)
+        return [{"text": text} for text in read_back(self.tokenizer, found)]

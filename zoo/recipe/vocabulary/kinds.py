@@ -233,6 +233,7 @@ KINDS: dict[str, Kind] = {
         unit="tokens",
         may_be_blank=("transcript",),
         generates=True,
+        predictor="zoo.predicting.speech:Hearing",
     ),
 }
 
