@@ -163,8 +163,8 @@ class Engine(Protocol):
         """Tallies and records of one micro-batch a rank, which tells the others `told`."""
 
     def swap_average(self) -> None:
-        """Puts the moving average of the weights, if there is one, in their place, or these back
-        bit for bit; between the two calls nothing is trained or saved.
+        """Puts the moving average of the weights in their place, or these back bit for bit; between
+        the two calls nothing is trained or saved.
         """
 
     def facts(self) -> dict[str, float]:

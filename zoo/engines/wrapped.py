@@ -87,11 +87,12 @@ class Wrapped:
         upstream.count_skipped(self.inner)
 
     def swap_average(self) -> None:
-        """Puts the moving average, if there is one, in the weights' place, or these back."""
-        if self.average.weights:
-            self.average.swap()
-            with torch.no_grad():
-                state.refresh(self.inner)
+        """Puts the moving average in the weights' place, or these back; all ranks call it, those
+        that update nothing too.
+        """
+        self.average.swap()
+        with torch.no_grad():
+            state.refresh(self.inner)
 
     def clip(self) -> float:
         """ZeRO 0 in fp32: the norm of the averaged gradients, and clipping by it.

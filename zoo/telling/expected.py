@@ -45,7 +45,5 @@ def verdicts(recipe: Recipe, scores: Mapping[str, Any]) -> list[Verdict]:
 
 
 def told(found: list[Verdict]) -> dict[str, Any]:
-    """The same for status.json; empty where nothing is expected."""
-    if not found:
-        return {}
+    """The same for status.json."""
     return {"expected": {one.score: asdict(one) | {"inside": one.inside} for one in found}}

@@ -36,7 +36,6 @@ COLUMN = {
     "parallel": "~",
     "parallel.compression": "=",
     "optimizer": "=",
-    "optimizer.ema.evaluate": "!",
     "optimizer.state": "~",
     "run.steps": "!",
     "run.epochs": "!",
