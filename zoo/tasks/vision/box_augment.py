@@ -7,16 +7,15 @@ that learns from noisy copies of boxes must be the same on all ranks.
 import math
 
 import numpy as np
-from PIL import Image, ImageEnhance
+from PIL import Image
 
 from zoo.recipe.spec.tasks.detection import BoxAugment
 from zoo.recipe.spec.tasks.vision import Affine
+from zoo.tasks.vision.augment.photometric import photometric
 from zoo.tasks.vision.boxes import Framed, overlaps
 
 Pair = tuple[Image.Image, Framed]
 
-_BRIGHTNESS, _CONTRAST, _SATURATION = (0.875, 1.125), (0.5, 1.5), (0.5, 1.5)
-_HUE = 0.05  # of the circle
 _ZOOM = (1.0, 4.0)  # sides of the canvas over those of the image
 _LEAST_OVERLAPS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)  # 1: the image as it is
 _CROP_SIDES, _CROP_RATIOS, _CROP_TRIES = (0.3, 1.0), (0.5, 2.0), 40
@@ -32,7 +31,7 @@ def augmented(
 ) -> Pair:
     """An RGB image and its objects after all that is asked for; `fill` paints what moves in."""
     if augment.photometric:
-        image = photometric(image, augment.photometric, rng)
+        image = photometric(image, augment.photometric, rng, channels=True)
     if rng.random() < augment.zoom_out:
         image, found = zoomed_out(image, found, fill, rng)
     if rng.random() < augment.iou_crop:
@@ -124,38 +123,6 @@ def moved(
         fillcolor=fill,
     )
     return picture, found._replace(corners=inside).chosen(np.flatnonzero(kept))
-
-
-def photometric(image: Image.Image, chance: float, rng: np.random.Generator) -> Image.Image:
-    """Colours changed, each way with its own draw (torchvision's RandomPhotometricDistort)."""
-
-    def brightness(now: Image.Image) -> Image.Image:
-        return ImageEnhance.Brightness(now).enhance(rng.uniform(*_BRIGHTNESS))
-
-    def contrast(now: Image.Image) -> Image.Image:
-        return ImageEnhance.Contrast(now).enhance(rng.uniform(*_CONTRAST))
-
-    def saturation(now: Image.Image) -> Image.Image:
-        return ImageEnhance.Color(now).enhance(rng.uniform(*_SATURATION))
-
-    def hue(now: Image.Image) -> Image.Image:
-        return _hued(now, rng.uniform(-_HUE, _HUE))
-
-    def channels(now: Image.Image) -> Image.Image:
-        return Image.merge("RGB", [now.split()[place] for place in rng.permutation(3)])
-
-    early = rng.random() < 0.5
-    order = (contrast, saturation, hue) if early else (saturation, hue, contrast)
-    for change in (brightness, *order, channels):
-        image = change(image) if rng.random() < chance else image
-    return image
-
-
-def _hued(image: Image.Image, turn: float) -> Image.Image:
-    """Every hue turned by a share of the circle."""
-    hue, *others = image.convert("HSV").split()
-    turned = (np.asarray(hue).astype(np.int64) + round(turn * 256)) % 256
-    return Image.merge("HSV", (Image.fromarray(turned.astype(np.uint8)), *others)).convert("RGB")
 
 
 def _part(width: int, height: int, rng: np.random.Generator) -> np.ndarray | None:
