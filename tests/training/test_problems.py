@@ -9,17 +9,17 @@ from tests.runs import LAYOUTS, SHORT, furthest, losses, rows, run_twin, train_e
 from zoo.training.evaluate import evaluate
 
 TEXT, IMAGE = "sequence-classification", "image-classification"
+WEIGHTS = f"task.class_weights={[3, *[1] * 14, 2]}"
 VARIANTS = {
     "regression": (TEXT, ["task.problem=regression"]),
     "multi-label": (TEXT, ["task.problem=multi-label"]),
+    "class weights": (TEXT, [WEIGHTS, "task.label_smoothing=0.1"]),
     "regression of images": (IMAGE, ["task.problem=regression", "optimizer.params.lr=5e-4"]),
     "several classes of mixed images": (
         IMAGE,
         ["task.problem=multi-label", "task.augment.mixup=0.2", "optimizer.params.lr=5e-4"],
     ),
 }
-WEIGHTS = f"task.class_weights={[3, *[1] * 14, 2]}"
-VARIANTS["class weights"] = (TEXT, [WEIGHTS, "task.label_smoothing=0.1"])
 QUICK = {"zero-3": LAYOUTS["zero-3"]}
 REST = ("data-2", "zero-1", "zero-2", "zero-3", "pipeline-2")
 SCORED = ["run.eval_every=20", "data.max_valid_examples=37"]
@@ -35,6 +35,8 @@ def compare(name: str, layouts: dict[str, tuple[int, tuple[str, ...]]], folder: 
     found = {layout: furthest(losses(folder / layout), curve) for layout in layouts}
     print(f"parity {name}: {found}")
     assert max(found.values()) < 1e-4, found
+    if kind == IMAGE:  # ResNet's BatchNorm is local: of what it has seen each rank knows a part
+        return
     for layout in layouts:
         scores = rows(folder / layout)[-1]
         assert scores == pytest.approx(one, rel=1e-3, abs=1e-3, nan_ok=True), layout

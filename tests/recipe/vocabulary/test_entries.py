@@ -7,6 +7,7 @@ import transformers
 
 from zoo.data.source import READERS
 from zoo.data.sources.built_in import BUILT_IN
+from zoo.predicting.predictor import Predictor
 from zoo.recipe.compose.catalog import fragments, shipped_catalog
 from zoo.recipe.spec.compression import CompressionSpec
 from zoo.recipe.spec.data import BuiltInData, DataSpec
@@ -83,3 +84,10 @@ def test_an_optimizer_that_averages_itself_says_when_it_begins_and_what_it_is_a_
         assert not one.dense or OPTIMIZERS[one.dense].update == one.update
         for key in (*one.unused, *one.kernels, *one.rates, *one.fixed):
             assert key in one.parameters
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_kind_has_learned_can_be_used(kind: str) -> None:
+    predictor = named(KINDS[kind].predictor)
+    assert issubclass(predictor, Predictor) and not predictor.__abstractmethods__
+    assert {role for choice in predictor.choices for role in choice} <= ROLES.keys()
