@@ -96,8 +96,17 @@ LIGHT = {"causal-lm": ["task.sequence_length=32"], "ctc": ["run.batch=8", "run.m
 
 
 # What draws inside a model; it must be off for tensor ranks to compute what one process does.
+_BERT = ["hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"]
+_WAVES = ["hidden_dropout", "activation_dropout", "attention_dropout", "feat_proj_dropout"]
+_WAVES += ["final_dropout", "layerdrop"]
 NO_DROPOUT = {
-    "bert": ["hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"],
+    "bert": _BERT,
+    "roberta": _BERT,
+    "electra": _BERT,
+    "distilbert": ["dropout", "attention_dropout", "seq_classif_dropout"],
+    "deberta-v2": [*_BERT[:2], "pooler_dropout", "cls_dropout"],
+    "wav2vec2": _WAVES,
+    "hubert": _WAVES,
     "gpt2": ["resid_pdrop", "embd_pdrop", "attn_pdrop"],
     "llama": ["attention_dropout"],
     "vit": ["hidden_dropout_prob", "attention_probs_dropout_prob"],
@@ -109,10 +118,7 @@ NO_DROPOUT = {
             "layerdrop",
         )
     ],
-    "wav2vec2-conformer": [
-        *("hidden_dropout", "activation_dropout", "attention_dropout", "feat_proj_dropout"),
-        *("final_dropout", "conformer_conv_dropout", "layerdrop"),
-    ],
+    "wav2vec2-conformer": [*_WAVES, "conformer_conv_dropout"],
 }
 
 

@@ -13,6 +13,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from zoo.errors import ConfigError, Fault
+from zoo.models.fill import move
 from zoo.models.names import parameters_of
 from zoo.models.upstream import (
     BatchNorm,
@@ -38,6 +39,8 @@ def on_meta(model_class: Any, config: Any, attention: str, trust: bool = False) 
             trust_remote_code=trust,
             dtype=torch.float32,
         )
+    for module in model.modules():
+        move(module, torch.device("meta"))  # wav2vec2's mask: torch.Tensor(n) knows no device
     model.train()
     return model
 
