@@ -10,7 +10,7 @@ import torch
 from transformers import AutoConfig, AutoModelForObjectDetection, PreTrainedModel
 
 from tests.ranks import run_ranks
-from tests.runs import LAYOUTS, SHORT, furthest, losses, rows, train_each, twin
+from tests.runs import CATALOG, LAYOUTS, SHORT, furthest, losses, rows, train, train_each, twin
 from tests.tasks.conftest import make_batch, make_recipe, make_source  # noqa: F401  (fixtures)
 from tests.training.detectors import DETECTORS, NOISY
 from tests.training.test_round_trip import assert_equal, run_whole
@@ -21,6 +21,7 @@ from zoo.models.fill import NoWeights, fill
 from zoo.recipe import expanded, load_recipe
 from zoo.tasks.build import build_task
 from zoo.training.checks import build_meta
+from zoo.training.evaluate import evaluate
 from zoo.training.starting import open_weights
 
 KIND = "object-detection"
@@ -167,3 +168,22 @@ def test_ranks_without_a_box_compute_with_the_others(family: str, tmp_path: Path
     found = {name: furthest(losses(tmp_path / name), one) for name in chosen}
     print(f"parity without boxes {family}: {found}")
     assert max(found.values()) < 1e-4, found
+
+
+@pytest.mark.slow  # three minutes of a core
+def test_the_twin_finds_the_shapes(tmp_path: Path) -> None:
+    found = train(1, twin(KIND), tmp_path / "run", "data.workers=0", timeout=1800)[-1]
+    print(f"shapes: {found}")
+    assert found["valid/map"] >= 0.70
+    assert found["valid/map_50"] >= 0.90
+
+
+@pytest.mark.slow  # five minutes of a core
+@pytest.mark.shared_data
+def test_a_small_detector_finds_blood_cells(data_root: Path, tmp_path: Path) -> None:
+    words = [f"data.folder={data_root / 'det_bccd'}", f"run.folder={tmp_path / 'run'}"]
+    path = CATALOG / "vision/rt-detr-mini-bccd.json"
+    assert run_ranks(1, run_whole, path, words, timeout=1800) == [0]
+    found = evaluate(tmp_path / "run", "test")
+    print(f"blood cells: {found}")
+    assert found["test/map_50"] >= 0.50

@@ -9,13 +9,17 @@ from accelerate import PartialState
 from transformers import AutoImageProcessor, AutoModelForObjectDetection
 
 from zoo.data.builtin.shapes import ShapeRows
+from zoo.data.loader import eval_batches
 from zoo.data.objects import Objects
-from zoo.data.rows import CorruptExample
-from zoo.engines.engine import moved
+from zoo.data.rows import CorruptExample, Subset
+from zoo.engines.engine import entries, moved
 from zoo.engines.transforms import meta_model
 from zoo.errors import ConfigError
+from zoo.layout import Place
 from zoo.models.fill import NoWeights, fill
 from zoo.tasks.build import build_task
+from zoo.training.scoring import added, gathered
+from zoo.training.world import Here
 
 KIND = "object-detection"
 BACKBONE = {
@@ -237,6 +241,36 @@ def test_perfect_detections_score_one_in_pixels_of_the_original(made, make_batch
         np.abs(records["found"][0]["boxes"] - [left, top, left + width, top + height]).sum(1).min()
         < 1e-3
     ), corners
+
+
+def guessed(outputs, targets):
+    """What is there, a tenth too wide, and always named a square."""
+    logits = torch.full_like(outputs["logits"], -9.0)
+    boxes = outputs["pred_boxes"].clone()
+    for image, one in enumerate(targets):
+        count = len(one["boxes"])
+        boxes[image, :count] = one["boxes"] * torch.tensor([1.0, 1.0, 1.1, 1.0])
+        logits[image, :count, 0] = 1.0
+    return {**outputs, "logits": logits, "pred_boxes": boxes}
+
+
+def test_the_score_of_a_set_is_the_same_on_two_ranks_that_pad_it(made):
+    _, task, model = made()
+    rows, model = Subset(ROWS, np.arange(5)), model.eval()
+
+    def scored(ranks):
+        totals, records = {}, []
+        for rank in range(ranks):
+            for batch in eval_batches(rows, task.example, task.collate, 2, rank, ranks, 0, 0):
+                outputs = guessed(task.predict(model, batch), batch["inputs"]["labels"])
+                totals = added(totals, task.tally(outputs, batch))
+                records += entries(task.records(outputs, batch), batch)
+        return task.score(totals, gathered(records, Here(Place(), torch.device("cpu"))))
+
+    with torch.no_grad():
+        one, two = scored(1), scored(2)
+    assert one == pytest.approx(two, rel=1e-6, nan_ok=True)
+    assert 0.1 < one["map"] < 0.9
 
 
 def test_softmax_families_leave_no_object_out(made, make_batch):
