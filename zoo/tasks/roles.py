@@ -54,8 +54,9 @@ def chosen_roles(source: Source, *choices: tuple[str, ...]) -> tuple[str, ...]:
     return next((c for c in choices if set(c) <= source.train.roles), choices[0])
 
 
-def label_faults(recipe: Recipe, source: Source, least: int = 2) -> list[Fault]:
-    """A fault when the source knows no class names, or fewer than `least`."""
+def label_faults(recipe: Recipe, source: Source) -> list[Fault]:
+    """A fault when the source knows no class names, or fewer than the kind must have."""
+    least = KINDS[recipe.task.kind].least_classes
     if source.labels is None or len(source.labels) < least:
         found, many = f"labels {list(source.labels or ())}", "two class names"
         return [fault(recipe, "data.labels", found, f"at least {many if least > 1 else 'one'}")]

@@ -158,6 +158,7 @@ BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "expected scores": ({}, ["run.expected.valid/f1=[0.5,1]"]),
     "expected bands": ({}, ['run.expected.valid/loss={"min":2,"max":1}']),
     "built-in data": ({}, ["data.source=built-in", "data.name=digits"]),
+    "two classes": (IMAGES, ['data.labels=["only"]']),
     "lengths": (IMAGES, ["data.sampling=group-by-length"]),
     "labels": ({}, ['data.labels=["a","a"]']),
     "columns": (IMAGES, ['data.columns.label=["a","b"]']),

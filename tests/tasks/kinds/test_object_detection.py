@@ -17,6 +17,7 @@ from zoo.engines.transforms import meta_model
 from zoo.errors import ConfigError
 from zoo.layout import Place
 from zoo.models.fill import NoWeights, fill
+from zoo.recipe import load_recipe
 from zoo.tasks.build import build_task
 from zoo.training.scoring import added, gathered
 from zoo.training.world import Here
@@ -271,6 +272,14 @@ def test_the_score_of_a_set_is_the_same_on_two_ranks_that_pad_it(made):
         one, two = scored(1), scored(2)
     assert one == pytest.approx(two, rel=1e-6, nan_ok=True)
     assert 0.1 < one["map"] < 0.9
+
+
+def test_there_may_be_one_class(make_recipe, make_source):
+    source = replace(make_source(KIND, [ROWS[0]]), labels=("cell",))
+    task = build_task(make_recipe(KIND), source)
+    assert (task.config.num_labels, task.config.id2label) == (1, {0: "cell"})
+    words = ['data.labels=["cell"]']
+    assert load_recipe("rt-detr-mini-bccd", words).data.labels == ("cell",)
 
 
 def test_softmax_families_leave_no_object_out(made, make_batch):

@@ -22,7 +22,7 @@ class _Data(Spec):
     """What evaluation reads; a list is scored one by one, a share is a seeded cut of train."""
     test: Text | Names | Off = False
     """What `zoo eval --split test` reads."""
-    labels: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
+    labels: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     """Class names in id order; absent: the dataset's, else the sorted values of train."""
     split_seed: NotNegative = 0
     """Draws the share of `valid`, and which examples `max_valid_examples` keeps."""

@@ -66,6 +66,8 @@ class Kind:
     """What a target is called."""
     classes: bool = False
     """Its labels name classes, which become ids."""
+    least_classes: int = 2
+    """How many it must have to be one: objects are told from background too."""
     several: bool = False
     """A row may have several labels."""
     tokenizer: bool = True
@@ -189,7 +191,9 @@ KINDS: dict[str, Kind] = {
         },
         unit="boxes",
         classes=True,
+        least_classes=1,
         tokenizer=False,
+        one_length=True,
         labels_enter=True,
         predictor="zoo.predicting.vision:Boxes",
     ),

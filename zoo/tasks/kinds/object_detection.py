@@ -54,7 +54,7 @@ class ObjectDetection(Task):
         """Raises ConfigError with every fault of columns, labels, sizes and processor."""
         assert isinstance(recipe.task, ObjectDetectionSpec)
         self.spec = recipe.task
-        faults = role_faults(recipe, source) + label_faults(recipe, source, least=1)
+        faults = role_faults(recipe, source) + label_faults(recipe, source)
         size = size_words(self.spec)
         edges = [size["height"], size["width"]] if "height" in size else [*size.values()]
         written = {"image_size": (edges, "task.image_size"), **label_names(source)}

@@ -93,7 +93,22 @@ def labels_twice(recipe: Recipe) -> str:
     return f"{', '.join(map(brief, twice))} twice" if twice else ""
 
 
+def too_few_labels(recipe: Recipe) -> str:
+    """Fewer classes than the kind can tell apart."""
+    labels = recipe.data.labels
+    few = labels is not None and len(labels) < KINDS[recipe.task.kind].least_classes
+    return brief(list(labels)) if few and labels else ""
+
+
 DATA_RULES = (
+    Rule(
+        "two classes",
+        "data.labels",
+        too_few_labels,
+        "at least two class names",
+        "one class is told from nothing",
+        beside=("task.kind",),
+    ),
     Rule(
         "a score that is given",
         "run.best_metric",
