@@ -12,7 +12,7 @@ from tests.runs import SHORT, losses, train
 from zoo.recipe import load_recipe
 from zoo.recipe.compose.catalog import recipes
 
-QUICK = {"deberta-v3-base-mnli-finetune", "hubert-base-librispeech-100-finetune"}
+QUICK = {"deberta-v3-base-mnli-finetune"}
 """The others are marked slow: the twins that stand for a kind train elsewhere all the same."""
 
 

@@ -107,7 +107,7 @@ class Spelling:
         unknown = self.tokenizer.unk_token_id
         return (ids < len(self.tokenizer)) & (ids != (-1 if unknown is None else unknown))
 
-    def search(self, beam: BeamSearch, model: NGram | None) -> "Transcribe":
+    def search(self, beam: BeamSearch, model: NGram | None) -> Transcribe:
         """As `transcribe`, by beam search."""
         found = Beam(beam, model, self.blank, self.text)
 
