@@ -54,6 +54,7 @@ BARS = {
     "morse-whisper": Bar("whisper-small-common-voice-hi-finetune", "test", "wer", 0.20, True),
     "digits-resnet": Bar("resnet50-imagenet", "test", "top_1", 0.98),
     "digits-vit": Bar("vit-base-imagenet", "test", "top_1", 0.95),
+    "shapes-masks": Bar("segformer-b0-ade20k", "test", "miou", 0.90),
     "keywords": Bar("bert-base-mnli-finetune", "test", "accuracy", 0.72),
     "tokens": Bar("bert-base-cased-conll2003", "test", "entity_f1", 0.93),
     "text": Bar("gpt2-small-openwebtext", "valid", "bits_per_byte", 2.4, True),
