@@ -60,8 +60,6 @@ class Kind:
     """The built-in data that it can learn from."""
     scores: Mapping[str, Score]
     """What it is scored by; the first is the headline that tells the best checkpoint."""
-    by_class: str = ""
-    """What it gives of every class beside, as `<this>/<class>`; no checkpoint is chosen by it."""
     unit: str = "targets"
     """What a target is called."""
     classes: bool = False
@@ -209,7 +207,6 @@ KINDS: dict[str, Kind] = {
             "pixel_accuracy": PIXEL_ACCURACY,
             "mean_accuracy": MEAN_ACCURACY,
         },
-        by_class="iou",
         unit="pixels",
         classes=True,
         tokenizer=False,

@@ -22,7 +22,8 @@ MATTHEWS = Score("Matthews' correlation.", larger_is_better=True)
 TOP_1 = Score("Share of images whose label comes first.", larger_is_better=True)
 TOP_5 = Score("Share of images whose label is among the first five.", larger_is_better=True)
 MIOU = Score(
-    "Mean over classes of intersection over union; classes in neither truth nor answer left out.",
+    "Mean over classes of intersection over union (iou/CLASS: of each); those in neither truth nor "
+    "answer are left out.",
     larger_is_better=True,
 )
 PIXEL_ACCURACY = Score("Share of pixels with the right class.", larger_is_better=True)

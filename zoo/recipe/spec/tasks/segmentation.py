@@ -17,7 +17,8 @@ class ScaledCrop(Spec):
     ratio_range: PositiveRange = (0.5, 2.0)
     """The shorter edge of the whole image, as a share of `image_size`'s shorter one."""
     cat_max_ratio: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """A piece of whose targets one class has this share or more is drawn anew, up to ten times."""
+    """A piece of whose targets one class has this share or more is drawn anew, up to ten times;
+    1: none is."""
 
 
 class MaskAugment(Spec):

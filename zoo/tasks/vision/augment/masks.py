@@ -66,7 +66,7 @@ def scaled_crop(
         top = int(rng.integers(max(0, height - size[0]) + 1))
         left = int(rng.integers(max(0, width - size[1]) + 1))
         piece = mask[top : top + size[0], left : left + size[1]]
-        if _largest_share(piece) < crop.cat_max_ratio:
+        if crop.cat_max_ratio == 1 or _largest_share(piece) < crop.cat_max_ratio:
             break
     high, wide = piece.shape
     picture = Image.new(image.mode, size[::-1], scaling.paint)
