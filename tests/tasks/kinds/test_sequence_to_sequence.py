@@ -142,6 +142,17 @@ def test_what_cannot_be_is_a_fault_of_its_key(made: Any, task: Any, model: Any, 
         made(task, **model)
 
 
+def test_a_name_whose_tokenizer_writes_by_languages_is_refused(
+    made: Any, tmp_path: Any, make_recipe: Any, make_source: Any
+) -> None:
+    task, _ = made(config=BART)
+    AutoConfig.for_model(**{**BART, "model_type": "mbart"}).save_pretrained(tmp_path)
+    task.tokenizer.save_pretrained(tmp_path)
+    recipe = make_recipe(KIND, name=str(tmp_path), config={}, tokenizer=None)
+    with pytest.raises(ConfigError, match=r"model\.name: found mbart, whose tokenizer"):
+        build_task(recipe, make_source(KIND))
+
+
 def test_a_name_keeps_the_ids_and_the_beams_that_it_comes_with(
     made: Any, tmp_path: Any, make_recipe: Any, make_source: Any
 ) -> None:

@@ -205,6 +205,24 @@ def test_a_model_of_many_languages_is_told_one_that_it_knows(
         made({"language": language}, tokenizer=polyglot)
 
 
+def test_an_english_model_begins_without_a_language(
+    made: Any, make_batch: Any, polyglot: Any, make_recipe: Any, make_source: Any, tmp_path: Any
+) -> None:
+    task, rows = made({"language": "en"}, tokenizer=polyglot)
+    for one in (task.config, task.extractor):
+        one.save_pretrained(polyglot)
+    told = tmp_path / "polyglot" / "generation_config.json"
+    told.write_text(json.dumps({"is_multilingual": False}))
+    words = {"name": polyglot, "config": {}, "tokenizer": None, "processor": {}}
+    english = build_task(make_recipe(KIND, **words), make_source(KIND))
+    read = make_batch(english, rows)["inputs"]["decoder_input_ids"][0, :2].tolist()
+    first = ["<|startoftranscript|>", "<|notimestamps|>"]
+    assert english.tokenizer.convert_ids_to_tokens(read) == first
+    assert not english.generation.is_multilingual
+    with pytest.raises(ConfigError, match=r"task\.language: found en"):
+        build_task(make_recipe(KIND, {"language": "en"}, **words), make_source(KIND))
+
+
 def test_a_tokenizer_that_begins_otherwise_than_the_model_is_refused(
     made: Any, polyglot: Any, make_recipe: Any, make_source: Any, tmp_path: Any
 ) -> None:

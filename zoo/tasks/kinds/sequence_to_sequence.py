@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from zoo.data.rows import Batch, Example, Row, Rows
@@ -40,6 +39,7 @@ from zoo.tasks.text.tokens import (
     special_ids,
     target_count,
     texts,
+    token_loss,
     token_tally,
     tokenizer_key,
     weights,
@@ -144,13 +144,8 @@ class SequenceToSequence(Task):
 
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         """Smoothed cross entropy in nats, summed over the target tokens."""
-        return F.cross_entropy(
-            outputs["logits"].float().flatten(0, 1),
-            batch["labels"]["labels"].flatten(),
-            ignore_index=IGNORE,
-            label_smoothing=self.spec.label_smoothing,
-            reduction="sum",
-        )
+        labels = batch["labels"]["labels"]
+        return token_loss(outputs["logits"], labels, self.spec.label_smoothing)
 
     def predict(self, model: Any, batch: Batch) -> Outputs:
         """One forward over the targets for the loss, and "sequences" (batch, length): ids that the

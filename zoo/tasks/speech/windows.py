@@ -17,6 +17,7 @@ from zoo.recipe import Recipe
 from zoo.recipe.spec.tasks.speech import SpeechSeq2SeqSpec
 from zoo.tasks.roles import fault
 from zoo.tasks.text.encoding import frame_of
+from zoo.tasks.text.files import brought_generation
 from zoo.tasks.text.tokens import tokenizer_key
 
 FAMILIES = frozenset({"whisper"})
@@ -56,16 +57,18 @@ def window_faults(recipe: Recipe, extractor: SequenceFeatureExtractor) -> list[F
 def said_prefix(recipe: Recipe, tokenizer: Any) -> list[Fault]:
     """Makes a tokenizer of many languages begin every text as the recipe says."""
     assert isinstance(recipe.task, SpeechSeq2SeqSpec)
-    language, many = recipe.task.language, _NO_TIMES in tokenizer.get_vocab()
+    language, times = recipe.task.language, _NO_TIMES in tokenizer.get_vocab()
     spoken = {code for code in TO_LANGUAGE_CODE.values() if code_in(tokenizer, code)}
+    if brought_generation(recipe, tokenizer).get("is_multilingual") is False:
+        spoken = set()  # Whisper's English models have the tokens of all languages too
     key = "task.language"
     if not spoken:
         if language:
-            allowed = f'"": {tokenizer_key(recipe)} is not of many languages'
+            allowed = f'"": {tokenizer_key(recipe)} is of one language'
             return [fault(recipe, key, language, allowed)]
         if recipe.task.task != "transcribe":
             return [fault(recipe, "task.task", recipe.task.task, "transcribe: one language")]
-        if many:
+        if times:
             tokenizer.set_prefix_tokens(predict_timestamps=False)
         return []
     names = [name for name, code in TO_LANGUAGE_CODE.items() if code in spoken]

@@ -15,6 +15,8 @@ from zoo.tasks.text.encoding import encoder, frame_of
 from zoo.tasks.text.tokens import tokenizer_key
 
 START = "decoder_start_token_id"
+OF_LANGUAGES = frozenset({"marian", "mbart", "m2m_100", "nllb-moe", "plbart"})
+"""Families whose own tokenizers need be told two languages, or hold two vocabularies."""
 
 
 class Framer:
@@ -69,7 +71,11 @@ def sequence_faults(recipe: Recipe, tokenizer: Any) -> list[Fault]:
 
 
 def start_faults(recipe: Recipe, config: PreTrainedConfig) -> list[Fault]:
-    """It must be known what the decoder starts with."""
+    """It must be known what the decoder starts with, and targets must be spelled as sources are."""
+    if tokenizer_key(recipe) == "model.name" and config.model_type in OF_LANGUAGES:
+        allowed = "a name whose tokenizer spells both alike, or a model.tokenizer that does"
+        found = f"{config.model_type}, whose tokenizer spells sources and targets by languages"
+        return [fault(recipe, "model.name", found, allowed)]
     if getattr(config, START, None) is not None:
         return []
     allowed = "a model whose configuration says with which token its decoder starts"

@@ -112,13 +112,16 @@ def attention_mask(sequences: Sequence[Sequence[int] | np.ndarray]) -> Tensor:
     return (padded([range(1, len(s) + 1) for s in sequences], 0) > 0).long()
 
 
-def token_loss(logits: Tensor, labels: Tensor) -> Tensor:
+def token_loss(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
     """The sum of the cross entropy in nats over the labels that are not IGNORE, float32.
 
-    logits (batch, length, vocabulary), labels (batch, length).
+    logits (batch, length, vocabulary), labels (batch, length); `smoothing` is the share of each
+    target that is spread over all tokens.
     """
-    flat = logits.float().flatten(0, 1)
-    return F.cross_entropy(flat, labels.flatten(), ignore_index=IGNORE, reduction="sum")
+    flat, targets = logits.float().flatten(0, 1), labels.flatten()
+    return F.cross_entropy(
+        flat, targets, ignore_index=IGNORE, reduction="sum", label_smoothing=smoothing
+    )
 
 
 def target_count(labels: Tensor) -> Tensor:
