@@ -33,7 +33,7 @@ DROPOUT = {
     # Of near ties the sums' last bits decide which positions become queries: here all of them do.
     "object-detection": [
         *("task.image_size=32", "model.config.num_queries=84", "optimizer.params.lr=1e-4"),
-        *("run.batch=8", "run.micro_batch=4"),
+        *("run.batch=8", "run.micro_batch=4", "run.steps=10"),
     ],
     "ctc": ["model.config.encoder_config.dropout=0.1", "run.batch=8", "run.micro_batch=4"],
     "sequence-to-sequence": ["model.config.dropout_rate=0.1", *WRITING],

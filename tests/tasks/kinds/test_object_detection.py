@@ -199,6 +199,10 @@ def test_sizes_that_the_maps_of_a_hybrid_encoder_do_not_fit_are_faults(made):
     ]
     with pytest.raises(ConfigError, match=r"task.longest_edge: found 64"):
         made({"longest_edge": 64})
+    with pytest.raises(
+        ConfigError, match=r"task.image_size: found \[32, 48\]; allowed: one number"
+    ):
+        made({"image_size": [32, 48], "longest_edge": 64}, config=DETR)
 
 
 def test_boxes_are_cut_at_the_image_and_those_beside_it_are_counted(made):

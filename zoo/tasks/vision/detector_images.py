@@ -70,7 +70,12 @@ def fill_of(processor: Any) -> tuple[int, int, int]:
 
 
 def size_faults(recipe: Recipe, spec: ObjectDetectionSpec, config: Any) -> list[Fault]:
-    """What a hybrid encoder asks of sizes: its maps are doubled and laid on each other."""
+    """What a longest edge asks of sizes, and a hybrid encoder, whose maps are doubled and laid on
+    each other.
+    """
+    if spec.longest_edge and not isinstance(spec.image_size, int):
+        allowed = "one number, the shorter edge, with task.longest_edge"
+        return [fault(recipe, "task.image_size", str(list(spec.image_size)), allowed)]
     strides = getattr(config, "feat_strides", None)
     if not strides:
         return []
@@ -78,16 +83,12 @@ def size_faults(recipe: Recipe, spec: ObjectDetectionSpec, config: Any) -> list[
     if spec.longest_edge:
         allowed = f"nothing: maps of {kind} must fit into each other, images have one size"
         return [fault(recipe, "task.longest_edge", str(spec.longest_edge), allowed)]
-    sizes = {"task.image_size": size_words(spec)}
-    sizes |= {f"task.augment.sizes.{n}": size_words(spec, n) for n in spec.augment.sizes or ()}
+    sizes = [("task.image_size", size_words(spec))]
+    sizes += [("task.augment.sizes", size_words(spec, one)) for one in spec.augment.sizes or ()]
+    allowed = f"multiples of {stride}, the largest of the model's feat_strides"
     return [
-        fault(
-            recipe,
-            key.removesuffix(f".{min(size.values())}") if "sizes" in key else key,
-            f"{size['height']} x {size['width']}",
-            f"multiples of {stride}, the largest of the model's feat_strides",
-        )
-        for key, size in sizes.items()
+        fault(recipe, key, f"{size['height']} x {size['width']}", allowed)
+        for key, size in sizes
         if any(edge % stride for edge in size.values())
     ]
 
