@@ -17,6 +17,7 @@ PATCHES: dict[str, Any] = {
     **{"intermediate_size": 64, "patch_size": 8},
     **{"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
 }
+NO_WIDTH = {key: value for key, value in PATCHES.items() if key != "intermediate_size"}
 DEPTH = {"drop_path_rate": 0.2}
 STAGES = {"depths": [1, 1], "patch_size": 4, **DEPTH}
 BIASED = {"use_relative_position_bias": True}
@@ -30,7 +31,7 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
         {"model_type": "convnext", "hidden_sizes": [16, 32], "num_stages": 2, **STAGES},
     ),
     "deit": ("image-classification", {"model_type": "deit", **PATCHES}),
-    "dinov2": ("image-classification", {"model_type": "dinov2", **PATCHES, **DEPTH}),
+    "dinov2": ("image-classification", {"model_type": "dinov2", **NO_WIDTH, **DEPTH}),
     "beit": ("image-classification", {"model_type": "beit", **PATCHES, **DEPTH}),
     "beit of biases": (
         "image-classification",
