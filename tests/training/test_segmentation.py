@@ -12,7 +12,8 @@ from tests.runs import SHORT, train, twin
 from zoo.data.builtin.shapes import ShapeRows
 from zoo.training.evaluate import evaluate
 
-WHOLE = ("data.max_valid_examples=unset", "run.eval_micro_batch=30")  # of 200: the last has padding
+EVERY = [word for word in SHORT if "max_valid_examples" not in word]
+PADDED = "run.eval_micro_batch=30"  # of 200 images: the last micro-batch is not full
 
 
 def by_transformers(folder: Path) -> dict[str, float]:
@@ -40,11 +41,11 @@ def by_transformers(folder: Path) -> dict[str, float]:
 @pytest.mark.ranks(2)
 def test_two_ranks_one_process_and_plain_transformers_give_the_same_scores(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    words = [*SHORT, *WHOLE, "run.steps=60", "run.eval_every=60", "parallel.zero.stage=2"]
+    words = [*EVERY, PADDED, "run.steps=60", "run.eval_every=60", "parallel.zero.stage=2"]
     found = train(2, twin("semantic-segmentation"), folder, *words)
     trained = next(row for row in found if "valid/miou" in row)
-    alone = run_ranks(1, evaluate, folder / "model", "valid", WHOLE)[0]
+    alone = run_ranks(1, evaluate, folder / "model", "valid", [PADDED])[0]
     assert {key: trained[key] for key in alone} == pytest.approx(alone, rel=1e-5)
     theirs = by_transformers(folder / "model")
     assert {name: alone[f"valid/{name}"] for name in theirs} == pytest.approx(theirs, rel=1e-5)
-    assert 0.25 < alone["valid/miou"] < 1
+    assert 0.2 < alone["valid/miou"] < 1
