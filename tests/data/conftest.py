@@ -13,6 +13,7 @@ TASKS = {
     "ctc": {"kind": "ctc"},
     "causal-lm": {"kind": "causal-lm", "sequence_length": 8},
     "sequence-classification": {"kind": "sequence-classification", "sequence_length": 8},
+    "question-answering": {"kind": "question-answering", "sequence_length": 32},
     "token-classification": {"kind": "token-classification", "sequence_length": 8},
     "image-classification": {"kind": "image-classification", "image_size": 8},
     "object-detection": {"kind": "object-detection", "image_size": 8},

@@ -7,7 +7,7 @@ import torch
 from zoo.data.rows import CorruptExample
 from zoo.errors import ConfigError
 from zoo.tasks.kinds.semantic_segmentation import enlarged
-from zoo.tasks.text.entities import entities
+from zoo.tasks.text.marked.entities import entities
 from zoo.tasks.text.sequences import read_back
 
 
@@ -66,6 +66,23 @@ def test_entities_are_those_that_evaluation_scores(trained, tokenizer):
             found = [(one["label"], one["text"], one["start"]) for one in answer["entities"]]
             assert found == wanted
     assert sum(len(one["entities"]) for one in given)
+
+
+def test_an_answer_is_the_one_that_evaluation_scores(trained):
+    made = trained("question-answering", {"sequence_length": 12, "max_answer_length": 4})
+    predictor, windows = made.predictor(), made.task.rows(made.rows)
+    assert len(windows) > len(made.rows)
+    examples = [made.task.example(windows[i], None, False) for i in range(len(windows))]
+    batch = made.task.collate([{**one, "weight": 1.0} for one in examples], None, False)
+    with torch.no_grad():
+        found = made.task.records(made.model(**batch["inputs"]), batch)
+    for number in range(len(made.rows)):
+        row = made.rows[number]
+        own = [n for n, one in enumerate(examples) if one["number"] == number]
+        best = max(one for n in own for one in found["answers"][n])
+        [answer] = predictor.answers([{"question": row["question"], "context": row["context"]}])
+        assert (answer["start"], answer["end"]) == best[1:]
+        assert answer["answer"] == row["context"][best[1] : best[2]] == predictor.said(answer)
 
 
 @pytest.mark.parametrize("channels", [3, 1])

@@ -94,6 +94,7 @@ MODELS = {
     "sequence-classification": {"config": BERT, "tokenizer": "characters"},
     "sequence-to-sequence": {"config": T5, "tokenizer": "characters"},
     "token-classification": {"config": BERT, "tokenizer": "bytes"},
+    "question-answering": {"config": BERT, "tokenizer": {"train": "wordpiece", "vocab_size": 90}},
     "image-classification": {"config": VIT},
     "object-detection": {"config": RT_DETR},
     "semantic-segmentation": {"config": SEGFORMER},
@@ -106,6 +107,7 @@ TASKS = {
     "sequence-classification": {"sequence_length": 32},
     "sequence-to-sequence": {"source_length": 16, "target_length": 12},
     "token-classification": {"sequence_length": 40},
+    "question-answering": {"sequence_length": 24, "stride": 4},
     "image-classification": {"image_size": 16},
     "object-detection": {"image_size": 32},
     "semantic-segmentation": {"image_size": 32},
@@ -146,6 +148,10 @@ def _rows(kind: str) -> list[dict[str, Any]]:
     if kind == "sequence-to-sequence":
         words = WORDS.split()
         return [{"source": word, "target": word[::-1]} for word in words]
+    if kind == "question-answering":
+        found = [(WORDS.index(word), word) for word in WORDS.split()[:6]]
+        ask = "what is {} there".format
+        return [{"question": ask(w), "context": WORDS, "answers": ((at, w),)} for at, w in found]
     if kind == "token-classification":
         tags = [2, 0, 1, 2, 0, 0]
         return [{"tokens": WORDS.split()[i : i + 6], "tags": tags} for i in range(6)]

@@ -36,8 +36,15 @@ def outputs_of(kind, task, batch):
     return dict(task.predict(model, batch))
 
 
+def changed(outputs, change):
+    """The same outputs with their logits changed."""
+    return {n: change(value) if n.endswith("logits") else value for n, value in outputs.items()}
+
+
 def logits_of(kind, task, batch):
-    return outputs_of(kind, task, batch)["logits"]
+    """The logits alone, which a question's answer has two of."""
+    outputs = changed(outputs_of(kind, task, batch), torch.detach)
+    return {name: value for name, value in outputs.items() if name.endswith("logits")}
 
 
 def test_a_kind_is_its_file_and_its_class(kind):
@@ -58,12 +65,12 @@ def test_the_scores_are_those_of_the_entry(kind, task, rows, make_batch):
 @outside
 def test_the_loss_of_a_batch_is_the_sum_of_its_parts(kind, task, rows, make_batch):
     batch = make_batch(task, rows, size=3)
-    logits = logits_of(kind, task, batch).detach()
-    parts = []
+    logits, parts = logits_of(kind, task, batch), []
     for index in range(3):
-        labels = {key: value[index : index + 1] for key, value in batch["labels"].items()}
-        parts.append(task.loss({"logits": logits[index : index + 1]}, {"labels": labels}))
-    whole = task.loss({"logits": logits}, batch)
+        one = slice(index, index + 1)
+        labels = {key: value[one] for key, value in batch["labels"].items()}
+        parts.append(task.loss({n: v[one] for n, v in logits.items()}, {"labels": labels}))
+    whole = task.loss(logits, batch)
     assert whole.shape == ()
     assert whole.dtype == torch.float32
     torch.testing.assert_close(whole, torch.stack(parts).sum())
@@ -72,12 +79,12 @@ def test_the_loss_of_a_batch_is_the_sum_of_its_parts(kind, task, rows, make_batc
 @outside
 def test_without_targets_the_loss_is_zero_and_connected(kind, task, rows, make_batch):
     batch = make_batch(task, rows, size=2, padding=2)
-    logits = logits_of(kind, task, batch).detach().requires_grad_()
-    loss = task.loss({"logits": logits}, batch)
+    logits = changed(logits_of(kind, task, batch), torch.Tensor.requires_grad_)
+    loss = task.loss(logits, batch)
     loss.backward()
     assert float(batch["count"]) == 0.0
     assert loss.item() == 0.0
-    assert torch.equal(logits.grad, torch.zeros_like(logits))
+    assert all(torch.equal(one.grad, torch.zeros_like(one)) for one in logits.values())
 
 
 @outside
@@ -85,9 +92,13 @@ def test_an_example_of_weight_zero_changes_no_sum(kind, task, rows, make_batch):
     padded = make_batch(task, rows, 4, padding=1)
     outputs = outputs_of(kind, task, padded)
     tally = task.tally(outputs, padded)
-    noise = outputs["logits"].detach().clone()
-    noise[-1] += torch.randn(noise[-1].shape)
-    for name, total in task.tally({**outputs, "logits": noise}, padded).items():
+    last = torch.arange(4) == 3
+
+    def noisy(logits):
+        noise = torch.randn_like(logits) * last.view(4, *[1] * (logits.ndim - 1))
+        return logits.detach() + noise
+
+    for name, total in task.tally(changed(outputs, noisy), padded).items():
         torch.testing.assert_close(total, tally[name], msg=name)
 
 
@@ -110,10 +121,9 @@ def test_a_batch_counts_its_targets_in_float64(kind, task, rows, make_batch):
 @outside
 def test_half_precision_logits_lose_nothing_more_in_the_loss(kind, task, rows, make_batch):
     batch = make_batch(task, rows)
-    rounded = logits_of(kind, task, batch).detach().bfloat16()
-    torch.testing.assert_close(
-        task.loss({"logits": rounded}, batch), task.loss({"logits": rounded.float()}, batch)
-    )
+    rounded = changed(logits_of(kind, task, batch), torch.Tensor.bfloat16)
+    whole = changed(rounded, torch.Tensor.float)
+    torch.testing.assert_close(task.loss(rounded, batch), task.loss(whole, batch))
 
 
 def test_the_same_generator_gives_the_same_batch(kind, task, rows, make_batch):
@@ -132,6 +142,7 @@ FILES = {
         ("generation_config.json", GenerationConfig),
     ],
     "token-classification": [("tokenizer.json", AutoTokenizer)],
+    "question-answering": [("tokenizer.json", AutoTokenizer)],
     "image-classification": [("preprocessor_config.json", AutoImageProcessor)],
     "object-detection": [("preprocessor_config.json", AutoImageProcessor)],
     "semantic-segmentation": [("preprocessor_config.json", AutoImageProcessor)],

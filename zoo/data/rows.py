@@ -30,6 +30,8 @@ class Rows(ABC):
 
     roles: frozenset[str]
     """Which roles every row holds."""
+    divisible: bool = True
+    """Whether some of the rows may be scored without the others."""
     fingerprint: str
     """Changes whenever the content may have changed; caches are named by it."""
 
@@ -231,7 +233,7 @@ def concatenated(parts: Sequence[Rows]) -> Rows:
 
 def drawn(rows: Rows, count: int | None, seed: int) -> Rows:
     """At most `count` rows (None: all), drawn from the seed, in their own order."""
-    if count is None or len(rows) <= count:
+    if count is None or len(rows) <= count or not rows.divisible:
         return rows
     chosen = np.random.default_rng([seed, len(rows)]).permutation(len(rows))[:count]
     return Subset(rows, np.sort(chosen))

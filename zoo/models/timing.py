@@ -62,8 +62,8 @@ def fastest(stage: Stage, received: Received) -> tuple[float, Received | Outputs
 
 
 def first_tensor(given: Received | Outputs) -> Tensor:
-    """Hidden states, or of the model's output the logits."""
+    """Hidden states, or of the model's output the logits, the first of several."""
     if isinstance(given, Mapping):
-        logits: Tensor = given["logits"]
+        logits: Tensor = next(one for name, one in given.items() if name.endswith("logits"))
         return logits
     return given[0] if isinstance(given, tuple) else given

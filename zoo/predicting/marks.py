@@ -1,16 +1,22 @@
-"""Answers that are stretches of a text: entities."""
+"""Answers that are stretches of a text: entities, and what answers a question."""
 
 from itertools import accumulate
 
 import torch
-from transformers import AutoModelForTokenClassification, AutoTokenizer
+from transformers import (
+    AutoModelForQuestionAnswering,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+)
 
 from zoo.data.reading.marked import words_of
 from zoo.data.rows import Row
 from zoo.predicting.exported import Exported, Options
 from zoo.predicting.predictor import Answer, Predictor
 from zoo.predicting.text import truncation
-from zoo.tasks.text.entities import entities, scheme_of
+from zoo.tasks.text.marked.answers import candidates, chosen
+from zoo.tasks.text.marked.entities import entities, scheme_of
+from zoo.tasks.text.marked.windows import Windowing
 
 Words = list[tuple[str, int, int]]
 """Words, and where they stand in their text."""
@@ -65,3 +71,46 @@ class Tags(Predictor):
     def said(self, answer: Answer) -> str:
         """The entities in their order."""
         return ", ".join(f"{one['text']!r} {one['label']}" for one in answer["entities"]) or "none"
+
+
+class Answers(Predictor):
+    """The answer to a question in a context, over all windows of it as in evaluation."""
+
+    choices = (("question", "context"),)
+
+    def __init__(self, exported: Exported, options: Options) -> None:
+        super().__init__(exported, options)
+        tokenizer = AutoTokenizer.from_pretrained(exported.folder)
+        made = AutoModelForQuestionAnswering.from_pretrained(exported.folder, **exported.loading)
+        self.model = made.eval().to(exported.device)
+        self.windows = Windowing(tokenizer, exported.key("sequence_length"), exported.key("stride"))
+        self.segments = "token_type_ids" in tokenizer.model_input_names
+        self.longest, self.most = exported.key("max_answer_length"), exported.key("n_best")
+        self.may_be_none = bool(exported.key("version_2"))
+
+    def answers(self, examples: list[Row]) -> list[Answer]:
+        """ "answer", and its "start" and "end" in the context; empty for no answer, which only a
+        model of `version_2` gives.
+        """
+        return [self._answer(one["question"], one["context"]) for one in examples]
+
+    def _answer(self, question: str, context: str) -> Answer:
+        found = []
+        for window in self.windows(question, context):
+            inputs = {"input_ids": torch.tensor([window.ids], device=self.exported.device)}
+            if self.segments:
+                inputs["token_type_ids"] = torch.tensor(
+                    [window.segments], device=self.exported.device
+                )
+            with torch.no_grad():
+                outputs = self.model(**inputs)
+            start, end = (
+                outputs[f"{one}_logits"][0].float().cpu().numpy() for one in ("start", "end")
+            )
+            found.append(candidates(start, end, window.spans, self.longest, self.most))
+        first, last = chosen(found, self.may_be_none, self.exported.key("null_threshold"))
+        return {"answer": context[first:last], "start": first, "end": last}
+
+    def said(self, answer: Answer) -> str:
+        """The answer, or that there is none."""
+        return str(answer["answer"]) or "no answer"

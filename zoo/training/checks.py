@@ -16,7 +16,7 @@ from zoo.layout import Layout
 from zoo.models.config import key_in
 from zoo.models.families import family_of, refusals
 from zoo.models.fill import NoWeights, Weights
-from zoo.models.stage import layer_weights
+from zoo.models.stage import layer_names, layer_weights
 from zoo.models.tensor import tensor_faults
 from zoo.models.upstream import cpu_computes_fp16, tied_names
 from zoo.recipe import Recipe, origin
@@ -124,6 +124,11 @@ def cut_faults(recipe: Recipe, model: PreTrainedModel) -> list[Fault]:
         if degree > 1 and clause:
             refuse(key, f"{degree} for {model.config.model_type}, {clause}", "1")
     if family is None or faults:
+        return faults
+    if not layer_names(model, family):  # Llama's head for questions, whose base has another name
+        for key, degree in degrees.items():
+            if degree > 1:
+                refuse(key, f"{degree} for {type(model).__name__}, which names layers apart", "1")
         return faults
     kind = compression_kind(recipe)
     if kind and stages > 1 and tied_names(model):

@@ -10,7 +10,7 @@ from zoo.data.builtin import tokens
 from zoo.data.builtin.tokens import open_tokens, tagged_lines
 from zoo.data.sources.opened import Wanted
 from zoo.recipe.vocabulary.kinds import KINDS
-from zoo.tasks.text.entities import scheme_of
+from zoo.tasks.text.marked.entities import scheme_of
 
 TEXT = """import os.path as p, re
 from ..a.b import c

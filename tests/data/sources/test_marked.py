@@ -123,3 +123,62 @@ def test_a_tag_that_train_does_not_name_is_a_fault(opened: Any, tmp_path: Path) 
     (tmp_path / "valid.jsonl").write_text('{"tokens": ["a"], "tags": ["B-ORG"]}\n')
     message = said(opened, KIND, "rows.jsonl", JSONL, valid="valid.jsonl")
     assert "data.labels: found B-ORG" in message and "B-LOC, B-PER, I-LOC, O" in message
+
+
+ASKED = [
+    {"question": "who", "context": "Ada saw York", "answers": ((0, "Ada"), (0, "Ada saw"))},
+    {"question": "when", "context": "Ada saw York", "answers": ()},
+]
+SAID = [
+    {"question": one["question"], "context": one["context"], "answers": {
+        "text": [text for _, text in one["answers"]],
+        "answer_start": [start for start, _ in one["answers"]],
+    }}
+    for one in ASKED
+]  # fmt: skip
+QAS = [
+    {"id": "1", "question": one["question"], "is_impossible": not one["answers"], "answers": [
+        {"text": text, "answer_start": start} for start, text in one["answers"]
+    ]}
+    for one in ASKED
+]  # fmt: skip
+SQUAD = {
+    "version": "v2.0",
+    "data": [{"title": "York", "paragraphs": [{"context": "Ada saw York", "qas": QAS}]}],
+}
+
+
+@pytest.mark.parametrize("form", ["squad", "jsonl", "hub"])
+def test_questions_of_every_form_are_the_same(
+    form: str, opened: Any, tmp_path: Path, make_recipe: Any
+) -> None:
+    if form == "hub":
+        datasets.Dataset.from_list(SAID).to_parquet(tmp_path / "set" / "train.parquet")
+        recipe = make_recipe("question-answering", source="hub", name=str(tmp_path / "set"))
+        source = open_source(recipe)
+    elif form == "squad":
+        source = opened("question-answering", "train-v2.0.json", json.dumps(SQUAD))
+    else:
+        lines = "".join(json.dumps(one) + "\n" for one in SAID)
+        source = opened("question-answering", "rows.jsonl", lines)
+    assert [{**row, "answers": _plain(row["answers"])} for row in rows_of(source.train)] == ASKED
+
+
+def _plain(answers: Any) -> tuple[tuple[int, str], ...]:
+    return tuple((start, text) for start, text in answers)
+
+
+def test_an_answer_that_is_not_where_it_is_said_to_be_is_a_corrupt_row(opened: Any) -> None:
+    wrong = [
+        {"answer_start": 1, "text": "Ada"},
+        {"answer_start": -1, "text": "k"},
+        {"answer_start": 0},
+    ]
+    lines = [SAID[0], *({**SAID[0], "answers": [one]} for one in wrong)]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    found = rows_of(opened("question-answering", "rows.jsonl", text).train)[1:]
+    assert found == [
+        "line 2 (an answer 'Ada' at 1, where 'da ' stands)",
+        "line 3 (an answer 'k' at -1, where 'A' stands)",
+        "line 4 (answers: an answer that lacks its text or answer_start)",
+    ]

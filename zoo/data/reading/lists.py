@@ -1,9 +1,9 @@
-"""Values that are several: lists of words or tags, stretches of a text."""
+"""Values that are several: lists of words or tags, stretches of a text, answers in it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from zoo.data.sources.values import Odd, Written, as_label, as_number, spoken
+from zoo.data.sources.values import Odd, Written, as_label, as_number, as_text, spoken
 
 Span = tuple[int, int, str]
 """The first character of a stretch, the first behind it, and its label."""
@@ -37,6 +37,22 @@ def as_spans(value: Any, names: Sequence[str] | None = None) -> tuple[Span, ...]
             raise Odd("a stretch that lacks its start, end or label")
         spans.append((start, end, name))
     return tuple(sorted(spans))
+
+
+def as_answers(value: Any) -> tuple[tuple[int, str], ...] | None:
+    """(first character, text) of each answer, of SQuAD's `text` and `answer_start`; none of them is
+    one, too. Raises Odd.
+    """
+    fields = as_fields(value, ("answer_start", "text"))
+    if fields is None:
+        return None
+    answers: list[tuple[int, str]] = []
+    for first, said in fields:
+        start, text = as_number(first), as_text(said)
+        if not isinstance(start, int) or not text:
+            raise Odd("an answer that lacks its text or answer_start")
+        answers.append((start, text))
+    return tuple(answers)
 
 
 def as_fields(value: Any, keys: Sequence[str]) -> list[tuple[Any, ...]] | None:

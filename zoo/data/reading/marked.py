@@ -35,7 +35,9 @@ def conll_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any], str]]:
 
 
 def misfit(row: Row) -> str:
-    """What of a row does not go with the rest of it: tags and words, stretches and their text."""
+    """What of a row does not go with the rest of it: tags and words, stretches or answers and the
+    text that they are of.
+    """
     if "tags" in row and len(row["tags"]) != len(row["tokens"]):
         return f"{len(row['tags'])} tags for {len(row['tokens'])} words"
     if "entities" in row:
@@ -44,7 +46,25 @@ def misfit(row: Row) -> str:
             if not before <= start < end <= size:
                 return f"a stretch {start}..{end}, which overlaps or is none of {size} characters"
             before = end
+    for start, answer in row.get("answers", ()):
+        stands = row["context"][max(start, 0) : max(start, 0) + len(answer)]
+        if start < 0 or stands != answer:
+            return f"an answer {answer[:40]!r} at {start}, where {stands[:40]!r} stands"
     return ""
+
+
+def squad_rows(rows: Sequence[Any]) -> Iterator[Any]:
+    """Rows as they are, and an article of SQuAD (Rajpurkar et al. 2016), which has its questions in
+    the `qas` of its `paragraphs`, as a row a question.
+    """
+    for row in rows:
+        if not isinstance(row, Mapping) or not isinstance(row.get("paragraphs"), list):
+            yield row
+            continue
+        for paragraph in row["paragraphs"]:
+            whole = isinstance(paragraph, Mapping) and isinstance(paragraph.get("qas"), list)
+            for one in paragraph["qas"] if whole else ({},):
+                yield {**one, "context": paragraph.get("context")} if whole else one
 
 
 def words_of(text: str) -> list[tuple[str, int, int]]:

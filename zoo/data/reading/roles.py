@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from zoo.data.reading.lists import as_list, as_spans
+from zoo.data.reading.lists import as_answers, as_list, as_spans
 from zoo.data.sources.values import (
     as_filled,
     as_label,
@@ -36,5 +36,6 @@ def reading(
         "words": partial(as_list, one=as_text),
         "tags": partial(as_list, one=partial(as_label, names=names)),
         "spans": partial(as_spans, names=names),
+        "answers": as_answers,
     }
     return readers[how]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from zoo.data.builtin.constants import open_constants
 from zoo.data.builtin.digits import open_digits
 from zoo.data.builtin.keywords import open_keywords
 from zoo.data.builtin.morse import open_morse
@@ -23,6 +24,7 @@ BUILT_IN: dict[str, Callable[[str, Path, Wanted], Opened]] = {
     "shapes": open_shapes,
     "numbers": open_numbers,
     "python-tokens": open_tokens,
+    "constants": open_constants,
 }
 """By `data.name`: called with the split, the cache and what the task reads of a row."""
 

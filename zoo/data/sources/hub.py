@@ -33,6 +33,7 @@ _FEATURES: dict[str, tuple[type[Any], ...]] = {
     "words": (*_LISTS, datasets.Value),
     "tags": (*_LISTS, datasets.Value),
     "spans": (*_LISTS, dict, list),
+    "answers": (*_LISTS, dict, list),
     "image": (datasets.Image, datasets.Value, dict),
     "objects": (datasets.List, datasets.LargeList, dict, list),
     "mask": (datasets.Image, datasets.Value, dict),

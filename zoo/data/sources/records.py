@@ -11,7 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from zoo.data.reading.marked import conll_rows
+from zoo.data.reading.marked import conll_rows, squad_rows
 from zoo.data.sources.coco import coco_classes, coco_document, coco_rows
 from zoo.data.sources.values import Written, is_text, spoken
 
@@ -67,8 +67,8 @@ def tsv_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
 def json_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
     """Records of one JSON document: a list of objects, one such list under a key, or columns.
 
-    A file of this name that holds an object a line is read as one that does, and COCO's instances
-    are a row an image.
+    A file of this name that holds an object a line is read as one that does, COCO's instances are a
+    row an image, and SQuAD's articles a row a question.
     """
     content = path.read_bytes()
     if coco := coco_document(content):
@@ -82,7 +82,7 @@ def json_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
             raise UnreadableFile(str(error)) from None
         yield from lines
         return
-    for number, row in enumerate(_listed(document, wanted), 1):
+    for number, row in enumerate(squad_rows(_listed(document, wanted)), 1):
         yield _record(f"row {number}", row)
 
 

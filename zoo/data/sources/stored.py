@@ -29,7 +29,7 @@ _VERSION = 1
 _ROWS, _BYTES = 4096, 16 << 20  # of a batch
 _TEXT = pyarrow.large_string()
 _MEDIA = pyarrow.struct([("bytes", pyarrow.large_binary()), ("path", _TEXT)])
-_LISTS = frozenset({"words", "tags", "spans"})  # hows whose values are tuples
+_LISTS = frozenset({"words", "tags", "spans", "answers"})  # hows whose values are tuples
 # What metadata beside media calls its columns.
 _FILE_NAMES = {"image": ("file_name",), "audio": ("file_name",), "mask": ("mask_file_name",)}
 

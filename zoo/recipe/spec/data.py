@@ -71,7 +71,14 @@ class BuiltInData(_Data):
     source: Literal["built-in"]
     """Where rows come from: decides the other keys of this section."""
     name: Literal[
-        "stdlib-text", "stdlib-keywords", "digits", "morse", "shapes", "numbers", "python-tokens"
+        "stdlib-text",
+        "stdlib-keywords",
+        "digits",
+        "morse",
+        "shapes",
+        "numbers",
+        "python-tokens",
+        "constants",
     ]
     """Which."""
     valid: Text | Names | Share | Off = "validation"

@@ -4,6 +4,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
+How = Literal[
+    "text", "value", "messages", "image", "audio", "objects", "mask", "words", "tags", "spans",
+    "answers",
+]  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Role:
@@ -11,9 +16,7 @@ class Role:
     length; `names`: its values name classes, which become ids (one, or each of several)."""
 
     doc: str
-    how: Literal[
-        "text", "value", "messages", "image", "audio", "objects", "mask", "words", "tags", "spans"
-    ]
+    how: How
     measured: bool = False
     names: bool = False
 
@@ -29,6 +32,13 @@ ROLES: dict[str, Role] = {
         "the first behind it) and `label`. They become B- and I- tags of words.",
         "spans",
         names=True,
+    ),
+    "question": Role("What is asked of a context.", "text", measured=True),
+    "context": Role("The text that holds the answer.", "text", measured=True),
+    "answers": Role(
+        "The answers that are right, as in SQuAD: `text` and `answer_start`, its first character "
+        "in the context; none where the context does not say.",
+        "answers",
     ),
     "messages": Role("A chat: a list of role and content.", "messages"),
     "prompt": Role("What the model is given.", "text", measured=True),

@@ -45,9 +45,19 @@ MAP_75 = Score("The same at an overlap of 0.75.", larger_is_better=True)
 MAP_SMALL = Score("The same of objects below 32x32 pixels.", larger_is_better=True)
 MAP_MEDIUM = Score("The same of objects from 32x32 to 96x96 pixels.", larger_is_better=True)
 MAP_LARGE = Score("The same of larger objects.", larger_is_better=True)
-ENTITY_F1 = Score("F1 of entities whose ends and type are right (seqeval).", larger_is_better=True)
-PRECISION = Score("Share of the entities found that are right.", larger_is_better=True)
-RECALL = Score("Share of the entities wanted that are found.", larger_is_better=True)
+ENTITIES = {
+    "entity_f1": Score("F1 of entities whose ends and type are right (seqeval).", True),
+    "loss": LOSS,
+    "precision": Score("Share of the entities found that are right.", larger_is_better=True),
+    "recall": Score("Share of the entities wanted that are found.", larger_is_better=True),
+    "macro_f1": MACRO_F1,
+    "accuracy": ACCURACY,
+}
+ANSWERS = {
+    "exact": Score("Share of questions whose answer is exact (SQuAD).", larger_is_better=True),
+    "f1": Score("Mean F1 of the words of answers (SQuAD).", larger_is_better=True),
+    "loss": LOSS,
+}
 
 
 @dataclass(frozen=True)

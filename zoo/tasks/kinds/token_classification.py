@@ -17,8 +17,8 @@ from zoo.recipe.spec.tasks.text import TokenClassificationSpec
 from zoo.tasks.roles import fault, label_digest, label_faults, label_names, role_faults
 from zoo.tasks.scores import ratio
 from zoo.tasks.task import IGNORE, NO_RECORDS, Lost, Outputs, Records, Task, lost_in
-from zoo.tasks.text.entities import OUTSIDE, entity_sums, entity_types, odd_names, scheme_of
 from zoo.tasks.text.files import limit_length, save_tokenizer
+from zoo.tasks.text.marked.entities import OUTSIDE, entity_sums, entity_types, odd_names, scheme_of
 from zoo.tasks.text.router import router_faults
 from zoo.tasks.text.tokenizer import (
     build_tokenizer,

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from zoo.recipe.spec.task import ClassificationSpec, Smoothing, TaskSpec
-from zoo.recipe.spec.words import Share, TwoOrMore
+from zoo.recipe.spec.words import NotNegative, Positive, Share, TwoOrMore
 
 
 class CausalLMSpec(TaskSpec):
@@ -50,3 +50,23 @@ class TokenClassificationSpec(TaskSpec):
     """Longer examples are truncated to this many tokens; words beyond them are scored as O."""
     scheme: Literal["iob1", "iob2", "iobes", "words"] | None = None
     """How tags mark entities, each word alone with words; absent: as the train rows have it."""
+
+
+class QuestionAnsweringSpec(TaskSpec):
+    """Find the answer to a question in a context."""
+
+    kind: Literal["question-answering"]
+    """Which task: decides the other keys of this section."""
+    sequence_length: TwoOrMore
+    """Tokens of a window: the question, and as much of the context as fits behind it."""
+    stride: NotNegative = 128
+    """Tokens of the context that two windows next to each other share."""
+    max_answer_length: Positive = 30
+    """Longest answer that is given, in tokens."""
+    n_best: Positive = 20
+    """So many starts, and as many ends, of a window are looked at, the likeliest first."""
+    version_2: bool | None = None
+    """Whether questions may have no answer (SQuAD 2.0); absent: whether one of the rows has none.
+    """
+    null_threshold: float = 0.0
+    """With version_2: no answer is given where its score is above the best one's by more."""

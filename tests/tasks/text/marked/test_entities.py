@@ -7,7 +7,7 @@ import pytest
 from seqeval import metrics
 from seqeval.metrics.sequence_labeling import get_entities
 
-from zoo.tasks.text.entities import (
+from zoo.tasks.text.marked.entities import (
     breaks,
     entities,
     entity_sums,

@@ -1,0 +1,1 @@
+"""What is found in a text: entities, and answers in windows of it."""
