@@ -161,8 +161,8 @@ def scores_at(folder: RunFolder, found: list[Path]) -> dict[str, Any]:
 def compare(recipe: Recipe, task: Task, rows: Rows, model: PreTrainedModel, part: Path) -> None:
     """Reloads the folder with plain transformers and compares one batch's logits, bit for bit.
 
-    In fp32, whatever the weights are rounded to: not every CPU computes in fp16. `model` is changed
-    to that.
+    In fp32, whatever the weights are rounded to: not every CPU computes in fp16, and what a class
+    computes for itself (tables of positions) is not rounded. `model` is changed to that.
     """
     run, corrupt = recipe.run, CorruptLimit.of(recipe, rows)
     size = min(4, run.eval_micro_batch, len(rows))
@@ -175,14 +175,12 @@ def compare(recipe: Recipe, task: Task, rows: Rows, model: PreTrainedModel, part
             attn_implementation=attention_words(
                 model.config, attention_of(model.config) or "eager"
             ),
-            dtype=DTYPES[run.precision],
+            dtype=torch.float32,
         )
         .eval()
     )
-    for tensor in (*again.parameters(), *again.buffers()):
-        tensor.data = (
-            tensor.data.clone()
-        )  # a mapped file is not aligned: kernels then round otherwise
+    for tensor in (*again.parameters(), *again.buffers()):  # a mapped file is not aligned:
+        tensor.data = tensor.data.clone()  # kernels then round otherwise
     ours, theirs = (tensors_of(one.float(), batch) for one in (model, again))
     if ours.keys() != theirs.keys() or not all(torch.equal(ours[k], theirs[k]) for k in ours):
         raise ResumeError(f"{part}: the reloaded model gives other logits; nothing was replaced")
