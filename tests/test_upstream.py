@@ -113,7 +113,6 @@ TABLE: dict[str, list[tuple[str, Check, str]]] = {
         ("deepspeed.runtime.utils:is_model_parallel_parameter", reads, "tensor_model_parallel"),
     ],
     "training/world.py": [("torch.distributed", has, "HashStore")],
-    "engines/update/average.py": [("torch", has, "_foreach_lerp_")],
     "planning/loopback.py": [
         ("torch.distributed:ProcessGroup", has,
             "rank size allreduce allgather alltoall_base reduce_scatter_single"),

@@ -32,9 +32,9 @@ class Average:
     def update(self) -> None:
         """Takes up the weights of a step that was taken."""
         self.updates += 1
-        if self.weights:
-            grown = 1 - math.exp(-self.updates / self.warmup) if self.warmup else 1.0
-            torch._foreach_lerp_(self.means, self.weights, 1 - self.decay * grown)
+        grown = 1 - math.exp(-self.updates / self.warmup) if self.warmup else 1.0
+        for mean, weight in zip(self.means, self.weights, strict=True):
+            mean.lerp_(weight, 1 - self.decay * grown)
 
     @torch.no_grad()
     def swap(self) -> None:
