@@ -164,13 +164,13 @@ def test_ranks_without_a_box_compute_with_the_others(family: str, tmp_path: Path
     runs = {"one": (1, ("parallel.zero.stage=0",)), **chosen}
     train_each(path, tmp_path, runs, *(one for one in BRIEF if "data." not in one), *words)
     one = losses(tmp_path / "one")
-    assert sum(row.get("boxless", 0) for row in rows(tmp_path / "one")) == 2 * len(one)
+    assert [row["boxless"] for row in rows(tmp_path / "one") if "loss" in row][-1] == 2 * len(one)
     found = {name: furthest(losses(tmp_path / name), one) for name in chosen}
     print(f"parity without boxes {family}: {found}")
     assert max(found.values()) < 1e-4, found
 
 
-@pytest.mark.slow  # three minutes of a core
+@pytest.mark.slow  # three and a half minutes of a core
 def test_the_twin_finds_the_shapes(tmp_path: Path) -> None:
     found = train(1, twin(KIND), tmp_path / "run", "data.workers=0", timeout=1800)[-1]
     print(f"shapes: {found}")
