@@ -12,7 +12,10 @@ def test_what_the_start_made_is_not_walked_until_the_end() -> None:
     log = SimpleNamespace(close=lambda: None)
     progress = SimpleNamespace(step=0)
     fit: Any = SimpleNamespace(
-        run=lambda: frozen.append(gc.get_freeze_count()), log=log, progress=progress
+        run=lambda: frozen.append(gc.get_freeze_count()),
+        given_up=lambda: "",
+        log=log,
+        progress=progress,
     )
     assert fitted(fit).code == 0
     assert frozen[0] > 10_000, "the modules alone are more"
