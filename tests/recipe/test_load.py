@@ -8,7 +8,7 @@ import pytest
 from tests.recipe.conftest import GOOD, Catalog
 from zoo.errors import ConfigError
 from zoo.recipe import expanded, load_recipe, origin
-from zoo.recipe.compose.catalog import fragments, recipes, shipped_catalog
+from zoo.recipe.compose.catalog import find_recipe, fragments, recipes, shipped_catalog
 from zoo.recipe.spec.data import BuiltInData, FilesData
 from zoo.recipe.spec.optimizer import Scheduler
 from zoo.recipe.spec.tasks.text import CausalLMSpec
@@ -166,6 +166,14 @@ def test_an_expanded_recipe_loads_to_an_equal_one(catalog: Catalog) -> None:
     assert again == recipe
     assert again.model.config["pad_token_id"] is None
     assert again.name == "away"
+
+
+def test_a_beam_without_a_language_model_is_one_in_the_expanded_recipe_too(
+    catalog: Catalog,
+) -> None:
+    recipe = load_recipe(find_recipe("conformer-mini-fsdd"), ["task.decoder.beam=8"])
+    again = load_recipe(catalog.write("again", expanded(recipe)))
+    assert again.task == recipe.task
 
 
 def test_zero_without_a_stage_is_stage_0(catalog: Catalog) -> None:

@@ -60,11 +60,12 @@ def no_seconds(recipe: Recipe) -> str:
 
 
 def weights_of_nothing(recipe: Recipe) -> str:
-    """Weights of a language model where there is none."""
+    """Weights of a language model where there is none; a whole recipe says the defaults too."""
     decoder = task_key(recipe, "decoder")
     if not decoder or decoder.language_model:
         return ""
-    told = sorted(decoder.model_fields_set & {"alpha", "beta"})
+    fields = type(decoder).model_fields
+    told = [key for key in ("alpha", "beta") if getattr(decoder, key) != fields[key].default]
     return f"{' and '.join(told)} without a language model" if told else ""
 
 
