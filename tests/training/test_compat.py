@@ -375,6 +375,5 @@ def test_every_rule_of_layouts_and_optimizers_is_shown_above() -> None:
     elsewhere |= {rule.name for rule in SCHEDULE_RULES} | {"a group's name"}  # tests/recipe
     elsewhere |= {"narrow sums"}  # tests/engines
     elsewhere |= {"average of weights", "moments of another run"}  # test_average, test_moments
-    elsewhere |= {"groups of stages"}  # DeepSpeed hangs
     about = {rule.name for rule in RULES if rule.key.split(".")[0] in ("parallel", "optimizer")}
     assert about - elsewhere == SHOWN

@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 
 from tests.ranks import run_ranks
-from tests.runs import SHORT, furthest, losses, rows, run_twin, train, train_each, twin
+from tests.runs import (
+    SHORT,
+    furthest,
+    losses,
+    rows,
+    run_twin,
+    train,
+    train_each,
+    twin,
+    without_dropout,
+)
 
 RECIPE = twin("sequence-classification")
 BRIEF = (*SHORT, "run.steps=6", "optimizer.params.weight_decay=0.1")
@@ -62,6 +72,19 @@ def test_the_gradient_norm_is_the_same_at_every_stage(tmp_path: Path) -> None:
     for stage in (1, 2, 3):
         assert norms[stage] == pytest.approx(norms[0], rel=1e-4)
     assert min(norms[0]) > 0
+
+
+@pytest.mark.ranks(2)
+def test_stages_may_have_different_numbers_of_optimizer_groups(tmp_path: Path) -> None:
+    words = (*BRIEF, 'optimizer.groups={"*.layer.0.*": {"lr": 1e-4}}', "optimizer.layer_decay=0.8")
+    cut = ("parallel.pipeline.stages=2", "parallel.zero.stage=1")
+    train_each(
+        RECIPE, tmp_path, {"one": (1, ()), "cut": (2, cut)}, *words, *without_dropout(RECIPE)
+    )
+    one, found = rows(tmp_path / "one"), rows(tmp_path / "cut")
+    norms = [[row["grad_norm"] for row in some if "grad_norm" in row] for some in (one, found)]
+    assert norms[1] == pytest.approx(norms[0], rel=1e-4)
+    assert furthest(losses(tmp_path / "cut"), losses(tmp_path / "one")) < 1e-5
 
 
 @pytest.mark.ranks(2)

@@ -28,7 +28,7 @@ from zoo.engines.stages.module import Pipeline
 from zoo.engines.state import forget
 from zoo.engines.transforms import CUTS, TRAINING, Draft, Sample, applied
 from zoo.engines.update.average import average_of
-from zoo.engines.update.gradients import keep_copies_equal, sum_in_fp32
+from zoo.engines.update.gradients import keep_copies_equal, norm_of_all_stages, sum_in_fp32
 from zoo.engines.update.optimizer import build_optimizer
 from zoo.engines.update.schedule import build_schedule
 from zoo.engines.wrapped import Wrapped
@@ -76,6 +76,8 @@ def build_engine(
         whole = [one.tensor for one in held.parameters if one.part is None]
         copies = [parameter for parameter in whole if parameter.requires_grad]
         keep_copies_equal(inner, copies, groups.along("tensor"))
+    if layout.pipe > 1 and inner.zero_optimization():
+        norm_of_all_stages(inner, groups.along("pipe", "tensor"))
     exchange = build_exchange(recipe, draft.model, held, optimizer, groups, steps)
     if exchange.averages:
         upstream.reduce_nothing(inner)

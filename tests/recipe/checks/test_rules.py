@@ -125,7 +125,6 @@ BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "revision": ({}, ["model.revision=main"]),
     "flash attention": ({}, ["model.attention=flash_attention_2"]),
     "Adam's decay": ({}, ["optimizer.params.adam_w_mode=false"]),
-    "groups of stages": ({}, [TWO_STAGES, f"{ZERO}stage=1", "optimizer.layer_decay=0.8"]),
     "moments of another run": (
         {},
         ["optimizer.type=SGD", LR, "optimizer.state=runs/first"],

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from deepspeed.runtime.utils import combine_grad_norm_groups
 from torch import Tensor
 
 
@@ -49,6 +50,27 @@ def sum_in_fp32(engine: Any) -> None:
                 parameter.grad = torch.zeros_like(parameter, dtype=torch.float32)
 
     before_reduction(engine, fill)
+
+
+def norm_of_all_stages(engine: Any, together: Any) -> None:
+    """Lets stages have different numbers of optimizer groups under ZeRO; all their ranks call it.
+
+    Upstream adds the norm up group by group over stages and tensor ranks, and would wait for ever
+    where one has fewer: `scaled_global_norm`, runtime/zero/stage_1_and_2.py.
+    """
+    optimizer = engine.optimizer
+    most = torch.tensor(len(optimizer.bit16_groups), device=engine.device)
+    dist.all_reduce(most, dist.ReduceOp.MAX, group=together)
+    elsewhere = int(most) - len(optimizer.bit16_groups)
+    own = optimizer.scaled_global_norm
+
+    def of_all(norm_type: int = 2) -> Tensor:
+        norms = [own(norm_type)]
+        norms += [optimizer.get_grad_norm_direct([], []) for _ in range(elsewhere)]
+        found: Tensor = combine_grad_norm_groups(norms, norm_type)
+        return found
+
+    optimizer.scaled_global_norm = of_all
 
 
 def keep_copies_equal(engine: Any, copies: Sequence[Any], group: Any) -> None:

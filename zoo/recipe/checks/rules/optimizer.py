@@ -7,7 +7,6 @@ from zoo.recipe.derived.exchange import (
     compression_kind,
     compressor_of,
     optimizer_of,
-    zero_stage,
 )
 from zoo.recipe.recipe import Recipe
 
@@ -79,23 +78,7 @@ def nothing_kept(recipe: Recipe) -> str:
     return f"a run, with {kind}, which keeps moments of its own" if kind else ""
 
 
-def other_groups(recipe: Recipe) -> str:
-    """Rates by depth on stages whose norm ZeRO 1 adds up group by group."""
-    stages, decay = recipe.parallel.pipeline.stages, recipe.optimizer.layer_decay
-    wrong = decay and stages > 1 and zero_stage(recipe) == 1
-    return f"{decay:g} on {stages} stages at ZeRO 1" if wrong else ""
-
-
 OPTIMIZER_RULES = (
-    Rule(
-        "groups of stages",
-        "optimizer.layer_decay",
-        other_groups,
-        "with pipeline stages, parallel.zero.stage 0",
-        "each stage has other groups, and ZeRO 1 waits for as many on all",
-        "parallel.zero.stage=0",
-        beside=("parallel.pipeline.stages", "parallel.zero.stage"),
-    ),
     Rule(
         "moments of another run",
         "optimizer.state",
