@@ -4,7 +4,7 @@ The question is a name, the context two or three lines `name = value`, the answe
 and values are those of one-line assignments, split by file; names of validation and test are of
 none of the others. Training rows are a virtual set: of each the lines, and which value goes with
 which name, are drawn from its index alone, so that a value's looks do not tell its name (without
-that a small BERT guesses: facts-shelf, section 3).
+that a small BERT guesses).
 """
 
 import ast

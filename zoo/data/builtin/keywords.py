@@ -1,9 +1,8 @@
 """Built-in `stdlib-keywords`: guess the keyword that begins a line of the standard library.
 
 Label is the first word of a line, text is the rest of it (6 to 70 characters). Files of one split
-give no line to another, and no line stands twice. Measured: facts-learning, keyword task. Where a
-row may have several labels, those are all keywords of the whole line; where labels are numbers, how
-many words the text has.
+give no line to another, and no line stands twice. Where a row may have several labels, those are
+all keywords of the whole line; where labels are numbers, how many words the text has.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 Training rows are a virtual set: each clip is synthesized from its index alone. 70 % of them are
 one to three random letters, the rest are words (a curriculum without which a small Conformer does
-not start to learn: facts-learning, section 5, its easy setting). Words of validation and test are
+not start to learn). Words of validation and test are
 never keyed in training.
 """
 

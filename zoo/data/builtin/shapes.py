@@ -2,7 +2,7 @@
 
 An image is drawn from its index alone. It shows one to three shapes that do not overlap, 12 to 26
 pixels wide and high, each in a colour that the background's is far from. Detection reads `objects`,
-segmentation `mask`: colours tell nothing of the class. Measured: facts-shelf, section 3.
+segmentation `mask`: colours tell nothing of the class.
 """
 
 from pathlib import Path

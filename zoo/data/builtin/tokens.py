@@ -4,8 +4,7 @@ Words are the tokens of a logical line (3 to 30 of them, and long strings are cu
 I- of what names in it stand for, found by a walk over the syntax: modules that are imported,
 classes and functions that are defined with their parameters, dotted names that are called, and
 arguments that are given by name. Each line has a tag, files of one split give no line to another,
-and no line stands twice; modules that are single files are enough. Measured: facts-shelf, section 3
-(with the packages).
+and no line stands twice; modules that are single files are enough.
 """
 
 import ast
