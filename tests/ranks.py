@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import secrets
 import socket
 import sys
 import traceback
@@ -13,11 +14,19 @@ PRELOAD = ["tests.preload"]
 
 
 def free_port() -> int:
-    """A TCP port that nothing listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A TCP port that nothing listens on right now.
+
+    Below those that the system hands out (on Linux from 32,768): one of these may be a connection's
+    own end by the time that a world listens on it.
+    """
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def started(function: Callable[..., Any], *args: Any) -> multiprocessing.process.BaseProcess:
