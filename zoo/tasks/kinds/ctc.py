@@ -34,6 +34,7 @@ from zoo.tasks.speech.transcripts import (
     Normal,
     Spelling,
     as_tensors,
+    edit_scores,
     edit_sums,
     frames_needed,
     language_model,
@@ -42,6 +43,7 @@ from zoo.tasks.speech.transcripts import (
 )
 from zoo.tasks.task import NO_RECORDS, Outputs, Records, Task, lost_in
 from zoo.tasks.text.files import save_tokenizer
+from zoo.tasks.text.sequences import as_bytes
 from zoo.tasks.text.tokenizer import build_tokenizer, tokenizer_fingerprint
 from zoo.tasks.text.tokens import padded, texts, tokenizer_key
 from zoo.tasks.text.vocabulary import CTC as SPECIALS
@@ -155,7 +157,7 @@ class CTC(Task):
             "frames": frames,
             "aligned": aligned,
             "weight": weight,
-            "text": padded([list(example["text"].encode()) for example in examples], 0).byte(),
+            "text": as_bytes([example["text"] for example in examples]),
         }
         return {
             "inputs": inputs,
@@ -189,12 +191,7 @@ class CTC(Task):
 
     def score(self, totals: dict[str, Tensor], records: Records = NO_RECORDS) -> dict[str, float]:
         """Mean loss in nats a token, word and character error rates, share of perfect clips."""
-        return {
-            "loss": ratio(totals["loss"], totals["count"]),
-            "wer": ratio(totals["word_edits"], totals["words"]),
-            "cer": ratio(totals["character_edits"], totals["characters"]),
-            "exact": ratio(totals["exact"], totals["clips"]),
-        }
+        return {"loss": ratio(totals["loss"], totals["count"]), **edit_scores(totals)}
 
     def digests(self) -> dict[str, str]:
         """See Task."""

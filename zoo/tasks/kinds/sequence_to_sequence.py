@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from zoo.data.rows import Batch, Example, Row, Rows
@@ -16,20 +15,19 @@ from zoo.recipe.spec.tasks.sequences import SequenceToSequenceSpec
 from zoo.tasks.generation import Writer, generation_config
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import ratio
-from zoo.tasks.task import IGNORE, NO_RECORDS, Lost, Outputs, Records, Task, lost_in
+from zoo.tasks.task import NO_RECORDS, Lost, Outputs, Records, Task, lost_in
 from zoo.tasks.text.files import limit_length, save_tokenizer
 from zoo.tasks.text.overlap import overlap_scores, overlap_sums
 from zoo.tasks.text.router import router_faults
 from zoo.tasks.text.sequences import (
     START,
     Framer,
-    as_bytes,
     decoder_ids,
     from_bytes,
     read_back,
     sequence_faults,
-    shifted,
     start_faults,
+    taught,
 )
 from zoo.tasks.text.tokenizer import build_tokenizer, tokenizer_fingerprint
 from zoo.tasks.text.tokens import (
@@ -37,12 +35,10 @@ from zoo.tasks.text.tokens import (
     padded,
     position_faults,
     special_ids,
-    target_count,
     texts,
     token_loss,
     token_tally,
     tokenizer_key,
-    weights,
 )
 from zoo.tasks.text.vocabulary import SEQUENCES
 
@@ -125,20 +121,17 @@ class SequenceToSequence(Task):
         (batch, longest target), targets as UTF-8 bytes.
         """
         ids = [example["ids"] for example in examples]
-        labels = padded([example["labels"] for example in examples], IGNORE)
-        weight = torch.tensor(weights(examples), dtype=torch.float64)
         pad = int(self.tokenizer.pad_token_id)
+        read, labels, count = taught(examples, int(self.config.decoder_start_token_id), pad)
         inputs = {
             "input_ids": padded(ids, pad),
             "attention_mask": attention_mask(ids),
-            "decoder_input_ids": shifted(labels, int(self.config.decoder_start_token_id), pad),
+            "decoder_input_ids": read,
         }
-        labels[weight == 0] = IGNORE
-        text = padded(as_bytes([example["text"] for example in examples]), 0).byte()
         return {
             "inputs": inputs,
-            "labels": {"labels": labels, "text": text, "weight": weight},
-            "count": target_count(labels),
+            "labels": labels,
+            "count": count,
             "lost": lost_in(examples, self.lost),
         }
 

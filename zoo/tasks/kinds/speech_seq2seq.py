@@ -20,7 +20,7 @@ from zoo.tasks.scores import ratio
 from zoo.tasks.speech.augment import augmented_clip, masked, resampled
 from zoo.tasks.speech.clips import between
 from zoo.tasks.speech.features import build_extractor
-from zoo.tasks.speech.transcripts import as_tensors, edit_sums
+from zoo.tasks.speech.transcripts import as_tensors, edit_scores, edit_sums
 from zoo.tasks.speech.windows import (
     FAMILIES,
     WINDOW,
@@ -32,20 +32,17 @@ from zoo.tasks.speech.windows import (
     window_ids,
     windowed,
 )
-from zoo.tasks.task import IGNORE, NO_RECORDS, Lost, Outputs, Records, Task, lost_in
+from zoo.tasks.task import NO_RECORDS, Lost, Outputs, Records, Task, lost_in
 from zoo.tasks.text.encoding import encoder, frame_of
 from zoo.tasks.text.files import save_tokenizer
-from zoo.tasks.text.sequences import as_bytes, read_back, sequence_faults, shifted
+from zoo.tasks.text.sequences import read_back, sequence_faults, taught
 from zoo.tasks.text.tokenizer import build_tokenizer, tokenizer_fingerprint
 from zoo.tasks.text.tokens import (
-    padded,
     special_ids,
-    target_count,
     texts,
     token_loss,
     token_tally,
     tokenizer_key,
-    weights,
 )
 from zoo.tasks.text.vocabulary import SPEECH
 
@@ -157,19 +154,13 @@ class SpeechSeq2Seq(Task):
         """input_features (batch, bins, frames), decoder_input_ids and labels (batch, longest),
         normalised transcripts as UTF-8 bytes.
         """
-        labels = padded([example["labels"] or [IGNORE] for example in examples], IGNORE)
-        weight = torch.tensor(weights(examples), dtype=torch.float64)
         start, pad = int(self.config.decoder_start_token_id), int(self.tokenizer.pad_token_id)
-        inputs = {
-            "input_features": torch.stack([example["features"] for example in examples]),
-            "decoder_input_ids": shifted(labels, start, pad),
-        }
-        labels[weight == 0] = IGNORE
-        text = padded(as_bytes([example["text"] for example in examples]), 0).byte()
+        read, labels, count = taught(examples, start, pad)
+        features = torch.stack([example["features"] for example in examples])
         return {
-            "inputs": inputs,
-            "labels": {"labels": labels, "text": text, "weight": weight},
-            "count": target_count(labels),
+            "inputs": {"input_features": features, "decoder_input_ids": read},
+            "labels": labels,
+            "count": count,
             "lost": lost_in(examples, self.lost),
         }
 
@@ -195,12 +186,7 @@ class SpeechSeq2Seq(Task):
 
     def score(self, totals: dict[str, Tensor], records: Records = NO_RECORDS) -> dict[str, float]:
         """Mean loss in nats a token, word and character error rates, share of perfect clips."""
-        return {
-            "loss": ratio(totals["loss"], totals["count"]),
-            "wer": ratio(totals["word_edits"], totals["words"]),
-            "cer": ratio(totals["character_edits"], totals["characters"]),
-            "exact": ratio(totals["exact"], totals["clips"]),
-        }
+        return {"loss": ratio(totals["loss"], totals["count"]), **edit_scores(totals)}
 
     def digests(self) -> dict[str, str]:
         """See Task."""

@@ -1,7 +1,7 @@
 """Transcripts of a CTC task: as they are learned, read from frames, and compared."""
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -16,7 +16,7 @@ from zoo.errors import ConfigError, Fault
 from zoo.recipe import Recipe
 from zoo.recipe.spec.tasks.speech import BeamSearch, CTCSpec
 from zoo.tasks.roles import fault
-from zoo.tasks.scores import text_edits
+from zoo.tasks.scores import ratio, text_edits
 from zoo.tasks.speech.beam import Beam
 from zoo.tasks.speech.ngram import NGram, read_arpa
 from zoo.tasks.task import Lost
@@ -178,6 +178,15 @@ def edit_sums(found: list[str], wanted: Tensor, weight: Tensor) -> dict[str, flo
         for name in names:
             sums[name] += share * clip[name]
     return sums
+
+
+def edit_scores(totals: Mapping[str, Tensor]) -> dict[str, float]:
+    """Word and character error rates, and the share of perfect clips, of added-up `edit_sums`."""
+    return {
+        "wer": ratio(totals["word_edits"], totals["words"]),
+        "cer": ratio(totals["character_edits"], totals["characters"]),
+        "exact": ratio(totals["exact"], totals["clips"]),
+    }
 
 
 def spelling_faults(recipe: Recipe, tokenizer: Any) -> list[Fault]:

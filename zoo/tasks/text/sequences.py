@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
+from zoo.data.rows import Example
 from zoo.errors import Fault
 from zoo.recipe import Recipe
 from zoo.tasks.roles import fault
 from zoo.tasks.task import IGNORE
 from zoo.tasks.text.encoding import encoder, frame_of
-from zoo.tasks.text.tokens import tokenizer_key
+from zoo.tasks.text.tokens import padded, target_count, tokenizer_key, weights
 
 START = "decoder_start_token_id"
 OF_LANGUAGES = frozenset({"marian", "mbart", "m2m_100", "nllb-moe", "plbart"})
@@ -42,6 +43,20 @@ def shifted(labels: Tensor, start: int, pad: int) -> Tensor:
     first = torch.full_like(labels[:, :1], start)
     read = torch.cat([first, labels[:, :-1]], dim=1)
     return read.masked_fill(read == IGNORE, pad)
+
+
+def taught(
+    examples: list[Example], start: int, pad: int
+) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+    """Of examples with "labels" (ids, none where there is no target), "text" and "weight": what the
+    decoder reads and the "labels" (batch, longest), the texts as bytes, and the count of targets.
+    """
+    labels = padded([example["labels"] or [IGNORE] for example in examples], IGNORE)
+    weight = torch.tensor(weights(examples), dtype=torch.float64)
+    read = shifted(labels, start, pad)
+    labels[weight == 0] = IGNORE
+    text = as_bytes([example["text"] for example in examples])
+    return read, {"labels": labels, "text": text, "weight": weight}, target_count(labels)
 
 
 def decoder_ids(recipe: Recipe, own: PreTrainedConfig, tokenizer: Any) -> dict[str, Any]:
@@ -88,9 +103,9 @@ def read_back(tokenizer: PreTrainedTokenizerBase, sequences: Tensor) -> list[str
     return [text.strip() for text in found]
 
 
-def as_bytes(texts: Sequence[str]) -> list[list[int]]:
-    """Texts as UTF-8 bytes, to travel in a padded tensor."""
-    return [list(text.encode()) for text in texts]
+def as_bytes(texts: Sequence[str]) -> Tensor:
+    """Texts as UTF-8 bytes, uint8 (batch, longest), 0 behind the end."""
+    return padded([list(text.encode()) for text in texts], 0).byte()
 
 
 def from_bytes(lines: Tensor) -> list[str]:
