@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from zoo.data.corrupt import CorruptLimit
-from zoo.data.loader import eval_batches, train_batches
-from zoo.data.order import Order
+from zoo.data.loading.loader import eval_batches, train_batches
+from zoo.data.ordering.order import Order
 from zoo.data.rows import Batch, ListRows, Row, Rows
 
 COUNT = 53

@@ -11,10 +11,10 @@ import soundfile
 from PIL import Image
 
 from tests.data.batches import collate
-from zoo.data import loader
 from zoo.data.corrupt import CorruptLimit
-from zoo.data.loader import eval_batches, train_batches
-from zoo.data.order import Order
+from zoo.data.loading import loader
+from zoo.data.loading.loader import eval_batches, train_batches
+from zoo.data.ordering.order import Order
 from zoo.data.rows import CorruptExample, Row
 from zoo.data.source import open_source
 from zoo.data.sources.file_rows import ClassFolders

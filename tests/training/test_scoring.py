@@ -10,7 +10,7 @@ import torch.distributed as dist
 from tests.engines.doubles import BROKEN, COUNT, CPU, Doubling, Evaluating, Numbers, Told, contract
 from tests.ranks import run_ranks
 from zoo.data.corrupt import CorruptLimit
-from zoo.data.loader import eval_batches
+from zoo.data.loading.loader import eval_batches
 from zoo.errors import ConfigError
 from zoo.layout import Layout, Place
 from zoo.training.disk.unread import Unread

@@ -7,7 +7,7 @@ import torch
 from transformers import PreTrainedModel
 
 from zoo.data.corrupt import CorruptLimit
-from zoo.data.loader import train_batches
+from zoo.data.loading.loader import train_batches
 from zoo.data.rows import Batch
 from zoo.engines.engine import DTYPES, moved
 from zoo.engines.transforms import in_training

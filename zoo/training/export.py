@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from zoo.data.corrupt import CorruptLimit
-from zoo.data.loader import eval_batches
+from zoo.data.loading.loader import eval_batches
 from zoo.data.rows import Batch, Rows
 from zoo.data.source import Source
 from zoo.engines.engine import DTYPES, moved

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from zoo.data.corrupt import CorruptLimit
-from zoo.data.loader import eval_batches, train_batches
-from zoo.data.order import Order
+from zoo.data.loading.loader import eval_batches, train_batches
+from zoo.data.ordering.order import Order
 from zoo.data.rows import Batch, Rows, drawn
 from zoo.engines.build import build_engine
 from zoo.engines.engine import Engine, NonFiniteLoss

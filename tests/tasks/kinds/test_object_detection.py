@@ -9,7 +9,7 @@ from accelerate import PartialState
 from transformers import AutoImageProcessor, AutoModelForObjectDetection
 
 from zoo.data.builtin.shapes import ShapeRows
-from zoo.data.loader import eval_batches
+from zoo.data.loading.loader import eval_batches
 from zoo.data.objects import Objects
 from zoo.data.rows import CorruptExample, Subset
 from zoo.engines.engine import entries, moved

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from zoo.data.cache import cache_root
 from zoo.data.corrupt import CorruptLimit
-from zoo.data.packing import pack
 from zoo.data.rows import Batch, Example, Row, Rows
 from zoo.data.source import Source
+from zoo.data.tokens.packing import pack
 from zoo.errors import ConfigError, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe import Recipe

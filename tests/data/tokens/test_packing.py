@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from zoo.data.corrupt import CorruptLimit
-from zoo.data.packing import PackedRows, pack
 from zoo.data.rows import ListRows, pieces_of_text
 from zoo.data.sources.file_rows import TextFiles
+from zoo.data.tokens.packing import PackedRows, pack
 from zoo.errors import ConfigError
 
 TEXTS = ["Grüße und ein wenig Text.\n" * 7, "another document\n" * 5, "z"]

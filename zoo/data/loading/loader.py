@@ -15,9 +15,9 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from zoo.data.corrupt import CorruptLimit
-from zoo.data.order import Order
+from zoo.data.loading.workers import lightened, or_fault, worked
+from zoo.data.ordering.order import Order
 from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows
-from zoo.data.workers import lightened, or_fault, worked
 
 MakeExample = Callable[[Row, np.random.Generator, bool], Example]
 Collate = Callable[[list[Example], np.random.Generator, bool], Batch]

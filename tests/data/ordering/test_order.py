@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zoo.data.order import WINDOW, Order
+from zoo.data.ordering.order import WINDOW, Order
 from zoo.errors import ConfigError
 
 

@@ -16,8 +16,8 @@ from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 from tests.data.batches import COUNT, ROWS, collate, evaluated, example, flat, train
 from tests.ranks import started
 from zoo.data.corrupt import CorruptLimit
-from zoo.data.loader import eval_batches, train_batches
-from zoo.data.order import Order
+from zoo.data.loading.loader import eval_batches, train_batches
+from zoo.data.ordering.order import Order
 from zoo.data.rows import Batch, Row
 
 

@@ -10,8 +10,8 @@ import torch
 
 from tests.data.batches import COUNT, ROWS, evaluated, example, flat, train
 from zoo.data.corrupt import CorruptLimit
-from zoo.data.loader import train_batches
-from zoo.data.order import Order
+from zoo.data.loading.loader import train_batches
+from zoo.data.ordering.order import Order
 from zoo.data.rows import Batch, ListRows
 
 
