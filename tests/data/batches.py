@@ -1,7 +1,6 @@
 """Rows of numbers, and their batches as the loader makes them."""
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loading.loader import eval_batches, train_batches
-from zoo.data.ordering.order import Order
+from zoo.data.ordering.epochs import Epochs
 from zoo.data.rows import Batch, ListRows, Row, Rows
 
 COUNT = 53
@@ -35,13 +34,12 @@ def collate(examples: list[dict[str, Any]], rng: np.random.Generator, training: 
 def train(
     ranks: int = 1, rank: int = 0, workers: int = 0, start: int = 0, micro_batch: int = 2
 ) -> Iterator[list[Batch]]:
-    batching = SimpleNamespace(micro_batch=micro_batch, accumulation=8 // micro_batch // ranks)
     return train_batches(
         ROWS,
-        Order(COUNT, 8, 1),
+        Epochs(COUNT, 8, 1, micro_batch=micro_batch),
         example,
         collate,
-        batching,
+        8 // micro_batch // ranks,
         rank,
         1,
         workers,

@@ -2,7 +2,6 @@
 
 import errno
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from tests.data.batches import collate
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loading import loader
 from zoo.data.loading.loader import eval_batches, train_batches
-from zoo.data.ordering.order import Order
+from zoo.data.ordering.epochs import Epochs
 from zoo.data.rows import CorruptExample, Row
 from zoo.data.source import open_source
 from zoo.data.sources.file_rows import ClassFolders
@@ -46,9 +45,8 @@ def test_a_truncated_image_keeps_its_place_with_weight_0_and_is_counted(
     images: ClassFolders, workers: int
 ) -> None:
     limit = CorruptLimit(2)
-    batching = SimpleNamespace(micro_batch=5, accumulation=2)
-    order = Order(10, 10, 0, "sequential")
-    made = train_batches(images, order, pixel, collate, batching, 0, 0, workers, 0, limit)
+    order = Epochs(10, 10, 0, "sequential", micro_batch=5)
+    made = train_batches(images, order, pixel, collate, 2, 0, 0, workers, 0, limit)
     for _ in range(2):  # a second epoch finds the same files and no more
         first, second = next(made)
         assert first["ids"] == [0, 1, 2, 3, 4]
@@ -64,10 +62,9 @@ def test_a_truncated_image_keeps_its_place_with_weight_0_and_is_counted(
 def test_more_corrupt_examples_than_allowed_end_the_run_and_are_named(
     images: ClassFolders, workers: int
 ) -> None:
-    batching = SimpleNamespace(micro_batch=5, accumulation=2)
-    order = Order(10, 10, 0, "sequential")
+    order = Epochs(10, 10, 0, "sequential", micro_batch=5)
     limit = CorruptLimit(0.1, len(images), "my.json")
-    made = train_batches(images, order, pixel, collate, batching, 0, 0, workers, 0, limit)
+    made = train_batches(images, order, pixel, collate, 2, 0, 0, workers, 0, limit)
     with pytest.raises(ConfigError) as caught:
         next(made)
     message = str(caught.value)
@@ -161,8 +158,7 @@ def test_what_else_stops_a_process_that_is_not_alone_is_told_in_full(images: Cla
     def broken(row: Row, rng: np.random.Generator, training: bool) -> dict[str, Any]:
         return {"number": row["nothing"], "draw": 0.0}
 
-    limit, order = CorruptLimit(2, alone=False), Order(10, 10, 0, "sequential")
-    batching = SimpleNamespace(micro_batch=5, accumulation=2)
-    made = train_batches(images, order, broken, collate, batching, 0, 0, 0, 0, limit)
+    limit, order = CorruptLimit(2, alone=False), Epochs(10, 10, 0, "sequential", micro_batch=5)
+    made = train_batches(images, order, broken, collate, 2, 0, 0, 0, 0, limit)
     ((only,),) = made  # one share, cut short, and no more
     assert "KeyError: 'nothing'" in only["fault"] and "Traceback" in only["fault"]

@@ -76,8 +76,8 @@ def first_loss(checkpoint: Path, recipe: Path) -> float:
     loaded = load_recipe(recipe)
     checked = ring_two(loaded, 1)
     prepared = prepare(loaded, checked)
-    rows = [prepared.train[int(i)]["input_ids"] for i in prepared.order.batch_of(0)]
-    ids = torch.tensor([list(row) for row in rows])
+    chosen = [index for part in prepared.order.micro_batches(0) for index in part.rows.tolist()]
+    ids = torch.tensor([list(prepared.train[index]["input_ids"]) for index in chosen])
     model = AutoModelForCausalLM.from_pretrained(checkpoint)
     with torch.no_grad():
         logits = model(ids[:, :-1]).logits

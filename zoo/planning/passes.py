@@ -8,13 +8,13 @@ from transformers import PreTrainedModel
 
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loading.loader import train_batches
+from zoo.data.ordering.build import order_of
 from zoo.data.rows import Batch
 from zoo.engines.engine import DTYPES, moved
 from zoo.engines.transforms import in_training
 from zoo.models.fill import fill
 from zoo.planning.advice import Passes
 from zoo.recipe import Recipe
-from zoo.recipe.derived.batching import Batching
 from zoo.training.checks import Checked
 from zoo.training.run import Prepared
 
@@ -59,13 +59,12 @@ def measured_passes(
 
 
 def micro_batch(recipe: Recipe, checked: Checked, prepared: Prepared, examples: int) -> Batch:
-    """The first examples of the training as a micro-batch, augmented as there."""
-    cut = Batching(examples, examples, 1, 1, examples)
+    """The first examples of a training with such a micro-batch, augmented as there."""
+    run = recipe.run.model_copy(update={"batch": examples, "micro_batch": examples})
     rows, task, seed = prepared.train, checked.task, recipe.run.seed
     limit = CorruptLimit.of(recipe, rows)
-    made = train_batches(
-        rows, prepared.order, task.example, task.collate, cut, 0, seed, 0, 0, limit
-    )
+    order = order_of(recipe.model_copy(update={"run": run}), rows, task.repeats)
+    made = train_batches(rows, order, task.example, task.collate, 1, 0, seed, 0, 0, limit)
     return next(made)[0]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loading.loader import eval_batches, train_batches
+from zoo.data.ordering.build import order_of
 from zoo.data.ordering.order import Order
 from zoo.data.rows import Batch, Rows, drawn
 from zoo.engines.build import build_engine
@@ -56,9 +57,7 @@ def prepare(recipe: Recipe, checked: Checked) -> Prepared:
     most, seed = recipe.data.max_valid_examples, recipe.data.split_seed
     sets = checked.source.valid.items()  # a set of few texts may be packed into many blocks
     valid = {name: drawn(checked.task.rows(rows), most, seed) for name, rows in sets}
-    run, sampling = recipe.run, recipe.data.sampling
-    lengths = train.lengths() if sampling == "group-by-length" else None
-    order = Order(len(train), run.batch, run.seed, sampling, lengths, checked.task.repeats)
+    order, run = order_of(recipe, train, checked.task.repeats), recipe.run
     steps = run.steps or math.ceil((run.epochs or 0) * order.steps_per_epoch)
     if faults := faults_at_length(recipe, steps):
         raise ConfigError(faults)
@@ -212,7 +211,7 @@ def training_batches(
         prepared.order,
         checked.task.example,
         checked.task.collate,
-        batching(recipe, checked.layout),
+        batching(recipe, checked.layout).accumulation,
         checked.layout.data_rank(here.place.rank),
         recipe.run.seed,
         recipe.data.workers,

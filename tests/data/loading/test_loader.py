@@ -1,7 +1,6 @@
 """Batches: the same whatever the ranks, and every row as often as it should be."""
 
 import itertools
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 from tests.data.batches import COUNT, ROWS, evaluated, example, flat, train
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loading.loader import train_batches
-from zoo.data.ordering.order import Order
+from zoo.data.ordering.epochs import Epochs
 from zoo.data.rows import Batch, ListRows
 
 
@@ -26,7 +25,7 @@ def test_the_micro_batches_of_all_ranks_together_are_the_global_batch() -> None:
 
 
 def test_a_step_holds_the_rows_of_the_order() -> None:
-    order = Order(COUNT, 8, 1)
+    order = Epochs(COUNT, 8, 1)
     for step, batches in enumerate(itertools.islice(train(), 15)):
         assert [row for batch in batches for row in batch["ids"]] == order.batch_of(step).tolist()
         for batch in batches:
@@ -45,8 +44,8 @@ def test_the_draws_of_a_row_differ_between_epochs_and_those_of_a_batch_between_s
         draws = torch.tensor([example["draw"] for example in examples])
         return {"inputs": {"rows": draws, "batch": torch.tensor(rng.random())}, "labels": {}}
 
-    batching, order = SimpleNamespace(micro_batch=2, accumulation=4), Order(COUNT, 8, 1)
-    made = train_batches(ROWS, order, example, apart, batching, 0, 1, 0, 0, CorruptLimit())
+    order = Epochs(COUNT, 8, 1, micro_batch=2)
+    made = train_batches(ROWS, order, example, apart, 4, 0, 1, 0, 0, CorruptLimit())
     batches = [batch for step in itertools.islice(made, 12) for batch in step]
     rows = [draw for batch in batches for draw in batch["inputs"]["rows"].tolist()]
     assert len({row for batch in batches for row in batch["ids"]}) < len(rows)  # two epochs
@@ -83,8 +82,8 @@ def test_copies_of_a_row_are_drawn_anew() -> None:
     def drawn(examples: list[dict[str, Any]], rng: np.random.Generator, training: bool) -> Batch:
         return {"inputs": {"rows": torch.tensor([one["draw"] for one in examples])}, "labels": {}}
 
-    batching, order = SimpleNamespace(micro_batch=3, accumulation=4), Order(COUNT, 12, 1, repeats=3)
-    made = train_batches(ROWS, order, example, drawn, batching, 0, 1, 0, 0, CorruptLimit())
+    order = Epochs(COUNT, 12, 1, repeats=3, micro_batch=3)
+    made = train_batches(ROWS, order, example, drawn, 4, 0, 1, 0, 0, CorruptLimit())
     batches = [batch for step in itertools.islice(made, 4) for batch in step]
     draws = [draw for batch in batches for draw in batch["inputs"]["rows"].tolist()]
     assert len(set(draws)) == len(draws)

@@ -5,7 +5,6 @@ import os
 import signal
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from tests.data.batches import COUNT, ROWS, collate, evaluated, example, flat, t
 from tests.ranks import started
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loading.loader import eval_batches, train_batches
-from zoo.data.ordering.order import Order
+from zoo.data.ordering.epochs import Epochs
 from zoo.data.rows import Batch, Row
 
 
@@ -40,9 +39,8 @@ def test_large_tensors_come_through_workers_unchanged_and_writable() -> None:
         return {**collate(examples, rng, training), "inputs": {"pixels": pixels}}
 
     def first(workers: int) -> Batch:
-        batching = SimpleNamespace(micro_batch=2, accumulation=4)
-        order, limit = Order(COUNT, 8, 1), CorruptLimit()
-        made = train_batches(ROWS, order, example, wide, batching, 0, 1, workers, 0, limit)
+        order, limit = Epochs(COUNT, 8, 1, micro_batch=2), CorruptLimit()
+        made = train_batches(ROWS, order, example, wide, 4, 0, 1, workers, 0, limit)
         return next(made)[0]
 
     alone, helped = first(0), first(1)

@@ -9,14 +9,14 @@ import errno
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from torch.utils.data import Dataset
 
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loading.workers import lightened, or_fault, worked
-from zoo.data.ordering.order import Order
+from zoo.data.ordering.order import MicroRows, Order
 from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows
 
 MakeExample = Callable[[Row, np.random.Generator, bool], Example]
@@ -31,24 +31,13 @@ _OF_THE_MACHINE = {
 }
 
 
-class Batching(Protocol):
-    """What the loader reads of zoo.recipe.derived.batching.Batching."""
-
-    @property
-    def micro_batch(self) -> int: ...
-    @property
-    def accumulation(self) -> int: ...
-
-
 @dataclass(frozen=True)
 class _Cell:
     """One micro-batch to make: which rows, with which weight, from which generators."""
 
     step: int
     micro: int
-    epoch: int
-    rows: np.ndarray  # int64 (micro_batch,)
-    copies: np.ndarray  # int64 (micro_batch,): which time it is that its epoch has this row
+    of: MicroRows
     real: int  # the rest is padding, weight 0
 
 
@@ -72,8 +61,9 @@ class _MicroBatches(Dataset[Batch]):
         failures: list[tuple[int, str]] = []
         examples: list[dict[str, Any]] = []
         counted: list[bool] = []
-        for place, (index, copy) in enumerate(zip(cell.rows.tolist(), cell.copies, strict=True)):
-            words = [cell.epoch, index, *([int(copy)] if copy else [])]
+        each = zip(cell.of.rows.tolist(), cell.of.epochs.tolist(), cell.of.copies, strict=True)
+        for place, (index, epoch, copy) in enumerate(each):
+            words = [epoch, index, *([int(copy)] if copy else [])]
             found, readable = self._readable(index, words, failures)
             if found is None:
                 return {"failures": failures}
@@ -84,7 +74,7 @@ class _MicroBatches(Dataset[Batch]):
         rng = np.random.default_rng([self.seed, stream, cell.step, cell.micro])
         batch = self.collate(examples, rng, self.training)
         corrupt = cell.real - sum(counted)
-        batch.update(ids=cell.rows.tolist(), counted=counted, corrupt=corrupt, failures=failures)
+        batch.update(ids=cell.of.rows.tolist(), counted=counted, corrupt=corrupt, failures=failures)
         return lightened(batch) if self.by_pipe else batch
 
     def _readable(
@@ -126,7 +116,7 @@ def train_batches(
     order: Order,
     example: MakeExample,
     collate: Collate,
-    batching: Batching,
+    accumulation: int,
     layout_data_rank: int,
     seed: int,
     workers: int,
@@ -142,24 +132,21 @@ def train_batches(
     each batch also has "failures", what rows could not be read (row, message); one that could not
     be made has nothing else, but for the "fault" that stopped it.
     """
-    first = layout_data_rank * batching.accumulation
-    size = batching.micro_batch
+    first = layout_data_rank * accumulation
 
     def cells() -> Iterator[_Cell]:
         step = start_step
         while True:
-            batch, epoch = order.batch_of(step), order.epoch_of(step)
-            copies = order.copies_of(step)
-            for micro in range(first, first + batching.accumulation):
-                part = slice(micro * size, (micro + 1) * size)
-                yield _Cell(step, micro, epoch, batch[part], copies[part], size)
+            micro_batches = order.micro_batches(step)
+            for micro in range(first, first + accumulation):
+                yield _Cell(step, micro, micro_batches[micro], len(micro_batches[micro].rows))
             step += 1
 
     made = _MicroBatches(rows, example, collate, seed, True, corrupt.allowed, workers > 0)
     share: list[Batch] = []
     for batch in _made(made, cells(), workers, corrupt):
         share.append(batch)
-        if len(share) == batching.accumulation:
+        if len(share) == accumulation:
             yield share
             share = []
     if share:  # a fault cut it short
@@ -190,7 +177,8 @@ def eval_batches(
             places = np.arange(micro * micro_batch, (micro + 1) * micro_batch)
             real = int((places < len(rows)).sum())
             chosen = np.minimum(places, len(rows) - 1)
-            yield _Cell(0, micro, 0, chosen, np.zeros_like(chosen), real)
+            zeros = np.zeros_like(chosen)
+            yield _Cell(0, micro, MicroRows(chosen, zeros, zeros), real)
 
     made = _MicroBatches(rows, example, collate, seed, False, corrupt.allowed, workers > 0)
     yield from _made(made, cells(), min(workers, total // data_ranks), corrupt)

@@ -3,19 +3,19 @@
 import numpy as np
 import pytest
 
-from zoo.data.ordering.order import WINDOW, Order
+from zoo.data.ordering.epochs import WINDOW, Epochs
 from zoo.errors import ConfigError
 
 
 def test_every_row_but_the_last_incomplete_batch_comes_once_an_epoch() -> None:
-    order = Order(count=103, batch=10, seed=3)
+    order = Epochs(count=103, batch=10, seed=3)
     rows = np.concatenate([order.batch_of(step) for step in range(order.steps_per_epoch)])
     assert order.steps_per_epoch == 10
     assert len(set(rows.tolist())) == 100
 
 
 def test_epochs_and_seeds_differ() -> None:
-    order, other = Order(100, 10, seed=3), Order(100, 10, seed=4)
+    order, other = Epochs(100, 10, seed=3), Epochs(100, 10, seed=4)
     assert order.epoch_of(9) == 0
     assert order.epoch_of(10) == 1
     assert order.batch_of(0).tolist() != order.batch_of(10).tolist()
@@ -23,26 +23,26 @@ def test_epochs_and_seeds_differ() -> None:
 
 
 def test_the_order_depends_on_the_step_alone_and_not_on_what_was_asked_before() -> None:
-    order = Order(100, 10, seed=3)
+    order = Epochs(100, 10, seed=3)
     straight = [order.batch_of(step).tolist() for step in range(25)]
-    backwards = [Order(100, 10, seed=3).batch_of(step).tolist() for step in reversed(range(25))]
+    backwards = [Epochs(100, 10, seed=3).batch_of(step).tolist() for step in reversed(range(25))]
     assert straight == backwards[::-1]
 
 
 def test_sequential_order_is_the_order_of_the_data_and_leaves_no_row_out_for_ever() -> None:
-    order = Order(7, 3, seed=1, sampling="sequential")
+    order = Epochs(7, 3, seed=1, sampling="sequential")
     steps = [order.batch_of(step).tolist() for step in range(4)]
     assert steps == [[0, 1, 2], [3, 4, 5], [6, 0, 1], [2, 3, 4]]
-    whole = Order(6, 3, seed=1, sampling="sequential")
+    whole = Epochs(6, 3, seed=1, sampling="sequential")
     assert [whole.batch_of(step).tolist() for step in range(4)] == [[0, 1, 2], [3, 4, 5]] * 2
 
 
 def test_grouped_batches_hold_rows_of_like_length_and_lose_none() -> None:
     lengths = np.random.default_rng(0).uniform(1, 100, 2003)
-    order = Order(2003, 4, 5, "group-by-length", lengths)
+    order = Epochs(2003, 4, 5, "group-by-length", lengths)
     batches = [order.batch_of(step) for step in range(order.steps_per_epoch)]
     spread = np.mean([np.ptp(lengths[batch]) for batch in batches])
-    mixed = Order(2003, 4, 5)
+    mixed = Epochs(2003, 4, 5)
     wild = np.mean([np.ptp(lengths[mixed.batch_of(step)]) for step in range(500)])
     assert len(set(np.concatenate(batches).tolist())) == 2000
     assert spread < wild / 10
@@ -50,7 +50,7 @@ def test_grouped_batches_hold_rows_of_like_length_and_lose_none() -> None:
 
 def test_grouping_stays_inside_its_window() -> None:
     lengths = np.random.default_rng(0).uniform(1, 100, 2000)
-    grouped, plain = Order(2000, 4, 5, "group-by-length", lengths), Order(2000, 4, 5)
+    grouped, plain = Epochs(2000, 4, 5, "group-by-length", lengths), Epochs(2000, 4, 5)
     for start in range(0, 500, WINDOW):
         window = range(start, start + WINDOW)
         assert {row for step in window for row in grouped.batch_of(step).tolist()} == {
@@ -60,14 +60,14 @@ def test_grouping_stays_inside_its_window() -> None:
 
 def test_grouped_batches_do_not_come_from_short_to_long() -> None:
     lengths = np.arange(400, dtype=float)
-    order = Order(400, 8, 5, "group-by-length", lengths)
+    order = Epochs(400, 8, 5, "group-by-length", lengths)
     means = [lengths[order.batch_of(step)].mean() for step in range(50)]
     assert means != sorted(means)
 
 
 def test_rows_of_one_length_keep_the_order_they_were_drawn_in() -> None:
     lengths = np.arange(400) % 2 * 1.0
-    grouped, plain = Order(400, 8, 5, "group-by-length", lengths), Order(400, 8, 5)
+    grouped, plain = Epochs(400, 8, 5, "group-by-length", lengths), Epochs(400, 8, 5)
     drawn = np.concatenate([plain.batch_of(step) for step in range(50)])
     batches = {tuple(grouped.batch_of(step).tolist()) for step in range(50)}
     for length in (0.0, 1.0):
@@ -77,24 +77,24 @@ def test_rows_of_one_length_keep_the_order_they_were_drawn_in() -> None:
 
 def test_an_unknown_length_sorts_last_and_stays_in_the_set() -> None:
     lengths = np.array([3.0, np.nan, 1.0, 2.0])
-    order = Order(4, 2, 0, "group-by-length", lengths)
+    order = Epochs(4, 2, 0, "group-by-length", lengths)
     batches = sorted(order.batch_of(step).tolist() for step in range(2))
     assert batches == [[0, 1], [2, 3]]
 
 
 def test_a_batch_larger_than_the_data_is_refused_with_both_numbers() -> None:
     with pytest.raises(ConfigError, match=r"run.batch: found a batch of 8 from 7"):
-        Order(7, 8, 0)
+        Epochs(7, 8, 0)
 
 
 def test_grouping_rows_of_unknown_length_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"data\.sampling: found group-by-length"):
-        Order(8, 2, 0, "group-by-length", None)
+        Epochs(8, 2, 0, "group-by-length", None)
 
 
 @pytest.mark.parametrize("sampling", ["random", "sequential"])
 def test_a_row_is_repeated_within_its_batch_and_its_copies_are_far_apart(sampling: str) -> None:
-    order = Order(100, 12, seed=3, sampling=sampling, repeats=3)
+    order = Epochs(100, 12, seed=3, sampling=sampling, repeats=3)
     assert order.steps_per_epoch == 8
     seen = []
     for step in range(16):
@@ -106,12 +106,12 @@ def test_a_row_is_repeated_within_its_batch_and_its_copies_are_far_apart(samplin
             assert sorted(copies[places]) == [0, 1, 2]
         seen += [set(rows.tolist())]
     assert len(set.union(*seen[:8])) == 32  # a third of the 96 rows of an epoch
-    again = Order(100, 12, seed=3, sampling=sampling, repeats=3)
+    again = Epochs(100, 12, seed=3, sampling=sampling, repeats=3)
     assert again.batch_of(13).tolist() == order.batch_of(13).tolist()
 
 
 def test_copies_that_do_not_fit_into_a_batch_go_on_in_the_next_one() -> None:
-    order = Order(64, 8, seed=1, repeats=3)
+    order = Epochs(64, 8, seed=1, repeats=3)
     both = [(order.batch_of(step), order.copies_of(step)) for step in range(8)]
     pairs = [pair for rows, copies in both for pair in zip(rows.tolist(), copies, strict=True)]
     assert len(set(pairs)) == len(pairs) == 64
