@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zoo.data.rows import Concatenation, LabelIds, ListRows, Subset, concatenated, cut, drawn
+from zoo.data.rows import Concatenation, LabelIds, ListRows, Subset, concatenated
 
 LEFT = ListRows([{"text": "a" * n, "label": "x"} for n in range(3)], "left")
 RIGHT = ListRows([{"text": "b" * n} for n in range(4)], "right")
@@ -46,22 +46,20 @@ def test_a_label_becomes_its_id_and_the_row_itself_stays() -> None:
     assert LEFT[1]["label"] == "x"
 
 
-def test_a_cut_parts_the_rows_without_loss_and_by_the_seed() -> None:
-    rows = ListRows([{"text": str(n)} for n in range(100)], "hundred")
-    train, valid = cut(rows, 0.1, seed=1)
-    texts = [{part[i]["text"] for i in range(len(part))} for part in (train, valid)]
-    assert (len(train), len(valid)) == (90, 10)
-    assert texts[0] | texts[1] == {str(n) for n in range(100)}
-    assert cut(rows, 0.1, seed=1)[1].fingerprint == valid.fingerprint
-    assert cut(rows, 0.1, seed=2)[1].fingerprint != valid.fingerprint
+class Shards(ListRows):
+    """Rows in shards."""
+
+    def __init__(self, *sizes: int) -> None:
+        super().__init__([{"text": str(n)} for n in range(sum(sizes))], f"shards {sizes}")
+        self.sizes = np.array(sizes)
+
+    def shard_sizes(self) -> np.ndarray:
+        return self.sizes
 
 
-def test_drawn_rows_come_from_everywhere_and_in_order() -> None:
-    rows = ListRows([{"text": str(n)} for n in range(1000)], "thousand")
-    few = drawn(rows, 10, seed=0)
-    numbers = [int(few[i]["text"]) for i in range(len(few))]
-    assert len(numbers) == 10
-    assert numbers == sorted(numbers)
-    assert numbers[-1] > 500
-    assert drawn(rows, None, 0) is rows
-    assert drawn(rows, 1000, 0) is rows
+def test_rows_of_shards_stay_rows_of_shards_when_they_are_joined_cut_and_labelled() -> None:
+    both = Concatenation([Shards(3, 0, 4), Shards(2)])
+    sizes = [Subset(both, np.array([0, 1, 5, 7, 8])).shard_sizes(), both.shard_sizes()]
+    assert [one.tolist() for one in sizes if one is not None] == [[2, 0, 1, 2], [3, 0, 4, 2]]
+    assert Subset(both, np.array([5, 0])).shard_sizes() is None
+    assert Concatenation([both, LEFT]).shard_sizes() is None

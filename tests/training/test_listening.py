@@ -25,7 +25,8 @@ from tests.ranks import run_ranks
 from tests.runs import rows, train, twin
 from zoo.data.builtin.morse import open_morse
 from zoo.data.cache import cache_root
-from zoo.data.rows import Rows, drawn
+from zoo.data.rows import Rows
+from zoo.data.samples import drawn
 from zoo.data.sources.opened import Wanted
 from zoo.recipe import load_recipe
 from zoo.recipe.vocabulary.kinds import KINDS

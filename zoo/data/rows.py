@@ -51,6 +51,11 @@ class Rows(ABC):
         """The rows that are known to be corrupt before anything is decoded, and why."""
         return {}
 
+    def shard_sizes(self) -> np.ndarray | None:
+        """How many rows each shard holds, one after the other, int64 (shards,); None where rows do
+        not lie in shards, of which few should be open at a time (zoo.data.ordering.shards)."""
+        return None
+
     def value(self, index: int, role: str) -> Any:
         """What one role of one row is; raises CorruptExample as `[]` does, if it looks so far.
 
@@ -117,6 +122,11 @@ class Concatenation(Rows):
         known = [length for length in lengths if length is not None]
         return np.concatenate(known) if len(known) == len(lengths) else None
 
+    def shard_sizes(self) -> np.ndarray | None:
+        sizes = [part.shard_sizes() for part in self.parts]
+        known = [size for size in sizes if size is not None]
+        return np.concatenate(known) if len(known) == len(sizes) else None
+
     def _place(self, index: int) -> tuple[Rows, int]:
         part = int(np.searchsorted(self.ends, index, side="right"))
         start = int(self.ends[part - 1]) if part else 0
@@ -146,6 +156,9 @@ class Wrapped(Rows):
 
     def lengths(self) -> np.ndarray | None:
         return self.rows.lengths()
+
+    def shard_sizes(self) -> np.ndarray | None:
+        return self.rows.shard_sizes()
 
 
 class Subset(Wrapped):
@@ -177,6 +190,12 @@ class Subset(Wrapped):
     def lengths(self) -> np.ndarray | None:
         lengths = self.rows.lengths()
         return None if lengths is None else lengths[self.indices]
+
+    def shard_sizes(self) -> np.ndarray | None:
+        sizes = self.rows.shard_sizes()
+        if sizes is None or (np.diff(self.indices) < 0).any():
+            return None
+        return np.diff(np.searchsorted(self.indices, np.cumsum(sizes)), prepend=0)
 
 
 class LabelIds(Wrapped):
@@ -229,18 +248,3 @@ class ListRows(Rows):
 def concatenated(parts: Sequence[Rows]) -> Rows:
     """The parts as one; a single part stays what it is."""
     return parts[0] if len(parts) == 1 else Concatenation(parts)
-
-
-def drawn(rows: Rows, count: int | None, seed: int) -> Rows:
-    """At most `count` rows (None: all), drawn from the seed, in their own order."""
-    if count is None or len(rows) <= count or not rows.divisible:
-        return rows
-    chosen = np.random.default_rng([seed, len(rows)]).permutation(len(rows))[:count]
-    return Subset(rows, np.sort(chosen))
-
-
-def cut(rows: Rows, share: float, seed: int) -> tuple[Rows, Rows]:
-    """(train, valid): rows without a seeded share, and that share; either may be empty."""
-    shuffled = np.random.default_rng([seed, len(rows)]).permutation(len(rows))
-    held = round(share * len(rows))
-    return Subset(rows, np.sort(shuffled[held:])), Subset(rows, np.sort(shuffled[:held]))

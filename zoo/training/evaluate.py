@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from zoo.data.rows import drawn
+from zoo.data.samples import drawn
 from zoo.engines.build import build_engine
 from zoo.errors import ConfigError, Fault
 from zoo.layout import Place

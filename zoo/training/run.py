@@ -10,7 +10,8 @@ from zoo.data.corrupt import CorruptLimit
 from zoo.data.loading.loader import eval_batches, train_batches
 from zoo.data.ordering.build import order_of
 from zoo.data.ordering.order import Order
-from zoo.data.rows import Batch, Rows, drawn
+from zoo.data.rows import Batch, Rows
+from zoo.data.samples import drawn
 from zoo.engines.build import build_engine
 from zoo.engines.engine import Engine, NonFiniteLoss
 from zoo.errors import ConfigError

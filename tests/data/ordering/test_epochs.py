@@ -1,9 +1,18 @@
 """The order of training rows."""
 
+import hashlib
+import time
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from zoo.data.corrupt import CorruptLimit
+from zoo.data.loading.loader import train_batches
+from zoo.data.ordering import epochs
 from zoo.data.ordering.epochs import WINDOW, Epochs
+from zoo.data.rows import Batch, Example, Row, Rows
+from zoo.data.samples import cut, drawn
 from zoo.errors import ConfigError
 
 
@@ -116,3 +125,92 @@ def test_copies_that_do_not_fit_into_a_batch_go_on_in_the_next_one() -> None:
     pairs = [pair for rows, copies in both for pair in zip(rows.tolist(), copies, strict=True)]
     assert len(set(pairs)) == len(pairs) == 64
     assert {copy for _, copy in pairs} == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("sampling", "repeats", "digest"),
+    [
+        ("random", 1, "d33d90f19662f2f0"),
+        ("sequential", 1, "886c85af709f6ca2"),
+        ("group-by-length", 1, "dac493f1203aebba"),
+        ("random", 3, "02975b8653d68f56"),
+    ],
+)
+def test_runs_of_before_keep_their_order(sampling: str, repeats: int, digest: str) -> None:
+    lengths = np.random.default_rng(0).uniform(1, 100, 2003)
+    order = Epochs(2003, 6, 5, sampling, lengths, repeats)
+    assert order.batch_of(0).tolist() == FIRST[sampling, repeats]
+    both = [(order.batch_of(step), order.copies_of(step)) for step in range(700)]
+    content = b"".join(one.astype("<i8").tobytes() for pair in both for one in pair)
+    assert hashlib.sha256(content).hexdigest().startswith(digest)
+
+
+FIRST = {
+    ("random", 1): [841, 856, 432, 90, 1975, 1608],
+    ("sequential", 1): [0, 1, 2, 3, 4, 5],
+    ("group-by-length", 1): [1918, 1615, 719, 128, 827, 1070],
+    ("random", 3): [841, 856, 841, 856, 841, 856],
+}
+
+
+@pytest.mark.parametrize("sampling", ["random", "sequential", "group-by-length"])
+@pytest.mark.parametrize("repeats", [1, 3])
+def test_rows_beyond_a_table_come_once_an_epoch_and_by_step_alone(
+    sampling: str, repeats: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if sampling == "group-by-length" and repeats > 1:
+        return  # images, which are repeated, have no length
+    monkeypatch.setattr(epochs, "TABLE", 1000)
+    monkeypatch.setattr(epochs, "PLACES", 100)
+    lengths = np.random.default_rng(0).uniform(1, 100, 2003)
+    order = Epochs(2003, 12, 5, sampling, lengths, repeats)
+    batches = [order.batch_of(step) for step in range(2 * 166)]
+    for epoch in (batches[:166], batches[166:]):
+        rows, times = np.unique(np.concatenate(epoch), return_counts=True)
+        assert len(rows) == 166 * 12 // repeats
+        assert set(times.tolist()) == {repeats}
+    for step in np.random.default_rng(1).permutation(332)[:30].tolist():
+        again = Epochs(2003, 12, 5, sampling, lengths, repeats)
+        assert again.batch_of(step).tolist() == batches[step].tolist()
+    if sampling == "group-by-length":
+        assert np.mean([np.ptp(lengths[batch]) for batch in batches]) < 5
+
+
+class Blocks(Rows):
+    """As many blocks of tokens as a large corpus has."""
+
+    roles, fingerprint = frozenset({"input_ids"}), "blocks"
+
+    def __len__(self) -> int:
+        return 10**8
+
+    def __getitem__(self, index: int) -> Row:
+        return {"input_ids": np.arange(index, index + 8)}
+
+
+@pytest.mark.parametrize("sampling", ["random", "sequential"])
+@pytest.mark.parametrize("step", [0, 123_456_789])
+def test_the_first_batch_of_a_hundred_million_rows_is_there_at_once(
+    sampling: str, step: int
+) -> None:
+    tracemalloc.start()
+    try:
+        started = time.perf_counter()
+        train, _ = cut(drawn(Blocks(), 9 * 10**7, 1), 0.001, 0)
+        order = Epochs(len(train), 480, 1, sampling, micro_batch=8)
+        batches = train_batches(train, order, example, collate, 2, 3, 1, 0, step, CorruptLimit())
+        found = next(batches)[1]["ids"]
+        spent, peak = time.perf_counter() - started, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found == order.micro_batches(step)[7].rows.tolist()
+    assert spent < 5
+    assert peak < 8e6  # bytes; an index of the rows is 720 MB
+
+
+def example(row: Row, rng: np.random.Generator, training: bool) -> Example:
+    return dict(row)
+
+
+def collate(examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
+    return {"inputs": np.stack([one["input_ids"] for one in examples])}

@@ -5,7 +5,8 @@ import pytest
 import torch
 from transformers import AutoModelForQuestionAnswering
 
-from zoo.data.rows import CorruptExample, drawn
+from zoo.data.rows import CorruptExample
+from zoo.data.samples import drawn
 from zoo.tasks.build import build_task
 
 KIND = "question-answering"

@@ -3,9 +3,13 @@
 import numpy as np
 
 from zoo.data.ordering.order import MicroRows
+from zoo.data.ordering.permutation import TABLE, Permutation
+from zoo.data.ordering.shards import Lanes
 from zoo.errors import ConfigError, Fault
 
 WINDOW = 50  # global batches inside which rows of like length may be brought together
+PLACES = 1 << 16
+"""Places of an epoch whose rows are computed at once, where they come from no table."""
 _ORDER, _GROUPS = 1, 2  # streams, so that no two draws share a generator
 
 
@@ -15,8 +19,11 @@ class Epochs:
     `sampling` is `random`, `sequential` or `group-by-length`; the last needs `lengths`, float
     (count,). An epoch's last incomplete batch is dropped; `sequential` goes on with it in the next
     one. With `repeats` each row stands so many times before the next one does, its copies apart in
-    their batch, and an epoch has as many rows less (DeiT: Touvron et al. 2021). Raises ConfigError
-    if no batch is complete.
+    their batch, and an epoch has as many rows less (DeiT: Touvron et al. 2021). Rows that are read
+    by `lanes` are drawn in their order. Raises ConfigError if no batch is complete.
+
+    At most TABLE rows have numpy's permutation as a table. More have one that is computed for a
+    window of places at a time: nothing is held that grows with the number of rows.
     """
 
     def __init__(
@@ -28,6 +35,7 @@ class Epochs:
         lengths: np.ndarray | None = None,
         repeats: int = 1,
         micro_batch: int = 1,
+        lanes: Lanes | None = None,
     ) -> None:
         if count < batch:
             found = f"a batch of {batch} from {count} training examples"
@@ -36,9 +44,17 @@ class Epochs:
             allowed = "random, sequential (the length of these rows is not known beforehand)"
             raise ConfigError([Fault("recipe", "data.sampling", sampling, allowed)])
         self.count, self.batch, self.seed = count, batch, seed
-        self.sampling, self.lengths, self.repeats = sampling, lengths, repeats
+        self.sampling, self.repeats, self.lanes = sampling, repeats, lanes
+        self.lengths = lengths if sampling == "group-by-length" else None
         self.micro_batch, self.steps_per_epoch = micro_batch, count // batch
-        self._epoch, self._rows = -1, np.empty(0, dtype=np.int64)
+        self._once_an_epoch = -(-self.steps_per_epoch * batch // repeats)
+        self._tabled = count <= TABLE and lanes is None
+        whole = self._tabled and sampling != "sequential"
+        step = PLACES if self.lengths is None else WINDOW * batch
+        self._size = self._once_an_epoch if whole else step
+        self._at, self._rows = (-1, -1), np.empty(0, dtype=np.int64)
+        within = [np.arange(n, batch, repeats) for n in range(repeats)]
+        self._apart = np.concatenate(within)
 
     def epoch_of(self, step: int) -> int:
         """The epoch that optimizer step `step` (0-based) belongs to."""
@@ -52,48 +68,78 @@ class Epochs:
         parts = zip(*(np.split(each, cuts) for each in (rows, epochs, copies)), strict=True)
         return [MicroRows(*part) for part in parts]
 
+    def shards(self, first: int, last: int, micro_batches: range) -> list[int]:
+        """See Order."""
+        found: dict[int, None] = {}
+        if self.lanes is None:
+            return []
+        whole = self.repeats > 1 or self.lengths is not None  # rows change places in their batch
+        part = range(self.batch) if whole else micro_batches
+        if not whole:
+            part = range(part.start * self.micro_batch, part.stop * self.micro_batch)
+        for epoch in range(self.epoch_of(first), self.epoch_of(last - 1) + 1):
+            begin = epoch * self.steps_per_epoch
+            start, stop = max(first - begin, 0), min(last - begin, self.steps_per_epoch)
+            if self.lengths is not None:  # and between the batches of a window
+                start, stop = start // WINDOW * WINDOW, -(-stop // WINDOW) * WINDOW
+            once = range(start * self.batch // self.repeats, -(-stop * self.batch // self.repeats))
+            found |= dict.fromkeys(self.lanes.shards(epoch, once, part))
+        return list(found)
+
     def batch_of(self, step: int) -> np.ndarray:
         """Row indices of the global batch of optimizer step `step`, int64 (batch,)."""
-        epoch, position = divmod(step, self.steps_per_epoch)
-        if epoch != self._epoch:
-            self._epoch, self._rows = epoch, self._epoch_rows(epoch)
-        return self._rows[position * self.batch : (position + 1) * self.batch]
+        epoch, places = self._places(step)
+        once = places // self.repeats
+        start = int(once.min())
+        return self._once(epoch, start, int(once.max()) + 1)[once - start]
 
     def copies_of(self, step: int) -> np.ndarray:
         """Which copy of its row each place of that batch has in its epoch, int64 (batch,)."""
-        position = step % self.steps_per_epoch
-        places = position * self.batch + np.arange(self.batch)
-        return self._apart(places % self.repeats)
-
-    def _apart(self, batches: np.ndarray) -> np.ndarray:
-        """Each batch of an array with the copies of a row, which are side by side, far apart: a
-        micro-batch has as few of them as can be.
-        """
-        places = np.concatenate(
-            [np.arange(n, self.batch, self.repeats) for n in range(self.repeats)]
-        )
-        found: np.ndarray = batches.reshape(-1, self.batch)[:, places].reshape(-1)
+        found: np.ndarray = self._places(step)[1] % self.repeats
         return found
 
-    def _epoch_rows(self, epoch: int) -> np.ndarray:
-        kept = self.steps_per_epoch * self.batch
-        if self.repeats == 1:
-            return self._rows_once(epoch, kept)
-        once = self._rows_once(epoch, -(-kept // self.repeats))
-        return self._apart(np.repeat(once, self.repeats)[:kept])
+    def _places(self, step: int) -> tuple[int, np.ndarray]:
+        """The epoch of a step and the places of its batch in it, int64 (batch,): copies of a row,
+        which are side by side in the epoch, far apart, so that a micro-batch has few of them.
+        """
+        epoch, position = divmod(step, self.steps_per_epoch)
+        return epoch, position * self.batch + self._apart
 
-    def _rows_once(self, epoch: int, kept: int) -> np.ndarray:
-        """`kept` rows of an epoch, none of them twice."""
+    def _once(self, epoch: int, start: int, stop: int) -> np.ndarray:
+        """The rows at places [start, stop) of an epoch in which each stands once, int64."""
+        size, parts = self._size, []
+        for number in range(start // size, -(-stop // size)):
+            begin = number * size
+            parts.append(self._window(epoch, number)[max(start - begin, 0) : stop - begin])
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _window(self, epoch: int, number: int) -> np.ndarray:
+        """The rows at the places of a window; the last one asked for is kept."""
+        if self._at != (epoch, number):
+            start = number * self._size
+            rows = self._drawn(epoch, start, min(start + self._size, self._once_an_epoch))
+            if self.lengths is not None:
+                words = [self.seed, _GROUPS, epoch, *([] if self._tabled else [number])]
+                rows = self._grouped(rows, self.lengths, np.random.default_rng(words))
+            self._at, self._rows = (epoch, number), rows.astype(np.int64, copy=False)
+        return self._rows
+
+    def _drawn(self, epoch: int, start: int, stop: int) -> np.ndarray:
+        """The rows at some places as they are drawn, none of them twice in an epoch."""
         if self.sampling == "sequential":
-            return np.arange(epoch * kept, (epoch + 1) * kept, dtype=np.int64) % self.count
-        rows = np.random.default_rng([self.seed, _ORDER, epoch]).permutation(self.count)[:kept]
-        if self.lengths is not None and self.sampling == "group-by-length":
-            rows = self._grouped(rows, self.lengths, epoch)
-        return rows.astype(np.int64)
+            begin = epoch * self._once_an_epoch
+            return np.arange(begin + start, begin + stop, dtype=np.int64) % self.count
+        if self.lanes is not None:
+            return self.lanes.rows(epoch, start, stop)
+        if self._tabled:
+            rng = np.random.default_rng([self.seed, _ORDER, epoch])
+            return rng.permutation(self.count)[start:stop]
+        return Permutation(self.count, self.seed, _ORDER, epoch)(np.arange(start, stop))
 
-    def _grouped(self, rows: np.ndarray, lengths: np.ndarray, epoch: int) -> np.ndarray:
-        """Inside each window: sort by length, cut into global batches, shuffle the batches."""
-        rng = np.random.default_rng([self.seed, _GROUPS, epoch])
+    def _grouped(
+        self, rows: np.ndarray, lengths: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """In each stretch of WINDOW batches: sort by length, cut into batches, shuffle these."""
         size = WINDOW * self.batch
         windows = []
         for start in range(0, len(rows), size):

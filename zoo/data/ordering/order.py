@@ -31,3 +31,10 @@ class Order(Protocol):
 
     def micro_batches(self, step: int) -> list[MicroRows]:
         """The micro-batches of the global batch of a step, the same number in every step."""
+
+    def shards(self, first: int, last: int, micro_batches: range) -> list[int]:
+        """The shards (Rows.shard_sizes) that hold the rows of some micro-batches of steps
+        [first, last), in the order of first need; none where rows lie in no shards.
+
+        A data rank asks for its own: [rank * accumulation, (rank + 1) * accumulation).
+        """

@@ -28,6 +28,9 @@ class _Data(Spec):
     """Draws the share of `valid`, and which examples `max_valid_examples` keeps."""
     sampling: Literal["random", "sequential", "group-by-length"] = "random"
     """Order of the examples; every order is a pure function of the seed."""
+    shuffle_window: Positive = 16
+    """Of data in shards: how many are mixed at a time in each of 8 lanes. More mix better and are
+    held at once."""
     max_train_examples: Positive | None = None
     """Read no more than this many (texts, where they are packed into blocks); absent: all."""
     max_valid_examples: Positive | None = None
