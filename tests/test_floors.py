@@ -24,7 +24,8 @@ MAY = {
     "training": MIDDLE | {"data", "models", "tasks", "engines"},
     "predicting": MIDDLE | {"data", "models", "tasks"},
     "planning": MIDDLE | {"data", "models", "tasks", "engines", "compression", "training"},
-    "cli": MIDDLE | {"training", "planning", "predicting"},
+    "inspecting": MIDDLE | {"data", "models", "tasks", "training", "predicting"},
+    "cli": MIDDLE | {"training", "planning", "predicting", "inspecting"},
     "__main__": {"cli"},
     "__init__": set(),
 }

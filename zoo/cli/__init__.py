@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli import catalog, launch, predict, runs
+from zoo.cli import catalog, data, launch, predict, runs
 from zoo.cli.leaving import leave, speaks, spoken
 from zoo.errors import Told
 
@@ -36,6 +36,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "explain": catalog.explain,
     "compat": catalog.compat,
     "advise": launch.advise,
+    "data": data.look_at_data,
     "train": runs.train,
     "prepare": runs.prepare,
     "eval": runs.evaluate_folder,

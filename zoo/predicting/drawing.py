@@ -21,8 +21,8 @@ def colour(number: int) -> Colour:
 def with_boxes(
     image: Image.Image, boxes: Sequence[Mapping[str, Any]], numbers: Mapping[str, int]
 ) -> Image.Image:
-    """An RGB image with boxes as transformers' pipeline gives them (label, score, corners), each in
-    its class's colour.
+    """An RGB image with boxes as transformers' pipeline gives them (label, corners, and the score
+    of an answer), each in its class's colour.
     """
     picture = image.copy()
     draw = ImageDraw.Draw(picture)
@@ -30,7 +30,8 @@ def with_boxes(
         shade, box = colour(numbers[one["label"]]), one["box"]
         corners = (box["xmin"], box["ymin"], box["xmax"], box["ymax"])
         draw.rectangle(corners, outline=shade, width=max(1, round(min(image.size) / 200)))
-        _name(draw, f"{one['label']} {one['score']:.2f}", corners[:2], shade)
+        score = f" {one['score']:.2f}" if "score" in one else ""
+        _name(draw, one["label"] + score, corners[:2], shade)
     return picture
 
 

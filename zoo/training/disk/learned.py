@@ -59,10 +59,10 @@ def _row_parts(rows: Rows, places: np.ndarray) -> Iterator[bytes]:
         with suppress(CorruptExample):
             row = rows[index]
             for role in sorted(row):
-                yield f"{index} {role} ".encode() + _content(row[role])
+                yield f"{index} {role} ".encode() + content(row[role])
 
 
-def _content(value: Any) -> bytes:
+def content(value: Any) -> bytes:
     """A value in bytes: arrays and images with their shape, all else as Python writes it."""
     if isinstance(value, np.ndarray) or hasattr(value, "__array_interface__"):
         array = np.ascontiguousarray(value)
