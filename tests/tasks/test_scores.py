@@ -13,6 +13,7 @@ from zoo.tasks.scores import (
     bits,
     confusion,
     edits,
+    f1,
     macro_f1,
     matthews,
     perplexity,
@@ -50,6 +51,13 @@ def test_classification_scores_equal_torchmetrics(answers):
     assert accuracy(matrix) == pytest.approx(
         float(reference.accuracy(predictions, labels, **multiclass)), rel=1e-5
     )
+
+
+def test_f1_of_two_classes_equals_scikit_learns():
+    labels, predictions = np.random.default_rng(5).integers(0, 2, (2, 90))
+    for truth, found in ((labels, predictions), (labels, 0 * labels), (0 * labels, 0 * labels)):
+        wanted = metrics.f1_score(truth, found, zero_division=0)
+        assert f1(matrix_of(truth, found, 2)) == pytest.approx(wanted)
 
 
 def test_classification_scores_of_a_matrix_worked_by_hand():

@@ -55,6 +55,12 @@ def macro_f1(matrix: Tensor) -> float:
     return ratio((2 * right[seen] / both[seen]).sum(), seen.sum())
 
 
+def f1(matrix: Tensor) -> float:
+    """F1 of the second of two classes, as sklearn.metrics.f1_score; 0 where it never occurs."""
+    right, both = matrix[1, 1], matrix[1].sum() + matrix[:, 1].sum()
+    return float(2 * right / both) if float(both) else 0.0
+
+
 def matthews(matrix: Tensor) -> float:
     """Matthews' correlation for any number of classes (Gorodkin 2004); 0 where it is undefined."""
     labels, predictions, total = matrix.sum(1), matrix.sum(0), matrix.sum()

@@ -160,6 +160,7 @@ BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "built-in data": ({}, ["data.source=built-in", "data.name=digits"]),
     "two classes": (IMAGES, ['data.labels=["only"]']),
     "lengths": (IMAGES, ["data.sampling=group-by-length"]),
+    "numbers have no names": (IMAGES, ["task.problem=regression", 'data.labels=["a","b"]']),
     "labels": ({}, ['data.labels=["a","a"]']),
     "columns": (IMAGES, ['data.columns.label=["a","b"]']),
     "one class a row": (IMAGES, ["task.problem=regression", "task.label_smoothing=0.1"]),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -87,6 +89,29 @@ def test_columns_and_labels_are_missed_at_once(make_recipe, make_source):
     with pytest.raises(ConfigError) as caught:
         build_task(make_recipe(KIND), source)
     assert [fault.key for fault in caught.value.faults] == ["data.columns.label", "data.labels"]
+
+
+def test_f1_is_that_of_the_second_of_two_classes(make_recipe, make_source, make_batch):
+    rows = [{"text": f"text {index}", "label": index % 2} for index in range(6)]
+    source = replace(make_source(KIND, rows), labels=("other", "same"))
+    task = build_task(make_recipe(KIND), source)
+    logits = torch.tensor([[0.0, 1.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
+    batch = make_batch(task, source.train, 6)
+    scores = task.score(task.tally({"logits": logits}, batch))
+    wanted = metrics.f1_score(batch["labels"]["labels"], logits.argmax(-1))
+    assert scores["f1"] == pytest.approx(wanted)
+    assert 0 < wanted < 1
+
+
+def test_f1_of_three_classes_is_a_fault_where_it_is_asked_for(make_recipe, make_source):
+    recipe = make_recipe(KIND)
+    asked = {"best_metric": "valid/f1", "expected": {"valid/f1": [0.8, 0.9], "valid/loss": [0, 1]}}
+    recipe = recipe.model_copy(update={"run": recipe.run.model_copy(update=asked)})
+    with pytest.raises(ConfigError) as caught:
+        build_task(recipe, make_source(KIND))
+    faults = caught.value.faults
+    assert [fault.key for fault in faults] == ["run.best_metric", "run.expected.valid/f1"]
+    assert all("3 classes" in fault.found for fault in faults)
 
 
 def test_an_example_depends_on_its_row_alone(make_recipe, make_source):

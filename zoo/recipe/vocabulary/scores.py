@@ -10,6 +10,8 @@ class Score:
 
     doc: str
     larger_is_better: bool = False
+    of_two: bool = False
+    """Given where there are two classes, of which the second is the one looked for."""
 
 
 LOSS = Score("Mean loss over targets, in nats.")
@@ -18,6 +20,11 @@ BITS_PER_BYTE = Score("Bits a UTF-8 byte of text.")
 BITS_PER_TOKEN = Score("Bits a target token.")
 ACCURACY = Score("Share of right answers.", larger_is_better=True)
 MACRO_F1 = Score("Unweighted mean of F1 over classes.", larger_is_better=True)
+F1 = Score(
+    "F1 of the second of two classes, as GLUE's; not given of others.",
+    larger_is_better=True,
+    of_two=True,
+)
 MATTHEWS = Score("Matthews' correlation.", larger_is_better=True)
 TOP_1 = Score("Share of images whose label comes first.", larger_is_better=True)
 TOP_5 = Score("Share of images whose label is among the first five.", larger_is_better=True)

@@ -12,6 +12,7 @@ from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe import Recipe
 from zoo.recipe.spec.tasks.text import SequenceClassificationSpec
+from zoo.recipe.vocabulary.kinds import kind_of
 from zoo.tasks.problems.classification import Classification, build_problem
 from zoo.tasks.problems.single_label import SingleLabel
 from zoo.tasks.roles import (
@@ -20,7 +21,7 @@ from zoo.tasks.roles import (
     kind_roles,
     role_faults,
 )
-from zoo.tasks.scores import accuracy, confusion, macro_f1, matthews, ratio
+from zoo.tasks.scores import accuracy, confusion, f1, macro_f1, matthews, ratio
 from zoo.tasks.task import NO_RECORDS, Records
 from zoo.tasks.text.files import limit_length, save_tokenizer
 from zoo.tasks.text.masking import Hiding
@@ -42,19 +43,40 @@ from zoo.tasks.text.vocabulary import ENCODER
 class ByConfusion(SingleLabel):
     """One class a text, scored by a confusion matrix."""
 
+    def faults(self) -> list[Fault]:
+        """See SingleLabel; and a score of two classes that the recipe asks of others."""
+        found = super().faults()
+        names, run = self.source.labels or (), self.recipe.run
+        if found or len(names) == 2:
+            return found
+        asked = {"run.best_metric": run.best_metric or ""}
+        asked |= {f"run.expected.{name}": name for name in run.expected}
+        scores = kind_of(self.recipe.task).scores
+        of_two = {name for name, score in scores.items() if score.of_two}
+        given = ", ".join(name for name in scores if name not in of_two)
+        return [
+            fault(self.recipe, key, f"{name} with {len(names)} classes", f"two classes, or {given}")
+            for key, name in asked.items()
+            if name.rpartition("/")[2] in of_two
+        ]
+
     def tally(self, logits: Tensor, labels: Tensor, weight: Tensor) -> dict[str, Tensor]:
         """Plain nats, examples, and a confusion matrix (label, prediction)."""
         matrix = confusion(logits.argmax(-1), labels, weight, logits.shape[-1])
         return {**super().tally(logits, labels, weight), "confusion": matrix}
 
     def score(self, totals: dict[str, Tensor], records: Records = NO_RECORDS) -> dict[str, float]:
-        """Mean loss in nats an example, accuracy, macro F1 and Matthews' correlation."""
+        """Mean loss in nats an example, accuracy, macro F1, Matthews' correlation, and of two
+        classes the F1 of the second.
+        """
         matrix = totals["confusion"]
+        of_two = {"f1": f1(matrix)} if len(matrix) == 2 else {}
         return {
             "loss": ratio(totals["loss"], totals["count"]),
             "accuracy": accuracy(matrix),
             "macro_f1": macro_f1(matrix),
             "matthews": matthews(matrix),
+            **of_two,
         }
 
 

@@ -93,6 +93,13 @@ def labels_twice(recipe: Recipe) -> str:
     return f"{', '.join(map(brief, twice))} twice" if twice else ""
 
 
+def labels_of_numbers(recipe: Recipe) -> str:
+    """Class names where labels are numbers."""
+    numbers = KINDS[recipe.task.kind].classes and not kind_of(recipe.task).classes
+    labels = recipe.data.labels
+    return f"{brief(list(labels))} with task.problem regression" if labels and numbers else ""
+
+
 def too_few_labels(recipe: Recipe) -> str:
     """Fewer classes than the kind can tell apart."""
     labels = recipe.data.labels
@@ -101,6 +108,15 @@ def too_few_labels(recipe: Recipe) -> str:
 
 
 DATA_RULES = (
+    Rule(
+        "numbers have no names",
+        "data.labels",
+        labels_of_numbers,
+        "nothing",
+        "labels are read as numbers, which no class stands for",
+        "data.labels=null",
+        beside=("task.problem",),
+    ),
     Rule(
         "two classes",
         "data.labels",

@@ -1,0 +1,31 @@
+"""The kinds of task that hear speech."""
+
+from zoo.recipe.spec.tasks.speech import CTCSpec, SpeechSeq2SeqSpec
+from zoo.recipe.vocabulary.kinds.kind import Kind
+from zoo.recipe.vocabulary.scores import OF_TRANSCRIPTS
+
+SPEECH: dict[str, Kind] = {
+    "ctc": Kind(
+        spec=CTCSpec,
+        task="zoo.tasks.kinds.ctc:CTC",
+        head="AutoModelForCTC",
+        roles=(("audio", "transcript"),),
+        built_in=("morse",),
+        scores=OF_TRANSCRIPTS,
+        unit="characters",
+        may_be_blank=("transcript",),
+        predictor="zoo.predicting.speech:Transcription",
+    ),
+    "speech-seq2seq": Kind(
+        spec=SpeechSeq2SeqSpec,
+        task="zoo.tasks.kinds.speech_seq2seq:SpeechSeq2Seq",
+        head="AutoModelForSpeechSeq2Seq",
+        roles=(("audio", "transcript"),),
+        built_in=("morse",),
+        scores=OF_TRANSCRIPTS,
+        unit="tokens",
+        may_be_blank=("transcript",),
+        generates=True,
+        predictor="zoo.predicting.speech:Hearing",
+    ),
+}

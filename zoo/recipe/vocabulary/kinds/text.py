@@ -1,0 +1,103 @@
+"""The kinds of task that read text."""
+
+from zoo.recipe.spec.tasks.sequences import SequenceToSequenceSpec
+from zoo.recipe.spec.tasks.text import (
+    CausalLMSpec,
+    MaskedLMSpec,
+    QuestionAnsweringSpec,
+    SequenceClassificationSpec,
+    TokenClassificationSpec,
+)
+from zoo.recipe.vocabulary.kinds.kind import Kind
+from zoo.recipe.vocabulary.scores import (
+    ACCURACY,
+    ANSWERS,
+    BITS_PER_BYTE,
+    BITS_PER_TOKEN,
+    ENTITIES,
+    F1,
+    LOSS,
+    MACRO_F1,
+    MATTHEWS,
+    OF_TEXTS,
+    PERPLEXITY,
+)
+
+TEXT: dict[str, Kind] = {
+    "causal-lm": Kind(
+        spec=CausalLMSpec,
+        task="zoo.tasks.kinds.causal_lm:CausalLM",
+        head="AutoModelForCausalLM",
+        roles=(("text",), ("prompt", "completion"), ("messages",)),
+        built_in=("stdlib-text",),
+        scores={"perplexity": PERPLEXITY, "loss": LOSS, "bits_per_byte": BITS_PER_BYTE},
+        unit="tokens",
+        may_be_blank=("text", "prompt"),
+        predictor="zoo.predicting.generation:Continuation",
+    ),
+    "masked-lm": Kind(
+        spec=MaskedLMSpec,
+        task="zoo.tasks.kinds.masked_lm:MaskedLM",
+        head="AutoModelForMaskedLM",
+        roles=(("text",),),
+        built_in=("stdlib-text",),
+        scores={
+            "perplexity": PERPLEXITY,
+            "loss": LOSS,
+            "accuracy": ACCURACY,
+            "bits_per_token": BITS_PER_TOKEN,
+        },
+        unit="tokens",
+        may_be_blank=("text",),
+        one_length=True,
+        predictor="zoo.predicting.text:MaskFilling",
+    ),
+    "sequence-classification": Kind(
+        spec=SequenceClassificationSpec,
+        task="zoo.tasks.kinds.sequence_classification:SequenceClassification",
+        head="AutoModelForSequenceClassification",
+        roles=(("text", "text_pair", "label"), ("text", "label")),
+        built_in=("stdlib-keywords",),
+        scores={
+            "accuracy": ACCURACY,
+            "loss": LOSS,
+            "macro_f1": MACRO_F1,
+            "matthews": MATTHEWS,
+            "f1": F1,
+        },
+        classes=True,
+        predictor="zoo.predicting.text:TextClasses",
+    ),
+    "sequence-to-sequence": Kind(
+        spec=SequenceToSequenceSpec,
+        task="zoo.tasks.kinds.sequence_to_sequence:SequenceToSequence",
+        head="AutoModelForSeq2SeqLM",
+        roles=(("source", "target"),),
+        built_in=("numbers",),
+        scores=OF_TEXTS,
+        unit="tokens",
+        generates=True,
+        predictor="zoo.predicting.generation:Rewriting",
+    ),
+    "token-classification": Kind(
+        spec=TokenClassificationSpec,
+        task="zoo.tasks.kinds.token_classification:TokenClassification",
+        head="AutoModelForTokenClassification",
+        roles=(("tokens", "tags"), ("text", "entities")),
+        built_in=("python-tokens",),
+        scores=ENTITIES,
+        unit="words",
+        classes=True,
+        predictor="zoo.predicting.marks:Tags",
+    ),
+    "question-answering": Kind(
+        spec=QuestionAnsweringSpec,
+        task="zoo.tasks.kinds.question_answering:QuestionAnswering",
+        head="AutoModelForQuestionAnswering",
+        roles=(("question", "context", "answers"),),
+        built_in=("constants",),
+        scores=ANSWERS,
+        unit="windows",
+        predictor="zoo.predicting.marks:Answers",
+    ),
+}
