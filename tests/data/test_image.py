@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import datasets
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 from transformers.image_utils import load_image
 
-from zoo.data.image import decode_image
+from zoo.data.image import ArrayImage, decode_image
 from zoo.data.rows import CorruptExample
 from zoo.data.sources.file_rows import ClassFolders
 
@@ -178,6 +179,67 @@ def test_damaged_and_random_bytes_are_an_image_or_corrupt(kind: str) -> None:
 def test_a_decoded_image_has_the_pixels_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(encoded(gradient(), "PNG"))
     assert np.array_equal(array(decode_image(tmp_path / "a.png")), array(gradient()))
+
+
+def photograph() -> Image.Image:
+    """Smooth colours with some noise, of an odd size."""
+    smooth = np.kron(rng(1).integers(0, 255, (9, 7, 3)), np.ones((11, 11, 1)))
+    noisy = smooth[3:, 4:] + rng(2).integers(-9, 9, (96, 73, 3))
+    return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
+
+
+def exif(orientation: int) -> Image.Exif:
+    found = Image.Exif()
+    found[0x0112] = orientation
+    return found
+
+
+XMP = b'<x:xmpmeta tiff:Orientation="6"/>'
+JPEGS: dict[str, tuple[str, dict[str, Any], bool]] = {
+    "plain": ("RGB", {}, True),
+    "progressive": ("RGB", {"progressive": True}, True),
+    "every colour": ("RGB", {"subsampling": 0, "quality": 97}, True),
+    "gray": ("L", {}, True),
+    "upright by EXIF": ("RGB", {"exif": exif(1)}, True),
+    "turned by EXIF": ("RGB", {"exif": exif(6)}, False),
+    "turned by XMP": ("RGB", {"xmp": XMP}, False),
+    "CMYK": ("CMYK", {}, False),
+    "RGB": ("RGB", {"keep_rgb": True}, False),
+}
+
+
+@pytest.mark.parametrize("name", JPEGS)
+def test_a_jpeg_has_pillows_pixels_whoever_decodes_it(name: str) -> None:
+    mode, words, at_once = JPEGS[name]
+    file = io.BytesIO()
+    photograph().convert(mode).save(file, "JPEG", **words)
+    found = decode_image(file.getvalue())
+    assert isinstance(found, ArrayImage) == at_once
+    assert np.array_equal(array(found), array(load_image(Image.open(file))))
+
+
+@pytest.mark.filterwarnings("error::PIL.Image.DecompressionBombWarning")
+def test_a_jpeg_so_large_that_pillow_warns_is_pillows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 73 * 96 - 1)
+    with pytest.raises(CorruptExample, match="decompression bomb"):
+        decode_image(encoded(photograph(), "JPEG"))
+
+
+def test_an_image_over_an_array_is_one_of_pillows() -> None:
+    values = np.array(photograph())
+    image = ArrayImage(values)
+    assert np.shares_memory(np.asarray(image), values)
+    for change in (
+        lambda one: one.resize((20, 30)),
+        lambda one: one.crop((3, 4, 30, 40)),
+        lambda one: one.convert("L"),
+        lambda one: one.transpose(Image.Transpose.ROTATE_90),
+        lambda one: Image.blend(one, one, 0.5),
+        lambda one: one.copy(),
+    ):
+        assert change(ArrayImage(values)) == change(photograph())
+    image.paste((1, 2, 3), (0, 0, 5, 5))
+    assert np.asarray(image)[0, 0].tolist() == [1, 2, 3] != values[0, 0].tolist()
 
 
 @pytest.mark.parametrize("kept", [0, 10, 300])

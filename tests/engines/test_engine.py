@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.engines.doubles import Doubling
 from zoo.engines.engine import entries, moved
 
 CPU = torch.device("cpu")
@@ -19,7 +20,7 @@ def test_lists_and_mappings_of_tensors_are_moved_and_only_inputs_change_precisio
         "count": torch.tensor(1.0).double(),
         "ids": [3, 4],
     }
-    found = moved(batch, CPU, torch.bfloat16)
+    found = moved(batch, CPU, torch.bfloat16, Doubling())
     inputs, labels = found["inputs"], found["labels"]
     assert inputs["pixel_values"].dtype == torch.bfloat16
     assert [one["boxes"].shape for one in inputs["labels"]] == [(1, 4), (0, 4)]
@@ -33,7 +34,7 @@ def test_lists_and_mappings_of_tensors_are_moved_and_only_inputs_change_precisio
 def test_everything_goes_to_the_device() -> None:
     inputs = {"a": torch.ones(1), "b": [{"c": torch.ones(1)}]}
     batch = {"inputs": inputs, "labels": {"d": [torch.ones(1)]}, "count": torch.ones(())}
-    found = moved(batch, torch.device("meta"), torch.float32)
+    found = moved(batch, torch.device("meta"), torch.float32, Doubling())
     tensors = [found["inputs"]["a"], found["inputs"]["b"][0]["c"], found["labels"]["d"][0]]
     assert all(one.is_meta for one in (*tensors, found["count"]))
 

@@ -40,7 +40,8 @@ class Trained(NamedTuple):
         examples = [
             self.task.example(rows[i], draws[i], False) | {"weight": 1.0} for i in range(size)
         ]
-        return self.task.collate(examples, draws[0], False)
+        batch = self.task.collate(examples, draws[0], False)
+        return batch | {"inputs": self.task.on_device(batch["inputs"])}
 
     def predictor(self, **options: Any) -> Predictor:
         """What answers with it, as `zoo predict` builds it."""

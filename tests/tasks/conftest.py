@@ -193,13 +193,18 @@ def make_source() -> Callable[..., Source]:
 
 @pytest.fixture
 def make_batch() -> Callable[..., dict[str, Any]]:
-    """The first rows of a set as a batch; the last `padding` of them with weight 0."""
+    """The first rows of a set as a batch that the model reads; the last `padding` of them with
+    weight 0.
+    """
 
-    def make(task: Any, rows: Any, size: int = 4, padding: int = 0, training: bool = False) -> Any:
+    def make(
+        task: Any, rows: Any, size: int = 4, padding: int = 0, training: bool = False, seed: int = 7
+    ) -> Any:
         examples = []
         for index in range(size):
             example = task.example(rows[index], np.random.default_rng(index), training)
             examples.append({**example, "weight": float(index < size - padding)})
-        return task.collate(examples, np.random.default_rng(7), training)
+        batch = task.collate(examples, np.random.default_rng(seed), training)
+        return batch | {"inputs": task.on_device(batch["inputs"])}
 
     return make

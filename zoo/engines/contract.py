@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from zoo.data.rows import Batch
-from zoo.engines.engine import NonFiniteLoss, Record, Step, Totals, entries, moved
+from zoo.engines.engine import NonFiniteLoss, Record, Step, Totals, entries, moved, targets_moved
 from zoo.engines.exchange.kept import Exchange
 from zoo.engines.groups import Groups
 from zoo.engines.sums import QUIET, Notice, Sums
@@ -47,8 +47,12 @@ class Contract:
         self.speaks = head and self.layout.stage(self.rank) == self.layout.pipe - 1
 
     def moved(self, batch: Batch) -> Batch:
-        """A batch where the model is, in its precision."""
-        return moved(batch, self.device, self.dtype)
+        """A batch where the model is, as it reads it, in its precision."""
+        return moved(batch, self.device, self.dtype, self.task)
+
+    def targets_moved(self, batch: Batch) -> Batch:
+        """A batch whose labels are where the model is: all that its last stage reads."""
+        return targets_moved(batch, self.device)
 
     def seed_generators(self, index: int, micro_batches: Sequence[Batch]) -> None:
         """Dropout and whatever a model draws in this rank's micro-batch `index`: the same on every

@@ -13,6 +13,7 @@ from torch import Tensor
 from zoo.data.rows import Batch
 from zoo.engines.sums import QUIET, Notice
 from zoo.layout import Part
+from zoo.tasks.task import Task
 
 Totals = dict[str, Tensor]
 Record = tuple[int, dict[str, Any]]
@@ -21,24 +22,28 @@ Record = tuple[int, dict[str, Any]]
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def moved(batch: Batch, device: torch.device, dtype: torch.dtype) -> Batch:
-    """A batch on the device; floating inputs in the model's precision, but for "labels" that enter.
+def moved(batch: Batch, device: torch.device, dtype: torch.dtype, task: Task) -> Batch:
+    """A batch on the device, with what the model reads as inputs; those that are floating in the
+    model's precision, but for "labels" among them.
 
     Inputs and labels may hold mappings and lists of tensors, and what is no tensor stays.
     """
 
-    def as_input(one: Tensor) -> Tensor:
-        return one.to(device, dtype if one.is_floating_point() else None)
+    def in_precision(one: Tensor) -> Tensor:
+        return one.to(dtype) if one.is_floating_point() else one
 
-    def as_label(one: Tensor) -> Tensor:
-        return one.to(device)
-
+    there = each_tensor(batch["inputs"], lambda one: one.to(device))
     inputs = {
-        name: each_tensor(value, as_label if name == "labels" else as_input)
-        for name, value in batch["inputs"].items()
+        name: value if name == "labels" else each_tensor(value, in_precision)
+        for name, value in task.on_device(there).items()
     }
-    labels = each_tensor(batch["labels"], as_label)
-    return batch | {"inputs": inputs, "labels": labels, "count": batch["count"].to(device)}
+    return targets_moved(batch, device) | {"inputs": inputs}
+
+
+def targets_moved(batch: Batch, device: torch.device) -> Batch:
+    """A batch whose labels are on the device, and whose inputs are as the worker made them."""
+    labels = each_tensor(batch["labels"], lambda one: one.to(device))
+    return batch | {"labels": labels, "count": batch["count"].to(device)}
 
 
 def each_tensor(value: Any, change: Callable[[Tensor], Any]) -> Any:

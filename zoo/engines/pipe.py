@@ -77,13 +77,14 @@ class PipelineEngine:
     def begin(self, micro_batches: Sequence[Batch]) -> None:
         """Takes up the micro-batches of one schedule."""
         self.micro_batches, self.passes = micro_batches, 0
-        self.stage.names = tuple(micro_batches[0]["inputs"])
 
     def items(self) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
         """What the schedule pulls on the first stage (inputs) and on the last (nothing: `loss`
         looks the labels up)."""
         for batch in self.micro_batches:
-            yield tuple(self.contract.moved(batch)["inputs"].values()), torch.zeros(())
+            inputs = self.contract.moved(batch)["inputs"] if self.stage.first else {}
+            self.stage.names = tuple(inputs)
+            yield tuple(inputs.values()), torch.zeros(())
 
     def before_forward(self, stage: nn.Module, received: Any) -> None:
         """Seeds the generators; forwards run in the order of the micro-batches on every stage."""
@@ -95,7 +96,7 @@ class PipelineEngine:
         """On the last stage: what is sent back, scaled so that DeepSpeed's means give sum / count;
         in evaluation tallies and records are kept instead."""
         task = self.contract.task
-        batch = self.contract.moved(self.micro_batches[self.passes - 1])
+        batch = self.contract.targets_moved(self.micro_batches[self.passes - 1])
         if not self.stage.training:
             self.totals = task.tally(outputs, batch)
             self.records = self.contract.records(outputs, batch)

@@ -41,7 +41,7 @@ def measured_passes(
     device, dtype = next(model.parameters()).device, DTYPES[recipe.run.precision]
 
     def seconds_of(examples: int) -> float:
-        batch = moved(micro_batch(recipe, checked, prepared, examples), device, dtype)
+        batch = moved(micro_batch(recipe, checked, prepared, examples), device, dtype, checked.task)
 
         def once() -> None:
             loss = checked.task.loss(model(**batch["inputs"]), batch)

@@ -84,10 +84,23 @@ class Task(ABC):
     def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
         """A micro-batch: "inputs", "labels" (dictionaries of tensors) and "count" of targets.
 
+        "inputs" are as few bytes as say them; what the model reads is made of them by `on_device`.
+
         An example whose "weight" is 0 has no targets and is left out of all counts. Inputs may hold
         lists and mappings of tensors where the model takes them. The loader adds "ids" (the rows'
         indices), "counted" (whether each is neither padding nor a stand-in) and "corrupt".
         """
+
+    def on_device(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """What the model reads of the "inputs" that `collate` gave, now where the model is: all
+        that is done to a micro-batch at once there, in fp32, before it is rounded to the run's
+        precision.
+
+        Training, evaluation and planning call it alike, each tensor rank for itself, of a pipeline
+        the first stage alone. It draws nothing: what is random stands as numbers in the inputs, so
+        that every layout and device finds the same.
+        """
+        return inputs
 
     @abstractmethod
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:

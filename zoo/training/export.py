@@ -181,14 +181,14 @@ def compare(recipe: Recipe, task: Task, rows: Rows, model: PreTrainedModel, part
     )
     for tensor in (*again.parameters(), *again.buffers()):  # a mapped file is not aligned:
         tensor.data = tensor.data.clone()  # kernels then round otherwise
-    ours, theirs = (tensors_of(one.float(), batch) for one in (model, again))
+    ours, theirs = (tensors_of(one.float(), batch, task) for one in (model, again))
     if ours.keys() != theirs.keys() or not all(torch.equal(ours[k], theirs[k]) for k in ours):
         raise ResumeError(f"{part}: the reloaded model gives other logits; nothing was replaced")
 
 
-def tensors_of(model: PreTrainedModel, batch: Batch) -> dict[str, Tensor]:
+def tensors_of(model: PreTrainedModel, batch: Batch, task: Task) -> dict[str, Tensor]:
     """What a model gives for one batch, floating inputs in its precision: logits and the like."""
-    inputs = moved(batch, torch.device("cpu"), model.dtype)["inputs"]
+    inputs = moved(batch, torch.device("cpu"), model.dtype, task)["inputs"]
     with torch.no_grad():
         outputs = model(**inputs)
     return {name: value for name, value in outputs.items() if isinstance(value, Tensor)}

@@ -197,10 +197,11 @@ def fitted(fit: Fit) -> Ended:
 
 
 def sample_batch(recipe: Recipe, task: Task, rows: Rows) -> Batch:
-    """The first rows as a micro-batch."""
+    """The first rows as a micro-batch, as the model reads it."""
     size, limit = min(recipe.run.micro_batch, len(rows)), CorruptLimit.of(recipe, rows)
     batches = eval_batches(rows, task.example, task.collate, size, 0, 1, recipe.run.seed, 0, limit)
-    return next(iter(batches))
+    batch = next(iter(batches))
+    return batch | {"inputs": task.on_device(batch["inputs"])}
 
 
 def training_batches(

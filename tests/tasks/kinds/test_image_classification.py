@@ -6,11 +6,12 @@ from PIL import Image
 from sklearn.metrics import top_k_accuracy_score
 
 from zoo.data.source import Source
+from zoo.engines.engine import moved
 from zoo.errors import ConfigError
 from zoo.recipe.spec.tasks.vision import Affine, Crop, ImageAugment
 from zoo.tasks.build import build_task
-from zoo.tasks.vision.augment.batches import mixed
-from zoo.tasks.vision.augment.images import augmented_image, resized_crop
+from zoo.tasks.vision.augment.images import augmented_image, box_of, resized_crop
+from zoo.tasks.vision.planes import planes_of
 
 KIND = "image-classification"
 LUMA = np.array([0.299, 0.587, 0.114])
@@ -60,29 +61,43 @@ def test_evaluation_mixes_nothing(make_recipe, make_source, make_batch):
     assert "partner" not in make_batch(task, make_source(KIND).train)["labels"]
 
 
-def test_cutmix_shares_are_the_pasted_area():
-    pixels = torch.arange(5.0).view(5, 1, 1, 1).expand(5, 3, 12, 20).clone()
-    for seed in range(20):
-        rng = np.random.default_rng(seed)
-        result, _, share = mixed(pixels, ImageAugment(cutmix=1.0), rng)
-        own = (result == pixels).double().mean((1, 2, 3))
-        torch.testing.assert_close(own, torch.full_like(own, share))
+@pytest.mark.parametrize(
+    ("augment", "axis", "turned"),
+    [
+        ({}, 3, range(1)),
+        ({"hflip": 1.0}, 3, range(8, 9)),
+        ({"vflip": 1.0}, 2, range(8, 9)),
+        ({"hflip": 0.5}, 3, range(1, 8)),
+    ],
+)
+def test_flips_turn_over_the_images_for_which_they_were_drawn(
+    augment, axis, turned, make_recipe, make_source, make_batch
+):
+    rows, found = make_source(KIND).train, []
+    for keys in ({}, augment):
+        task = build_task(make_recipe(KIND, {"augment": keys}), make_source(KIND))
+        found.append(make_batch(task, rows, 8, training=True)["inputs"]["pixel_values"])
+    same = sum(map(torch.equal, *found))
+    over = sum(map(torch.equal, found[0].flip(axis), found[1]))
+    assert same + over == 8 and over in turned
 
 
-@pytest.mark.parametrize("size", [2, 3, 16])
-@pytest.mark.parametrize("how", ["mixup", "cutmix"])
-def test_no_image_is_its_own_partner_and_each_is_one_once(how, size):
-    pixels = torch.randn(size, 1, 4, 4)
-    for seed in range(5):
-        rng = np.random.default_rng(seed)
-        _, partner, _ = mixed(pixels, ImageAugment(**{how: 1.0}), rng)
-        assert torch.equal(pixels[partner], pixels.roll(1, 0))  # torchvision's partner
-
-
-def test_mixup_is_the_weighted_sum():
-    pixels = torch.randn(4, 3, 5, 5)
-    result, partner, share = mixed(pixels, ImageAugment(mixup=0.5), np.random.default_rng(0))
-    torch.testing.assert_close(result, share * pixels + (1 - share) * pixels[partner])
+def test_workers_hand_over_bytes_and_half_precision_rounds_values_only_at_the_end(
+    make_recipe, make_source
+):
+    augment = {"crop": {}, "hflip": 0.5, "mixup": 0.2, "erasing": {"probability": 1.0}}
+    task = build_task(make_recipe(KIND, {"augment": augment}), make_source(KIND))
+    rows, rng = make_source(KIND).train, np.random.default_rng(1)
+    examples = [task.example(rows[i], rng, True) | {"weight": 1.0} for i in range(4)]
+    batch = task.collate(examples, rng, True)
+    assert batch["inputs"]["pixel_values"].dtype == torch.uint8
+    device = torch.device("cpu")
+    full, half = (
+        moved(batch, device, dtype, task)["inputs"]["pixel_values"]
+        for dtype in (torch.float32, torch.bfloat16)
+    )
+    assert torch.equal(full.bfloat16(), half)
+    assert len(full.unique()) > 300  # of more than bytes: noise, and sums of two images
 
 
 def test_an_affine_of_nothing_changes_nothing():
@@ -109,15 +124,6 @@ def test_scale_two_shows_the_middle_half():
         augmented_image(Image.fromarray(values), zoom, (9, 9, 9), np.random.default_rng(0))
     )
     assert shown[2:-2, 2:-2].min() == 255
-
-
-@pytest.mark.parametrize(("key", "axis"), [("hflip", 1), ("vflip", 0)])
-def test_flips_turn_the_image_over(key, axis):
-    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8))
-    flipped = augmented_image(
-        image, ImageAugment(**{key: 1.0}), (0, 0, 0), np.random.default_rng(0)
-    )
-    assert np.array_equal(np.asarray(flipped), np.flip(np.asarray(image), axis))
 
 
 def test_colour_jitter_changes_brightness_within_its_strength():
@@ -155,8 +161,22 @@ def test_a_crop_shows_a_part_of_the_image():
     ramp = np.repeat(np.arange(100, dtype=np.uint8)[None], 100, 0)
     image = Image.fromarray(np.stack([ramp] * 3, -1))
     crop = Crop(scale=(0.25, 0.25), ratio=(1.0, 1.0), interpolation="nearest")
-    shown = np.asarray(resized_crop(image, 50, crop, np.random.default_rng(0)))
-    assert np.array_equal(shown[0, :, 0], np.arange(shown[0, 0, 0], shown[0, 0, 0] + 50))
+    shown = resized_crop(image, 50, crop, np.random.default_rng(0))
+    assert shown.shape == (3, 50, 50)
+    assert np.array_equal(shown[0, 0], np.arange(shown[0, 0, 0], shown[0, 0, 0] + 50))
+
+
+@pytest.mark.parametrize(("how", "most"), [("bilinear", 1), ("bicubic", 14)])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_crop_is_resized_as_pillow_resizes_it(how, most, mode):
+    image = Image.radial_gradient("L").rotate(30).convert(mode)
+    crop = Crop(scale=(0.5, 0.5), ratio=(1.0, 1.0), interpolation=how)
+    left, top, right, bottom = box_of(256, 256, crop, np.random.default_rng(5))
+    piece = image.crop((left, top, right, bottom))
+    wanted = planes_of(piece.resize((48, 48), Image.Resampling[how.upper()])).astype(int)
+    found = resized_crop(image, 48, crop, np.random.default_rng(5))
+    assert (right - left, found.shape) == (181, wanted.shape)
+    assert np.abs(found - wanted).max() <= most
 
 
 def test_a_photograph_becomes_pixels(data_root, make_recipe, make_source):
@@ -164,7 +184,7 @@ def test_a_photograph_becomes_pixels(data_root, make_recipe, make_source):
     task = build_task(make_recipe(KIND, {"image_size": 64}), make_source(KIND))
     row = {"image": Image.open(path).convert("RGB"), "label": 0}
     values = task.example(row, np.random.default_rng(0), False)["image"]
-    assert values.shape == (64, 64, 3)
+    assert values.shape == (3, 64, 64)
     assert values.std() > 10
 
 
@@ -177,13 +197,8 @@ def test_micro_batches_of_drawn_sizes_are_trained_on_and_evaluation_has_one(
     recipe = make_recipe(KIND, {"augment": {"sizes": [8, 16]}}, config=RESNET)
     task = build_task(recipe, make_source(KIND))
     rows = make_source(KIND).train
-    examples = [{**task.example(rows[0], np.random.default_rng(0), True), "weight": 1.0}] * 2
     found = {
-        tuple(
-            task.collate(examples, np.random.default_rng(seed), True)["inputs"][
-                "pixel_values"
-            ].shape
-        )
+        make_batch(task, rows, 2, training=True, seed=seed)["inputs"]["pixel_values"].shape
         for seed in range(20)
     }
     assert found == {(2, 3, 8, 8), (2, 3, 16, 16)}

@@ -143,9 +143,12 @@ def test_the_loss_is_of_this_process_alone_whoever_made_an_accelerate_state(made
     torch.testing.assert_close(before, after, rtol=0, atol=0)
 
 
-def test_a_loss_inside_of_a_model_of_half_precision_is_computed_in_fp32(made, make_batch):
+def test_a_loss_inside_of_a_model_of_half_precision_is_computed_in_fp32(made):
     _, task, model = made(config=DETR)
-    batch = moved(make_batch(task, ROWS, 3), torch.device("cpu"), torch.bfloat16)
+    rng = np.random.default_rng(0)
+    examples = [task.example(ROWS[index], rng, False) | {"weight": 1.0} for index in range(3)]
+    handed_over = task.collate(examples, rng, False)
+    batch = moved(handed_over, torch.device("cpu"), torch.bfloat16, task)
     outputs = model.bfloat16().eval()(**batch["inputs"])
     assert outputs["logits"].dtype == torch.bfloat16
     assert outputs["loss"].dtype == batch["inputs"]["labels"][0]["boxes"].dtype == torch.float32
@@ -166,13 +169,15 @@ def test_evaluation_sees_what_the_exported_processor_gives(made, make_batch, tmp
     theirs = processor(images, return_tensors="pt")["pixel_values"]
     ours = make_batch(task, ROWS, 2)["inputs"]["pixel_values"]
     assert ours.shape == (2, 3, 32, 48)
-    assert torch.equal(ours, theirs)
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6)
 
 
 def test_images_keep_their_proportions_and_are_padded_with_a_longest_edge(made, make_batch):
     _, task, _ = made({"image_size": 32, "longest_edge": 48}, config=DETR)
     rows = [ROWS[0], {**ROWS[1], "image": ROWS[1]["image"].resize((128, 64))}]
     inputs = make_batch(task, rows, 2)["inputs"]
+    theirs = task.processor([row["image"] for row in rows], return_tensors="pt")
+    torch.testing.assert_close(inputs["pixel_values"], theirs["pixel_values"], rtol=0, atol=1e-6)
     assert inputs["pixel_values"].shape == (2, 3, 32, 48)
     assert inputs["pixel_mask"].sum((1, 2)).tolist() == [32 * 32, 24 * 48]
 
@@ -267,6 +272,7 @@ def test_the_score_of_a_set_is_the_same_on_two_ranks_that_pad_it(made):
         totals, records = {}, []
         for rank in range(ranks):
             for batch in eval_batches(rows, task.example, task.collate, 2, rank, ranks, 0, 0):
+                batch["inputs"] = task.on_device(batch["inputs"])
                 outputs = guessed(task.predict(model, batch), batch["inputs"]["labels"])
                 totals = added(totals, task.tally(outputs, batch))
                 records += entries(task.records(outputs, batch), batch)

@@ -11,6 +11,7 @@ from transformers import AutoImageProcessor, ViTConfig
 
 from zoo.errors import ConfigError
 from zoo.tasks.build import build_task
+from zoo.tasks.vision.planes import planes_of
 from zoo.tasks.vision.processor import build_pixels, shortest_edge
 
 KIND = "image-classification"
@@ -25,7 +26,7 @@ def evaluated(task, image):
     """The pixel values that evaluation gives the model."""
     example = task.example({"image": image, "label": 0}, np.random.default_rng(0), False)
     batch = task.collate([{**example, "weight": 1.0}], np.random.default_rng(0), False)
-    return batch["inputs"]["pixel_values"]
+    return task.on_device(batch["inputs"])["pixel_values"]
 
 
 def theirs(folder, image):
@@ -109,13 +110,12 @@ def test_training_scales_values_as_the_checkpoint_does(kind, make_recipe, make_s
     task = build_task(make_recipe(KIND, task, name=name, config={}), make_source(KIND))
     image = picture(32, 32)
     example = task.example({"image": image, "label": 0}, np.random.default_rng(0), True)
-    assert np.array_equal(example["image"], np.asarray(image))
-    found = task.collate([{**example, "weight": 1.0}], np.random.default_rng(0), True)
+    assert np.array_equal(example["image"], planes_of(image))
+    batch = task.collate([{**example, "weight": 1.0}], np.random.default_rng(0), True)
+    found = task.on_device(batch["inputs"])
     processor = AutoImageProcessor.from_pretrained(name)
     wanted = processor(image, do_resize=False, do_center_crop=False, return_tensors="pt")
-    torch.testing.assert_close(
-        found["inputs"]["pixel_values"], wanted["pixel_values"], atol=1e-6, rtol=1e-5
-    )
+    torch.testing.assert_close(found["pixel_values"], wanted["pixel_values"], atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,8 @@ def test_what_moves_in_is_painted_with_the_colour_of_0(
     recipe = make_recipe(KIND, {"image_size": 32}, name=checkpoint(kind), config={})
     task = build_task(recipe, make_source(KIND))
     assert task.fill == colour
-    assert task.pixels.tensor([np.full((2, 2, 3), colour, np.uint8)]).abs().max() < 0.02
+    painted = torch.tensor(colour, dtype=torch.uint8).view(1, 3, 1, 1)
+    assert task.pixels.values(painted).abs().max() < 0.02
 
 
 def test_at_another_size_the_transform_keeps_its_proportion(make_recipe, make_source, checkpoint):

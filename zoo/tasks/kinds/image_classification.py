@@ -18,8 +18,9 @@ from zoo.tasks.problems.single_label import SingleLabel
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import ratio
 from zoo.tasks.task import NO_RECORDS, Records
-from zoo.tasks.vision.augment.batches import erased, mixed, of_drawn_size
-from zoo.tasks.vision.augment.images import augmented_image, resized_crop
+from zoo.tasks.vision.augment.batches import changed, drawn, drawn_flips, flipped, partners
+from zoo.tasks.vision.augment.images import augmented_image, repaints, resized_crop
+from zoo.tasks.vision.planes import image_of, in_mode, planes_of, stacked
 from zoo.tasks.vision.processor import build_pixels, said_of_weights
 
 
@@ -62,41 +63,50 @@ class ImageClassification(Classification):
         self.pixels, self.fill = pixels, pixels.fill
         self.notes = said_of_weights(recipe, pixels, self.spec.eval_image_size)
         self.repeats = self.spec.augment.repeats
-        self.mixing = self.spec.augment.mixup > 0 or self.spec.augment.cutmix > 0
 
     def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
-        """The framed image as uint8 (height, width, channels) and its label.
+        """The framed image as uint8 (channels, height, width), its label, and in training "flips".
 
         Without `augment.crop` training frames images as evaluation does, at the training size.
         """
-        image = row["image"].convert(self.pixels.mode)
-        augment = self.spec.augment
-        if training and augment.crop:
-            image = resized_crop(image, self.spec.image_size, augment.crop, rng)
+        image, label = in_mode(row["image"], self.pixels.mode), self.problem.label(row["label"])
+        if not training:
+            return {
+                "image": planes_of(self.pixels.frame(image, self.spec.eval_image_size)),
+                "label": label,
+            }
+        augment, size = self.spec.augment, self.spec.image_size
+        if augment.crop:
+            planes = resized_crop(image, size, augment.crop, rng)
         else:
-            size = self.spec.image_size if training else self.spec.eval_image_size
-            image = self.pixels.frame(image, size)
-        if training:
-            image = augmented_image(image, augment, self.fill, rng)
-        values = np.asarray(image)
-        label = self.problem.label(row["label"])
-        return {"image": values if values.ndim == 3 else values[..., None], "label": label}
+            planes = planes_of(self.pixels.frame(image, size))
+        if repaints(augment):
+            planes = planes_of(augmented_image(image_of(planes), augment, self.fill, rng))
+        return {"image": planes, "label": label, "flips": drawn_flips(augment, rng)}
 
     def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
-        """pixel_values float32 (batch, channels, height, width), mixed in training if asked for."""
-        pixels = self.pixels.tensor([example["image"] for example in examples])
+        """pixel_values uint8 (batch, channels, height, width), and what in training is to change in
+        them.
+        """
+        pixels = stacked([example["image"] for example in examples])
         labels, count = self.targets(examples)
-        augment = self.spec.augment
-        if training and augment.sizes:
-            pixels = of_drawn_size(pixels, augment.sizes, rng)
-        if training and augment.erasing:
-            pixels = erased(pixels, augment.erasing, rng)
-        if training and self.mixing:
-            pixels, partner, share = mixed(pixels, augment, rng)
-            labels["partner"] = labels["labels"][partner]
-            labels["share"] = torch.full_like(labels["weight"], share)
+        if not training:
+            return {"inputs": {"pixel_values": pixels}, "labels": labels, "count": count}
+        changes = drawn(self.spec.augment, tuple(pixels.shape), rng)
+        flips = torch.tensor([example["flips"] for example in examples])
+        if flips.any():
+            changes["flips"] = flips
+        if "mixed" in changes:
+            labels["partner"] = partners(labels["labels"])
+            labels["share"] = torch.full_like(labels["weight"], changes["mixed"]["share"])
             count = self.count(labels)
-        return {"inputs": {"pixel_values": pixels}, "labels": labels, "count": count}
+        inputs = {"pixel_values": pixels, "changes": changes}
+        return {"inputs": inputs, "labels": labels, "count": count}
+
+    def on_device(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """pixel_values float32, scaled, and in training changed: turned over, hidden, mixed."""
+        pixels, changes = inputs["pixel_values"], inputs.get("changes", {})
+        return {"pixel_values": changed(self.pixels.values(flipped(pixels, changes)), changes)}
 
     def save(self, folder: Path) -> None:
         """An image processor that gives the pixel values of evaluation."""

@@ -25,9 +25,11 @@ from zoo.tasks.vision.detector_images import (
     build_processor,
     fill_of,
     precision_faults,
+    scaling_of,
     size_faults,
     size_words,
 )
+from zoo.tasks.vision.planes import in_mode
 
 _STAND_IN = [[0.5, 0.5, 0.5, 0.5]]  # a box for a micro-batch that has none
 
@@ -66,6 +68,7 @@ class ObjectDetection(Task):
             faults += more
         if faults:
             raise ConfigError(faults)
+        self.scaling = scaling_of(self.processor)
 
     def rows(self, rows: Rows) -> Rows:
         """All of them, as they are."""
@@ -76,7 +79,7 @@ class ObjectDetection(Task):
 
         Crowds are scored and not learnt.
         """
-        image = row["image"].convert("RGB")
+        image = in_mode(row["image"], "RGB")
         width, height = image.size
         objects, lost = framed(row["objects"], self.spec.box_format, width, height)
         if training:
@@ -91,7 +94,8 @@ class ObjectDetection(Task):
         }
 
     def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
-        """pixel_values, pixel_mask where they are padded, and the labels that the model takes.
+        """pixel_values uint8 (batch, 3, height, width), pixel_mask where they are padded, and the
+        labels that the model takes.
 
         Examples of weight 0 are cut out: even an image without boxes adds to the loss. Where
         nothing is left to learn the first one stays, with a box that the loss does not count: the
@@ -125,6 +129,13 @@ class ObjectDetection(Task):
                 "boxless": 0.0 if count else weight,
             },
         }
+
+    def on_device(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """pixel_values float32, scaled, 0 where they are padded."""
+        values = self.scaling.values(inputs["pixel_values"])
+        if "pixel_mask" in inputs:
+            values.mul_(inputs["pixel_mask"].unsqueeze(1))
+        return inputs | {"pixel_values": values}
 
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The model's weighted sum of classification, L1 and GIoU losses, summed over the boxes."""
@@ -161,7 +172,12 @@ class ObjectDetection(Task):
     def _pixels(self, images: list[np.ndarray], shortest: int | None) -> dict[str, Tensor]:
         size = size_words(self.spec, shortest)
         found = self.processor(
-            images, size=size, return_tensors="pt", input_data_format="channels_last"
+            images,
+            size=size,
+            do_rescale=False,
+            do_normalize=False,
+            return_tensors="pt",
+            input_data_format="channels_last",
         )
         return {name: found[name] for name in ("pixel_values", "pixel_mask") if name in found}
 

@@ -24,6 +24,7 @@ from zoo.tasks.scores import accuracy, confusion, ious, mean_accuracy, ratio
 from zoo.tasks.task import IGNORE, NO_RECORDS, Lost, Outputs, Records, Task, lost_in
 from zoo.tasks.vision.augment.masks import augmented_pair
 from zoo.tasks.vision.masks import Masks
+from zoo.tasks.vision.planes import in_mode, planes_of, stacked
 from zoo.tasks.vision.scaling import Scaling, scaling_words
 
 _BLANK = "blank_masks"
@@ -66,10 +67,10 @@ class SemanticSegmentation(Task):
         return rows
 
     def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
-        """The image as uint8 (height, width, channels) of `image_size`, and classes int16: of the
+        """The image as uint8 (channels, height, width) of `image_size`, and classes int16: of the
         same size in training, of the image's own in evaluation.
         """
-        image = row["image"].convert(self.scaling.mode)
+        image = in_mode(row["image"], self.scaling.mode)
         mask = self.masks.classes_of(row["mask"], image.size)
         if training:
             image, mask = augmented_pair(
@@ -77,13 +78,11 @@ class SemanticSegmentation(Task):
             )
         else:
             image = self.scaling.resized(image, *self.size)
-        values = np.asarray(image)
-        values = values if values.ndim == 3 else values[..., None]
         blank = bool((mask == IGNORE).all())
-        return {"image": values, "mask": mask, "lost": {_BLANK: blank}}
+        return {"image": planes_of(image), "mask": mask, "lost": {_BLANK: blank}}
 
     def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
-        """pixel_values float32 (batch, channels, height, width); labels int16 (batch, rows,
+        """pixel_values uint8 (batch, channels, height, width); labels int16 (batch, rows,
         columns), with "sizes" (batch, 2), beyond which they are padding, where these differ.
         """
         sizes = torch.tensor([example["mask"].shape for example in examples])
@@ -94,11 +93,15 @@ class SemanticSegmentation(Task):
                 labels[place, :rows, :columns] = torch.from_numpy(example["mask"].copy())
         same = bool((sizes == sizes[0]).all())
         return {
-            "inputs": {"pixel_values": self.scaling.tensor([one["image"] for one in examples])},
+            "inputs": {"pixel_values": stacked([one["image"] for one in examples])},
             "labels": {"labels": labels} | ({} if same else {"sizes": sizes}),
             "count": (labels != IGNORE).sum().double(),
             "lost": lost_in(examples, self.lost),
         }
+
+    def on_device(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """pixel_values float32, scaled."""
+        return {"pixel_values": self.scaling.values(inputs["pixel_values"])}
 
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         """Cross entropy in nats, summed over the pixels that are targets."""

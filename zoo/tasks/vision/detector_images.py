@@ -16,6 +16,7 @@ from zoo.recipe import Recipe
 from zoo.recipe.spec.tasks.detection import ObjectDetectionSpec
 from zoo.tasks.brought import brought
 from zoo.tasks.roles import fault
+from zoo.tasks.vision.scaling import Scaling
 
 _ALIKE = {
     "rt_detr_v2": "rt_detr",
@@ -67,6 +68,18 @@ def fill_of(processor: Any) -> tuple[int, int, int]:
         return (0, 0, 0)
     red, green, blue = (round(min(1.0, max(0.0, v)) * 255) for v in processor.image_mean)
     return red, green, blue
+
+
+def scaling_of(processor: Any) -> Scaling:
+    """What a processor does to values."""
+    return Scaling(
+        tuple(processor.image_mean or ()),
+        tuple(processor.image_std or ()),
+        float(processor.rescale_factor or 1),
+        int(processor.resample),
+        bool(processor.do_rescale),
+        bool(processor.do_normalize),
+    )
 
 
 def size_faults(recipe: Recipe, spec: ObjectDetectionSpec, config: Any) -> list[Fault]:

@@ -9,6 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from zoo.tasks.vision.planes import planes_of, stacked
+
 _GEOMETRY = {"do_resize", "do_center_crop", "do_pad"}
 _SIZES = ("size", "crop_size", "pad_size")
 _PROBES = ((48, 36), (36, 48), (260, 350))  # (height, width)
@@ -45,18 +47,18 @@ class OwnTransform:
     """
 
     sized: Mapping[int, Any]
-    values: Values
+    made: Values
 
     @property
     def mode(self) -> str:
         """The Pillow mode that the processor is given."""
-        return "L" if len(self.values.order) == 1 else "RGB"
+        return "L" if len(self.made.order) == 1 else "RGB"
 
     @property
     def fill(self) -> tuple[int, ...]:
         """The colour whose values lie nearest to 0."""
-        nearest = (-self.values.offset / self.values.gain).flatten().clamp(0, 255).round()
-        by_channel = dict(zip(self.values.order, nearest.tolist(), strict=True))
+        nearest = (-self.made.offset / self.made.gain).flatten().clamp(0, 255).round()
+        by_channel = dict(zip(self.made.order, nearest.tolist(), strict=True))
         return tuple(int(by_channel[channel]) for channel in sorted(by_channel))
 
     def frame(self, image: Image.Image, size: int) -> Image.Image:
@@ -65,10 +67,10 @@ class OwnTransform:
         values = processor(image, **_without_values(processor))["pixel_values"][0]
         return Image.fromarray(values[0] if len(values) == 1 else np.moveaxis(values, 0, -1))
 
-    def tensor(self, images: Sequence[np.ndarray]) -> Tensor:
-        """uint8 (height, width, channels) as one float32 (batch, channels, height, width)."""
-        ordered = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)[:, self.values.order]
-        return ordered.float().mul_(self.values.gain).add_(self.values.offset).contiguous()
+    def values(self, pixels: Tensor) -> Tensor:
+        """uint8 (batch, channels, height, width) as float32, wherever they are."""
+        gain, offset = (one.to(pixels.device) for one in (self.made.gain, self.made.offset))
+        return pixels[:, self.made.order].float().mul_(gain).add_(offset)
 
     def processor(self, size: int) -> Any:
         """The processor of a size, as it is exported."""
@@ -95,13 +97,13 @@ def own_transform(given: Any, sizes: Iterable[int], channels: int) -> OwnTransfo
 
 def _check(transform: OwnTransform, size: int, processor: Any) -> None:
     """Both parts together must give what the processor gives at once."""
-    channels = len(transform.values.order)
+    channels = len(transform.made.order)
     for image in _images(channels):
         whole = torch.from_numpy(np.array(processor(image)["pixel_values"][0]))
         if tuple(whole.shape) != (channels, size, size):
             raise NoSquare(f"makes {list(whole.shape)} at size {size}")
-        framed = np.asarray(transform.frame(image, size)).reshape(size, size, -1)
-        if not torch.allclose(transform.tensor([framed])[0], whole.float(), atol=1e-5):
+        framed = stacked([planes_of(transform.frame(image, size))])
+        if not torch.allclose(transform.values(framed)[0], whole.float(), atol=1e-5):
             raise NoSquare("does more than framing and scaling")
 
 
@@ -127,7 +129,7 @@ def differs(processor: Any, frame: Callable[[Image.Image], Tensor], channels: in
 
 
 def scaled(processor: Any, images: Sequence[np.ndarray]) -> Tensor:
-    """What a processor makes of framed images, as `OwnTransform.tensor`, and slower."""
+    """What a processor makes of framed images, as `OwnTransform.values`, and slower."""
     off = dict.fromkeys(_GEOMETRY & _words(processor), False)
     found = processor(list(images), **off, input_data_format="channels_last")["pixel_values"]
     return torch.from_numpy(np.stack(found).astype(np.float32))

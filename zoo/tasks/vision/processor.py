@@ -1,7 +1,6 @@
 """How an image becomes pixel values in evaluation, here and in the exported folder alike."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,6 +17,7 @@ from zoo.recipe.spec.tasks.vision import CROP_RATIO, ImageClassificationSpec
 from zoo.tasks.brought import beside_weights, brought
 from zoo.tasks.roles import fault
 from zoo.tasks.vision.own_transform import NoSquare, changed, differs, own_transform, scaled
+from zoo.tasks.vision.planes import planes_of, stacked
 from zoo.tasks.vision.scaling import Scaling, scaling_words
 
 
@@ -35,8 +35,8 @@ class Pixels(Protocol):
     def frame(self, image: Image.Image, size: int) -> Image.Image:
         """The image as evaluation sees it, `size` x `size`."""
 
-    def tensor(self, images: Sequence[np.ndarray]) -> Tensor:
-        """uint8 (height, width, channels) as one float32 (batch, channels, height, width)."""
+    def values(self, pixels: Tensor) -> Tensor:
+        """uint8 (batch, channels, height, width) as float32, wherever they are."""
 
     def processor(self, size: int) -> Any:
         """A transformers processor that does all this."""
@@ -109,8 +109,7 @@ def said_of_weights(recipe: Recipe, pixels: Pixels, size: int) -> list[str]:
     channels = 1 if pixels.mode == "L" else 3
 
     def frame(image: Image.Image) -> Tensor:
-        bytes_ = np.asarray(pixels.frame(image, size)).reshape(size, size, channels)
-        return pixels.tensor([bytes_])[0]
+        return pixels.values(stacked([planes_of(pixels.frame(image, size))]))[0]
 
     if theirs is None or not differs(theirs, frame, channels):
         return []
@@ -125,7 +124,7 @@ def _scaling_faults(recipe: Recipe, given: Any, crop: CentreCrop) -> list[Fault]
         theirs = scaled(given, [noise])
     except Exception:  # it cannot do without its own geometry: nothing to compare
         return []
-    ours = crop.tensor([noise])
+    ours = crop.values(stacked([noise.transpose(2, 0, 1)]))
     if theirs.shape != ours.shape or torch.allclose(theirs, ours, atol=1e-4):
         return []
     found = f"{crop.crop_ratio}, and the {type(given).__name__} of {recipe.model.name} does more"

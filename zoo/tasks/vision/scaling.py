@@ -1,10 +1,8 @@
 """What is done to the values of pixels: how recipe, checkpoint and family say it, and doing it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -57,17 +55,15 @@ class Scaling:
         """The image in another size, whatever its proportions."""
         return image.resize((width, height), Image.Resampling(self.resample))
 
-    def tensor(self, images: Sequence[np.ndarray]) -> Tensor:
-        """uint8 (height, width, channels) as one float32 (batch, channels, height, width)."""
-        values = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
+    def values(self, pixels: Tensor) -> Tensor:
+        """uint8 (batch, channels, height, width) as float32, wherever they are."""
+        values = pixels.float()
         if self.rescale:
-            values = values * self.factor
+            values.mul_(self.factor)
         if self.normalize:
-            shape = (1, -1, 1, 1)
-            values = (values - torch.tensor(self.mean).view(shape)) / torch.tensor(self.std).view(
-                shape
-            )
-        return values.contiguous()
+            mean, std = (torch.tensor(one, device=pixels.device) for one in (self.mean, self.std))
+            values.sub_(mean.view(-1, 1, 1)).div_(std.view(-1, 1, 1))
+        return values
 
     def words(self) -> dict[str, Any]:
         """The same in the keys of transformers' image processors."""

@@ -1,40 +1,47 @@
-"""What changes in one image in training: framing, geometry, flips, policies, colours."""
+"""What changes in one image in training: framing, geometry, policies, colours."""
 
 import math
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from PIL import Image, ImageEnhance
 
 from zoo.recipe.spec.tasks.vision import Crop, ImageAugment
 from zoo.tasks.vision.augment.geometry import affine_map, carried
 from zoo.tasks.vision.augment.policies import rand_augmented, trivially_augmented
 
-_RESAMPLING = {
-    "nearest": Image.Resampling.NEAREST,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-}
 _CROP_TRIES = 10
 
 
-def resized_crop(
-    image: Image.Image, size: int, crop: Crop, rng: np.random.Generator
-) -> Image.Image:
-    """A random box of the image, resized to `size` x `size` (Szegedy et al. 2015)."""
-    box = _box(image.width, image.height, crop, rng)
-    return image.resize((size, size), _RESAMPLING[crop.interpolation], box=box)
+def resized_crop(image: Image.Image, size: int, crop: Crop, rng: np.random.Generator) -> np.ndarray:
+    """A random box of the image, resized to uint8 (channels, size, size) (Szegedy et al. 2015).
+
+    By torch: a third of Pillow's time, and but for the borders of the box within 1 of it.
+    """
+    left, top, right, bottom = box_of(image.width, image.height, crop, rng)
+    values = np.asarray(image)[top:bottom, left:right]
+    values = values if values.flags.writeable else values.copy()  # else torch warns
+    planes = torch.from_numpy(values).view(*values.shape[:2], -1).permute(2, 0, 1)[None]
+    exact = crop.interpolation == "nearest"
+    mode = "nearest-exact" if exact else crop.interpolation
+    resized = F.interpolate(planes, size=(size, size), mode=mode, antialias=not exact)
+    found: np.ndarray = resized[0].contiguous().numpy()
+    return found
+
+
+def repaints(augment: ImageAugment) -> bool:
+    """Whether `augmented_image` has anything to do."""
+    policy = augment.rand_augment or augment.trivial_augment
+    return bool(augment.affine or policy or augment.color_jitter)
 
 
 def augmented_image(
     image: Image.Image, augment: ImageAugment, fill: tuple[int, ...], rng: np.random.Generator
 ) -> Image.Image:
-    """The image after geometry, flips and colours; what moves in is painted with `fill`."""
+    """The image after geometry and colours; what moves in is painted with `fill`."""
     if augment.affine:
         image = carried(image, affine_map(image.size, augment.affine, rng), fill)
-    if augment.hflip and rng.random() < augment.hflip:
-        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    if augment.vflip and rng.random() < augment.vflip:
-        image = image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
     if augment.rand_augment:
         image = rand_augmented(image, augment.rand_augment, fill, rng)
     if augment.trivial_augment:
@@ -44,9 +51,9 @@ def augmented_image(
     return image
 
 
-def _box(
+def box_of(
     width: int, height: int, crop: Crop, rng: np.random.Generator
-) -> tuple[float, float, float, float]:
+) -> tuple[int, int, int, int]:
     """(left, top, right, bottom); the middle of the image when no draw fits into it."""
     for _ in range(_CROP_TRIES):
         area = width * height * rng.uniform(*crop.scale)
