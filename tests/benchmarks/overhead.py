@@ -41,11 +41,12 @@ def zoo_step(recipe: Recipe, root: Path, place: Place) -> tuple[Callable[[], Non
     from zoo.engines.sums import Notice
     from zoo.training.checks import ring_two
     from zoo.training.disk.unread import Unread
+    from zoo.training.feeding.batches import training_batches
     from zoo.training.folder import RunFolder
     from zoo.training.log import Log
     from zoo.training.loop import Fit
     from zoo.training.progress import Progress
-    from zoo.training.run import prepare, training_batches
+    from zoo.training.run import prepare
     from zoo.training.world import Here
 
     checked = ring_two(recipe, place.world)
@@ -56,7 +57,8 @@ def zoo_step(recipe: Recipe, root: Path, place: Place) -> tuple[Callable[[], Non
         here.device, prepared.steps,
     )  # fmt: skip
     progress = Progress()
-    batches = training_batches(recipe, checked, prepared, progress, here)
+    train, order = prepared.train, prepared.order
+    batches = training_batches(recipe, checked, train, order, 0, here)
     folder = RunFolder(root)
     fit = Fit(
         recipe, engine, checked.task, batches, Unread(CorruptLimit(), here), {}, folder, progress,
@@ -75,7 +77,7 @@ def zoo_step(recipe: Recipe, root: Path, place: Place) -> tuple[Callable[[], Non
         if progress.step % recipe.run.log_every == 0:
             fit.write_row(done)
 
-    more = training_batches(recipe, checked, prepared, Progress(), here)
+    more = training_batches(recipe, checked, train, order, 0, here)
     return step, checked, more
 
 

@@ -16,8 +16,8 @@ from zoo.engines.engine import Engine, Step
 from zoo.layout import Place
 from zoo.recipe import load_recipe
 from zoo.training.checks import ring_two
-from zoo.training.progress import Progress
-from zoo.training.run import prepare, training_batches
+from zoo.training.feeding.batches import training_batches
+from zoo.training.run import prepare
 from zoo.training.world import Here, world
 
 SMALL = (
@@ -84,7 +84,7 @@ def built(how: str, here: Here) -> tuple[Engine, Iterator[list[Batch]]]:
         recipe, checked.layout, here.place, checked.task, checked.model, checked.weights,
         here.device, prepared.steps,
     )  # fmt: skip
-    return engine, training_batches(recipe, checked, prepared, Progress(), here)
+    return engine, training_batches(recipe, checked, prepared.train, prepared.order, 0, here)
 
 
 def poisoned(engine: Any, poisons: bool) -> Callable[[], None]:

@@ -10,6 +10,7 @@ import torch
 import torch.distributed as dist
 
 from zoo.compression.mean import world
+from zoo.data.loading.handing import Channel, Hands
 from zoo.errors import Told
 from zoo.layout import Layout
 
@@ -61,6 +62,34 @@ def own_group(layout: Layout, rank: int, *axes: str) -> Any:
         tuple(ranks): dist.new_group(ranks, timeout=time_out()) for ranks in layout.peers(*axes)
     }
     return next(group for ranks, group in made.items() if rank in ranks)
+
+
+def hands_of(layout: Layout, rank: int) -> Hands | None:
+    """Who hands micro-batches to whom in this rank's data rank; None where it stands alone.
+
+    The first tensor rank of the first stage reads; inputs go to the tensor ranks of its stage,
+    labels to those of the last, what else there is to all. All ranks must call it together, once
+    for each thing that hands while another does. The groups are on the CPU: whoever hands in a
+    thread of its own cannot cross what GPUs send each other.
+    """
+    if layout.degree("pipe", "tensor") == 1:
+        return None
+    found: list[Hands] = []
+    for ranks in layout.peers("pipe", "tensor"):
+        source = ranks[0]
+        ends = [[one for one in ranks if layout.stage(one) == n] for n in (0, layout.pipe - 1)]
+        carried: list[tuple[list[int], Callable[[str], bool]]] = [(ranks, lambda key: True)]
+        if layout.pipe > 1:
+            carried.insert(0, (ends[0], lambda key: key == "inputs"))
+            carried.insert(1, ([source, *ends[1]], lambda key: key == "labels"))
+        groups = [dist.new_group(r, timeout=time_out(), backend="gloo") for r, _ in carried]
+        if rank in ranks:
+            channels = [
+                Channel(group if rank in some and len(some) > 1 else None, carries)
+                for group, (some, carries) in zip(groups, carried, strict=True)
+            ]
+            found.append(Hands(rank, source, groups[-1], channels))
+    return found[0]
 
 
 T = TypeVar("T")

@@ -20,8 +20,8 @@ from zoo.tasks.task import Outputs
 class PipelineEngine:
     """Engine over DeepSpeed's PipelineEngine: the same state, another way to take a step.
 
-    Every stage gets the data rank's micro-batches; the first uses their inputs, the last their
-    labels, all their counts.
+    Every stage gets the data rank's micro-batches: the first with their inputs, the last with their
+    labels, all with their counts.
     """
 
     def __init__(self, contract: Contract, wrapped: Wrapped) -> None:

@@ -20,8 +20,9 @@ from zoo.tasks.text.kept import kept_tokenizer, made_from_texts
 from zoo.training.checks import ring_two
 from zoo.training.disk.averaged import reader_of
 from zoo.training.export import export, refuse_foreign
+from zoo.training.feeding.batches import valid_sets
 from zoo.training.folder import RunFolder
-from zoo.training.run import sample_batch, valid_sets
+from zoo.training.run import sample_batch
 from zoo.training.scoring import score_set
 from zoo.training.starting import fitting, open_weights
 from zoo.training.world import StopSignals, device_of, world

@@ -2,12 +2,11 @@
 
 import gc
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from zoo.data.corrupt import CorruptLimit
-from zoo.data.loading.loader import eval_batches, train_batches
+from zoo.data.loading.loader import eval_batches
 from zoo.data.ordering.build import order_of
 from zoo.data.ordering.order import Order
 from zoo.data.rows import Batch, Rows
@@ -15,9 +14,8 @@ from zoo.data.samples import drawn
 from zoo.engines.build import build_engine
 from zoo.engines.engine import Engine, NonFiniteLoss
 from zoo.errors import ConfigError
-from zoo.layout import Layout, Place
+from zoo.layout import Place
 from zoo.recipe import Recipe
-from zoo.recipe.derived.batching import batching
 from zoo.recipe.derived.exchange import optimizer_of
 from zoo.recipe.load import faults_at_length
 from zoo.tasks.targets import said_left_out
@@ -32,11 +30,11 @@ from zoo.training.disk.status import Status, held, stopped_by_signals
 from zoo.training.disk.together import on_first
 from zoo.training.disk.unread import Unread
 from zoo.training.export import finish
+from zoo.training.feeding.batches import training_batches, valid_sets
 from zoo.training.folder import RunFolder
 from zoo.training.log import Log
 from zoo.training.loop import Fit
-from zoo.training.progress import Progress
-from zoo.training.scoring import ScoredSet, Stopped
+from zoo.training.scoring import Stopped
 from zoo.training.world import Here, device_of, refuse_different, say, world
 
 NOT_FINITE = 3
@@ -142,7 +140,9 @@ def train(
         recipe=recipe,
         engine=engine,
         task=checked.task,
-        batches=training_batches(recipe, checked, prepared, progress, here),
+        batches=training_batches(
+            recipe, checked, prepared.train, prepared.order, progress.step, here
+        ),
         unread=Unread(CorruptLimit.of(recipe, prepared.train), here, progress.unread),
         sets=valid_sets(recipe, checked.layout, checked.task, prepared.valid, here),
         folder=folder,
@@ -202,46 +202,3 @@ def sample_batch(recipe: Recipe, task: Task, rows: Rows) -> Batch:
     batches = eval_batches(rows, task.example, task.collate, size, 0, 1, recipe.run.seed, 0, limit)
     batch = next(iter(batches))
     return batch | {"inputs": task.on_device(batch["inputs"])}
-
-
-def training_batches(
-    recipe: Recipe, checked: Checked, prepared: Prepared, progress: Progress, here: Here
-) -> Iterator[list[Batch]]:
-    """This rank's micro-batches from the next step on."""
-    return train_batches(
-        prepared.train,
-        prepared.order,
-        checked.task.example,
-        checked.task.collate,
-        batching(recipe, checked.layout).accumulation,
-        checked.layout.data_rank(here.place.rank),
-        recipe.run.seed,
-        recipe.data.workers,
-        progress.step,
-        CorruptLimit.of(recipe, prepared.train, alone=False),
-    )
-
-
-def valid_sets(
-    recipe: Recipe, layout: Layout, task: Task, sets: dict[str, Rows], here: Here
-) -> dict[str, ScoredSet]:
-    """For each set a way to go through it once, sharing it out to the data ranks."""
-
-    def batches_of(rows: Rows, limit: CorruptLimit) -> Callable[[], Iterator[Batch]]:
-        return lambda: eval_batches(
-            rows,
-            task.example,
-            task.collate,
-            recipe.run.eval_micro_batch,
-            layout.data_rank(here.place.rank),
-            layout.data,
-            recipe.run.seed,
-            recipe.data.workers,
-            limit,
-        )
-
-    limits = {name: CorruptLimit.of(recipe, rows, alone=False) for name, rows in sets.items()}
-    return {
-        name: ScoredSet(batches_of(rows, limits[name]), Unread(limits[name], here))
-        for name, rows in sets.items()
-    }

@@ -1,0 +1,72 @@
+"""The micro-batches of a run: read by one process of each data rank, the same in all its ranks."""
+
+from collections.abc import Callable, Iterator
+
+from zoo.data.corrupt import CorruptLimit
+from zoo.data.loading.handing import handed
+from zoo.data.loading.loader import eval_batches, train_batches
+from zoo.data.ordering.order import Order
+from zoo.data.rows import Batch, Rows
+from zoo.engines.groups import hands_of
+from zoo.layout import Layout
+from zoo.recipe import Recipe
+from zoo.recipe.derived.batching import batching
+from zoo.tasks.task import Task
+from zoo.training.checks import Checked
+from zoo.training.disk.unread import Unread
+from zoo.training.scoring import ScoredSet
+from zoo.training.world import Here
+
+
+def training_batches(
+    recipe: Recipe, checked: Checked, rows: Rows, order: Order, step: int, here: Here
+) -> Iterator[list[Batch]]:
+    """This rank's micro-batches from the step after `step` on; all ranks call it together."""
+
+    def made() -> Iterator[list[Batch]]:
+        return train_batches(
+            rows,
+            order,
+            checked.task.example,
+            checked.task.collate,
+            batching(recipe, checked.layout).accumulation,
+            checked.layout.data_rank(here.place.rank),
+            recipe.run.seed,
+            recipe.data.workers,
+            step,
+            CorruptLimit.of(recipe, rows, alone=False),
+        )
+
+    return handed(hands_of(checked.layout, here.place.rank), made)
+
+
+def valid_sets(
+    recipe: Recipe, layout: Layout, task: Task, sets: dict[str, Rows], here: Here
+) -> dict[str, ScoredSet]:
+    """For each set a way to go through it once, sharing it out to the data ranks; all ranks call
+    it together.
+    """
+    hands = hands_of(layout, here.place.rank)
+
+    def batches_of(rows: Rows, limit: CorruptLimit) -> Callable[[], Iterator[Batch]]:
+        def made() -> Iterator[list[Batch]]:
+            batches = eval_batches(
+                rows,
+                task.example,
+                task.collate,
+                recipe.run.eval_micro_batch,
+                layout.data_rank(here.place.rank),
+                layout.data,
+                recipe.run.seed,
+                recipe.data.workers,
+                limit,
+            )
+            return ([batch] for batch in batches)
+
+        return lambda: (batch for share in handed(hands, made) for batch in share)
+
+    limits = {name: CorruptLimit.of(recipe, rows, alone=False) for name, rows in sets.items()}
+    return {
+        name: ScoredSet(batches_of(rows, limits[name]), Unread(limits[name], here))
+        for name, rows in sets.items()
+    }
