@@ -41,6 +41,15 @@ class Place:
     world: int = 1
     local_rank: int = 0
 
+    def neighbours(self, environment: Mapping[str, str] = os.environ) -> range:
+        """The ranks of this machine, as far as the launcher says how many they are; else all."""
+        names = ("LOCAL_WORLD_SIZE", "LOCAL_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE")
+        counts = [found for name in names if (found := whole_number(environment.get(name, "")))]
+        if not counts:
+            return range(self.world)
+        first = self.rank - self.local_rank
+        return range(first, min(first + counts[0], self.world))
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Place":
         """Reads RANK, WORLD_SIZE and LOCAL_RANK as every launcher sets them.

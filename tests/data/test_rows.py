@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from zoo.data.rows import Concatenation, LabelIds, ListRows, Subset, concatenated
+from zoo.data.joined import Concatenation, concatenated
+from zoo.data.rows import LabelIds, ListRows, Subset
 
 LEFT = ListRows([{"text": "a" * n, "label": "x"} for n in range(3)], "left")
 RIGHT = ListRows([{"text": "b" * n} for n in range(4)], "right")

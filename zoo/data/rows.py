@@ -1,4 +1,4 @@
-"""What every source hands on: rows by index, and small wrappers that join, cut and label them."""
+"""What every source hands on: rows by index, and small wrappers that cut and label them."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -56,6 +56,16 @@ class Rows(ABC):
         not lie in shards, of which few should be open at a time (zoo.data.ordering.shards)."""
         return None
 
+    def shard_bytes(self) -> np.ndarray | None:
+        """How much of the disk each of these shards takes while it is read, int64 (shards,)."""
+        return None
+
+    def expect(self, shards: Sequence[int]) -> None:
+        """Begins to bring these shards near, in this order, for whoever reads their rows; those
+        that were expected before and are not among them no longer are.
+        """
+        return
+
     def value(self, index: int, role: str) -> Any:
         """What one role of one row is; raises CorruptExample as `[]` does, if it looks so far.
 
@@ -80,57 +90,18 @@ def pieces_of_text(text: str, size: int = PIECE) -> Iterator[str]:
         start = end
 
 
+def spread(rows: Rows, count: int) -> np.ndarray:
+    """At most `count` places that are evenly spread over the rows, int64; over those of the first
+    shard where rows lie in shards, which all would have to be fetched.
+    """
+    sizes = rows.shard_sizes()
+    end = len(rows) if sizes is None else int(sizes[sizes > 0][0])
+    return np.unique(np.linspace(0, end - 1, min(count, end), dtype=np.int64))
+
+
 def digest(*parts: object) -> str:
     """A short hexadecimal name for the parts, the same in every process."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
-
-
-class Concatenation(Rows):
-    """Several rows, one after the other; holds the roles that all of them hold."""
-
-    def __init__(self, parts: Sequence[Rows]) -> None:
-        self.parts = tuple(parts)
-        self.roles = frozenset.intersection(*(part.roles for part in parts))
-        self.fingerprint = digest("concatenation", *(part.fingerprint for part in parts))
-        self.ends = np.cumsum([len(part) for part in parts])
-
-    def __len__(self) -> int:
-        return int(self.ends[-1])
-
-    def __getitem__(self, index: int) -> Row:
-        part, inner = self._place(index)
-        return part[inner]
-
-    def value(self, index: int, role: str) -> Any:
-        part, inner = self._place(index)
-        return part.value(inner, role)
-
-    def pieces(self, index: int, role: str = "text") -> Iterator[str]:
-        part, inner = self._place(index)
-        return part.pieces(inner, role)
-
-    def unreadable(self) -> dict[int, str]:
-        starts = [0, *self.ends[:-1].tolist()]
-        return {
-            start + index: reason
-            for part, start in zip(self.parts, starts, strict=True)
-            for index, reason in part.unreadable().items()
-        }
-
-    def lengths(self) -> np.ndarray | None:
-        lengths = [part.lengths() for part in self.parts]
-        known = [length for length in lengths if length is not None]
-        return np.concatenate(known) if len(known) == len(lengths) else None
-
-    def shard_sizes(self) -> np.ndarray | None:
-        sizes = [part.shard_sizes() for part in self.parts]
-        known = [size for size in sizes if size is not None]
-        return np.concatenate(known) if len(known) == len(sizes) else None
-
-    def _place(self, index: int) -> tuple[Rows, int]:
-        part = int(np.searchsorted(self.ends, index, side="right"))
-        start = int(self.ends[part - 1]) if part else 0
-        return self.parts[part], index - start
 
 
 class Wrapped(Rows):
@@ -159,6 +130,12 @@ class Wrapped(Rows):
 
     def shard_sizes(self) -> np.ndarray | None:
         return self.rows.shard_sizes()
+
+    def shard_bytes(self) -> np.ndarray | None:
+        return self.rows.shard_bytes()
+
+    def expect(self, shards: Sequence[int]) -> None:
+        self.rows.expect(shards)
 
 
 class Subset(Wrapped):
@@ -243,8 +220,3 @@ class ListRows(Rows):
         if role is None:
             return None
         return np.array([len(row[role]) for row in self.rows], dtype=np.float64)
-
-
-def concatenated(parts: Sequence[Rows]) -> Rows:
-    """The parts as one; a single part stays what it is."""
-    return parts[0] if len(parts) == 1 else Concatenation(parts)

@@ -9,8 +9,9 @@ import numpy as np
 from zoo.data.cache import cache_root
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.faults import Faults
+from zoo.data.joined import concatenated
 from zoo.data.labels import Split, labelled
-from zoo.data.rows import Rows, Subset, concatenated
+from zoo.data.rows import Rows, Subset
 from zoo.data.samples import cut, drawn
 from zoo.data.sources.opened import Opened, SplitReader, Wanted
 from zoo.errors import collected

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from zoo.data.rows import CorruptExample, Rows, Subset
+from zoo.data.rows import CorruptExample, Rows, Subset, spread
 from zoo.errors import Fault
 from zoo.recipe import Recipe
 from zoo.tasks.roles import fault
@@ -53,8 +53,7 @@ def said_left_out(task: Task) -> list[str]:
 
 def sampled(task: Task, train: Rows, seed: int) -> Sampled:
     """What some evenly spread rows become, one at a time."""
-    places = np.linspace(0, len(train) - 1, min(SAMPLED, len(train)), dtype=np.int64)
-    rows = task.rows(Subset(train, places))
+    rows = task.rows(Subset(train, spread(train, SAMPLED)))
     found = Sampled(len(rows), lost=dict.fromkeys(task.lost, 0))
     for index in range(len(rows)):
         rng = np.random.default_rng([seed, index])

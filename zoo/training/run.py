@@ -7,6 +7,7 @@ from typing import Any
 
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loading.loader import eval_batches
+from zoo.data.loading.shards import check_room
 from zoo.data.ordering.build import order_of
 from zoo.data.ordering.order import Order
 from zoo.data.rows import Batch, Rows
@@ -77,6 +78,7 @@ def run(recipe: Recipe, start: Start = AS_IT_LIES) -> int:
             checked = ring_two(kept, place.world, device_of(place).type)
             notes = [] if start.fresh else folder.compare(recipe)
             prepared = prepare(recipe, checked)
+            check_room(recipe, prepared.train, prepared.order, checked.layout, place)
             notes += said_left_out(checked.task)
             data = learned(checked.source.train, checked.task)
         with world(place) as here:

@@ -21,6 +21,7 @@ SPEECH: dict[str, Any] = {
     "model": {"config": {"model_type": "wav2vec2"}, "tokenizer": "characters"},
     "data": {"source": "built-in", "name": "morse"},
 }
+FILES: dict[str, Any] = {"data": {"source": "files", "folder": "/data", "valid": 0.1}}
 ZERO = "parallel.zero."
 FREEZE, VARIANCE = "optimizer.params.freeze_step", "optimizer.params.var_freeze_step"
 TWO_STAGES = "parallel.pipeline.stages=2"
@@ -159,6 +160,10 @@ BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "expected bands": ({}, ['run.expected.valid/loss={"min":2,"max":1}']),
     "built-in data": ({}, ["data.source=built-in", "data.name=digits"]),
     "two classes": (IMAGES, ['data.labels=["only"]']),
+    "no secret": (FILES, ["data.folder=https://me:word@host/data?token=1"]),
+    "streamed shards": (FILES, ["data.streaming=true", "data.format=csv"]),
+    "shards far away": (FILES, ["data.folder=s3://bucket/data", "data.format=csv"]),
+    "a cache that is used": (FILES, ["data.cache_limit=1 GB"]),
     "lengths": (IMAGES, ["data.sampling=group-by-length"]),
     "numbers have no names": (IMAGES, ["task.problem=regression", 'data.labels=["a","b"]']),
     "labels": ({}, ['data.labels=["a","a"]']),

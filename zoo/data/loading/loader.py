@@ -15,6 +15,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from zoo.data.corrupt import CorruptLimit
+from zoo.data.loading.shards import EvalShards, TrainShards
 from zoo.data.loading.workers import lightened, or_fault, worked
 from zoo.data.ordering.order import MicroRows, Order
 from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows
@@ -133,10 +134,12 @@ def train_batches(
     be made has nothing else, but for the "fault" that stopped it.
     """
     first = layout_data_rank * accumulation
+    shards = TrainShards(rows, order, range(first, first + accumulation))
 
     def cells() -> Iterator[_Cell]:
         step = start_step
         while True:
+            shards.at(step)
             micro_batches = order.micro_batches(step)
             for micro in range(first, first + accumulation):
                 yield _Cell(step, micro, micro_batches[micro], len(micro_batches[micro].rows))
@@ -171,12 +174,14 @@ def eval_batches(
     """
     corrupt = corrupt or CorruptLimit()
     total = -(-len(rows) // (micro_batch * data_ranks)) * data_ranks
+    shards = EvalShards(rows)
 
     def cells() -> Iterator[_Cell]:
         for micro in range(data_rank, total, data_ranks):
             places = np.arange(micro * micro_batch, (micro + 1) * micro_batch)
             real = int((places < len(rows)).sum())
             chosen = np.minimum(places, len(rows) - 1)
+            shards.at(int(chosen[0]))
             zeros = np.zeros_like(chosen)
             yield _Cell(0, micro, MicroRows(chosen, zeros, zeros), real)
 

@@ -1,4 +1,4 @@
-"""Source `files`: text, json, jsonl, csv, tsv, parquet, class folders, metadata beside media."""
+"""Source `files`: shards, tables, texts, class folders, metadata beside media."""
 
 from pathlib import Path
 
@@ -11,9 +11,12 @@ from zoo.data.sources.file_rows import ClassFolders, MaskedImages, TextFiles
 from zoo.data.sources.finding import SUFFIXES, Found, class_names, found, masked, read_as
 from zoo.data.sources.opened import Opened, RenamedRows, Wanted, check_columns
 from zoo.data.sources.records import UnreadableFile
+from zoo.data.sources.shards.reader import ShardReader
+from zoo.data.sources.shards.shard import KINDS
 from zoo.data.sources.stored import Stored, stored
 from zoo.data.sources.table import StoredRows
 from zoo.recipe.spec.data import FilesData
+from zoo.recipe.spec.words import is_url
 from zoo.recipe.vocabulary.roles import role_of_classes
 
 
@@ -23,11 +26,16 @@ class FilesReader:
     def __init__(self, data: FilesData, root: Path, faults: Faults) -> None:
         self.data, self.root, self.faults = data, root, faults
         self.folder = Path(data.folder).expanduser()
+        self.shards = ShardReader(data, root, faults)
 
     def read(self, key: str, entry: str, wanted: Wanted) -> Opened | None:
+        if is_url(self.data.folder):
+            return self.shards.read(key, entry, wanted)
         if not self.folder.is_dir():
             self.faults.add("folder", str(self.folder), self._where())
             return None
+        if self.data.streaming or (self.data.format in KINDS and self.data.format != "parquet"):
+            return self.shards.read(key, entry, wanted)
         try:
             files = found(self.folder, entry, self.data.format)
         except OSError as error:
@@ -41,6 +49,8 @@ class FilesReader:
         elif not files.files:
             allowed = "files of a known suffix, or data.format:"
             self.faults.add(key, entry, allowed, [*SUFFIXES, "metadata"])
+        elif files.kind in KINDS and files.kind != "parquet":
+            return self.shards.read(key, entry, wanted)
         elif files.kind == "text":
             return self._renamed(TextFiles(files.files), frozenset())
         elif files.kind == "class-folders" and "mask" in wanted.roles:

@@ -16,6 +16,8 @@ SUFFIXES = {
     "parquet": (".parquet",),
     "conll": (".conll", ".bio", ".iob"),
     "class-folders": IMAGES,
+    "webdataset": (".tar",),
+    "arrow": (".arrow", ".ipc", ".feather"),
 }
 TABLES = ("json", "jsonl", "csv", "tsv", "parquet")
 _RIVALS = ("jsonl", "csv", "tsv", "parquet")  # a .json beside them may be about them

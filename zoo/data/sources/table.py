@@ -19,7 +19,7 @@ from zoo.data.rows import CorruptExample, Row, Rows, digest, pieces_of_text
 from zoo.data.sources.opened import Wanted
 from zoo.data.sources.stored import FILE, PLACE, WHY, Stored, restored
 from zoo.data.sources.values import Odd
-from zoo.recipe.vocabulary.roles import ROLES
+from zoo.recipe.vocabulary.roles import MEDIA, ROLES
 
 _MEASURED = [role for role, one in ROLES.items() if one.measured]
 Reading = Mapping[str, Callable[[Any], Any]]
@@ -64,12 +64,8 @@ class TableRows(Rows):
     def __getitem__(self, index: int) -> Row:
         raw = self.dataset[index]
         row = {role: self._value(index, role, raw[column]) for role, column in self.columns.items()}
-        if "image" in row:
-            row["image"] = decode_image(self._media(index, row["image"]))
-        if "mask" in row:
-            row["mask"] = decode_mask(self._media(index, row["mask"]))
-        if "audio" in row:
-            row["audio"], row["sampling_rate"] = decode_audio(self._media(index, row["audio"]))
+        media = [role for role in row if ROLES[role].how in MEDIA]
+        row = decoded(row | {role: self._media(index, row[role]) for role in media})
         if odd := misfit(row):
             raise CorruptExample(f"{self.name(index)} ({odd})")
         return row
@@ -165,6 +161,18 @@ class TableRows(Rows):
             return self.folder(index) / Path(value).expanduser()
         except RuntimeError:  # the home of nobody
             return self.folder(index) / value
+
+
+def decoded(row: Row) -> Row:
+    """A row whose images and clips are bytes or files, as what is in them; CorruptExample."""
+    done = dict(row)
+    if "image" in row:
+        done["image"] = decode_image(row["image"])
+    if "mask" in row:
+        done["mask"] = decode_mask(row["mask"])
+    if "audio" in row:
+        done["audio"], done["sampling_rate"] = decode_audio(row["audio"])
+    return done
 
 
 class StoredRows(TableRows):

@@ -9,6 +9,7 @@ from zoo.recipe.compose.catalog import fragment, fragments, shown
 from zoo.recipe.compose.json_text import brief, read_object
 from zoo.recipe.compose.merge import Composition
 from zoo.recipe.spec.sections import FOLDERS
+from zoo.recipe.spec.words import is_url
 
 FOLDER_KEYS = {"data": ("folder", "cache"), "optimizer": ("state",), "run": ("folder",)}
 """Keys that are paths whatever they look like."""
@@ -87,7 +88,9 @@ def schema_place(value: Any, folder: Path) -> Any:
 
 
 def _path(text: str, folder: Path) -> str:
-    """A path as it stands in an expanded recipe."""
+    """A path as it stands in an expanded recipe; a URL is what it is."""
+    if is_url(text):
+        return text
     try:
         home = Path(text).expanduser()
     except (RuntimeError, ValueError):

@@ -33,6 +33,8 @@ COLUMN = {
     "data.max_corrupt": "~",
     "data.workers": "~",
     "data.cache": "~",
+    "data.cache_limit": "~",
+    "data.timeout": "~",
     "parallel": "~",
     "parallel.compression": "=",
     "optimizer": "=",

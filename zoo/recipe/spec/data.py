@@ -4,11 +4,26 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from zoo.recipe.spec.words import Count, Folder, NotNegative, Off, Positive, Share, Spec, Text
+from zoo.recipe.spec.words import (
+    Bytes,
+    Count,
+    Folder,
+    NotNegative,
+    Off,
+    Positive,
+    Seconds,
+    Share,
+    Spec,
+    Text,
+)
 
 Format = Literal[
-    "text", "json", "jsonl", "csv", "tsv", "parquet", "conll", "class-folders", "metadata"
-]
+    "text", "json", "jsonl", "csv", "tsv", "parquet", "conll", "class-folders", "metadata",
+    "webdataset", "arrow",
+]  # fmt: skip
+SHARDS = ("parquet", "webdataset", "arrow")
+"""Formats of which a file is a shard: one of many that are read as wholes."""
+CACHE_LIMIT = "50 GB"
 Names = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
@@ -62,10 +77,23 @@ class FilesData(_Data):
     source: Literal["files"]
     """Where rows come from: decides the other keys of this section."""
     folder: Folder
-    """The folder; relative to the file that says so."""
+    """The folder; relative to the file that says so. Of shards (parquet, webdataset, arrow) also a
+    URL: `s3://`, `hf://`, `https://`, ... (pip install zoo[remote]); keys stand in the environment
+    or in .netrc, never here. A server of http lists nothing: name its shards by a range, as in
+    `train-{00000..00009}.tar`, or lay a `shards.json` beside them."""
     format: Format | None = None
     """How to read the files; absent: by suffix. Values of csv may be quoted, those of tsv not; of
-    conll a line is a word and its tag."""
+    conll a line is a word and its tag; a webdataset is tars of members like 0001.jpg and 0001.cls,
+    each a column, and the fields of 0001.json as well."""
+    streaming: bool = False
+    """Read shards (parquet, webdataset, arrow) through a cache of `cache_limit`, and keep nothing
+    else of them: rows are mixed in windows of shards (`shuffle_window`), and the next window is
+    fetched while one is trained on. Text that is packed is tokenized once, shard after shard, and
+    its tokens are kept."""
+    cache_limit: Bytes = CACHE_LIMIT
+    """With `streaming`, what shards may take of the disk, on each machine: bytes, or "50 GB"."""
+    timeout: Seconds = 120.0
+    """After so many seconds in which nothing of a shard comes, the run ends and says of which."""
 
 
 class BuiltInData(_Data):

@@ -70,6 +70,27 @@ def _mean(value: str) -> str:
     return value
 
 
+UNITS = {"B": 1} | {
+    f"{letter}{more}": (1024 if more == "iB" else 1000) ** power
+    for power, letter in enumerate("kMGT", 1)
+    for more in ("B", "iB")
+}
+"""Bytes of each unit that an amount of bytes may be written in."""
+
+
+def _bytes(value: str) -> str:
+    units = "|".join(UNITS)
+    found = re.fullmatch(rf"([0-9]+(?:\.[0-9]+)?) ?(?:{units})", value)
+    if found is None or not float(found[1]):
+        raise ValueError('bytes: a whole number, or one with its unit, as in "50 GB"')
+    return value
+
+
+def is_url(place: str) -> bool:
+    """Whether a folder is one of a server, as in s3://bucket/folder, and not of this machine."""
+    return re.match(r"[a-z][a-z0-9+.-]*://", place, re.IGNORECASE) is not None
+
+
 Share = Annotated[float, Field(gt=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1), AfterValidator(_count)]
@@ -85,4 +106,6 @@ PositiveRange = Annotated[Range, AfterValidator(_positive)]
 Off = Literal[False]
 Text = Annotated[str, Field(min_length=1)]
 MeanOf = Annotated[Text, AfterValidator(_mean)]
+Seconds = Annotated[float, Field(gt=0)]
+Bytes = Positive | Annotated[Text, AfterValidator(_bytes)]
 Folder = Annotated[Text, AfterValidator(_path)]

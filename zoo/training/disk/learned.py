@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.rows import CorruptExample, Rows
+from zoo.data.rows import CorruptExample, Rows, spread
 from zoo.errors import ResumeError
 from zoo.tasks.task import Task
 
@@ -31,7 +31,7 @@ def learned(train: Rows, task: Task) -> Learned:
 def sample(rows: Rows) -> str:
     """A digest of what evenly spread rows hold, wherever their files lie and whenever written."""
     most = FEW if rows.roles & {"image", "audio"} else MANY
-    places = np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows)), dtype=np.int64))
+    places = spread(rows, most)
     parts = _text_parts(rows, places) if rows.roles == {"text"} else _row_parts(rows, places)
     found = hashlib.sha256()
     for part in parts:

@@ -14,6 +14,7 @@ from zoo.recipe.checks.rules.optimizer import OPTIMIZER_RULES
 from zoo.recipe.checks.rules.parallel import PARALLEL_RULES
 from zoo.recipe.checks.rules.rule import Rule
 from zoo.recipe.checks.rules.schedule import SCHEDULE_RULES
+from zoo.recipe.checks.rules.shards import SHARD_RULES
 from zoo.recipe.checks.rules.task import TASK_RULES
 from zoo.recipe.checks.rules.zero import ZERO_RULES
 from zoo.recipe.provenance import TYPED
@@ -25,6 +26,7 @@ RULES: tuple[Rule, ...] = (
     *ZERO_RULES,
     *TASK_RULES,
     *DATA_RULES,
+    *SHARD_RULES,
     *ENDING_RULES,
     *MODEL_RULES,
     *OPTIMIZER_RULES,

@@ -1,0 +1,143 @@
+"""Shards on this machine: the file that rows are read from, and what was found in it."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet
+
+from zoo.data.cache import cached
+from zoo.data.remote.cache import ShardCache
+from zoo.data.remote.fetching import fetch
+from zoo.data.remote.places import served, shown
+from zoo.data.remote.trying import Unreachable, tried
+from zoo.data.rows import digest
+from zoo.data.sources.records import UnreadableFile
+from zoo.data.sources.shards.arrows import OpenArrow, into_arrow
+from zoo.data.sources.shards.shard import Facts, Shard
+from zoo.data.sources.shards.tars import OpenTar, indexed
+from zoo.recipe.spec.words import is_url
+
+_VERSION = 1
+_TRIES = 5  # to open a file that others may remove
+OpenShard = OpenTar | OpenArrow
+Look = Callable[[OpenShard], tuple[list[Any], np.ndarray | None]]
+"""(every class in the rows of a shard once, the rows' lengths if they have one)."""
+
+
+class Store:
+    """Shards below `root`, in `limit` bytes (None: no end); `seconds` is `data.timeout`.
+
+    Of parquet the `columns` are kept, as Arrow. Tars and Arrow that are files here stay where they
+    lie. All methods raise Unreachable, also for a shard that is none.
+    """
+
+    def __init__(
+        self, root: Path, limit: int | None, seconds: float, columns: Sequence[str] = ()
+    ) -> None:
+        self.root, self.seconds, self.columns = root, seconds, tuple(sorted(columns))
+        self.cache = ShardCache(root / "shards", limit)
+
+    def file(self, shard: Shard) -> Path:
+        """The file that rows are read from, brought here first.
+
+        It may be gone a moment later, for others that need the room.
+        """
+        if self._stays(shard):
+            return Path(shard.place)
+        size = shard.size or 0
+        return self.cache.path(self.name(shard), size, lambda part: self._make(shard, part))
+
+    def used(self, shard: Shard) -> None:
+        """Notes that a file is in use, if it is still there."""
+        if not self._stays(shard):
+            self.cache.used(self.name(shard))
+
+    def open(self, shard: Shard) -> OpenShard:
+        """The rows of a shard."""
+        for _ in range(_TRIES):
+            path = self.file(shard)
+            try:
+                if shard.kind == "webdataset":
+                    return OpenTar(path, *self._index(shard, path))
+                return OpenArrow(path)
+            except FileNotFoundError:
+                continue
+            except UnreadableFile as error:
+                raise Unreachable(f"{shown(shard.place)} ({error})") from None
+        raise Unreachable(f"{path} is removed as soon as it is there (data.cache_limit)")
+
+    def facts(self, shard: Shard, look: Look, what: object) -> Facts:
+        """What a shard holds, looked at once; `what` tells one `look` from another."""
+
+        def build(folder: Path) -> None:
+            opened = self.open(shard)
+            values, lengths = look(opened)
+            if lengths is not None:
+                np.save(folder / "lengths.npy", lengths)
+            found = {"rows": len(opened), "held": opened.size, "values": values}
+            (folder / "found.json").write_text(json.dumps(found), encoding="utf-8")
+            opened.close()
+
+        name = digest("facts", _VERSION, self.name(shard), what)
+        folder = cached(self.root / "shard-facts", name, build)
+        found = json.loads((folder / "found.json").read_text(encoding="utf-8"))
+        return Facts(folder, found["rows"], found["held"], tuple(found["values"]))
+
+    def schema(self, shard: Shard) -> pyarrow.Schema:
+        """The columns of a shard of parquet, by its footer alone where its server gives parts."""
+
+        def read(again: bool) -> pyarrow.Schema:
+            system, name = served(shard.place, self.seconds, again)
+            try:
+                with system.open(name, "rb") as file:
+                    return pyarrow.parquet.read_schema(file)
+            except pyarrow.ArrowException as error:
+                raise NotImplementedError(f"no parquet: {error}") from None  # for good
+
+        def build(folder: Path) -> None:
+            schema = tried(shard.place, read, self.seconds)
+            (folder / "schema").write_bytes(schema.serialize().to_pybytes())
+
+        folder = cached(self.root / "shard-facts", digest("schema", self.name(shard)), build)
+        with pyarrow.OSFile(str(folder / "schema")) as file:
+            return pyarrow.ipc.read_schema(file)
+
+    def name(self, shard: Shard) -> str:
+        """What a shard is called in the cache: this one, as it was when it was listed."""
+        kept = self.columns if shard.kind == "parquet" else ()
+        words = digest(shard.place, shard.size, shard.tag, shard.sha256, kept)
+        return f"{words}.{'tar' if shard.kind == 'webdataset' else 'arrow'}"
+
+    def _stays(self, shard: Shard) -> bool:
+        """Whether rows are read where the shard lies."""
+        return not is_url(shard.place) and shard.kind != "parquet"
+
+    def _make(self, shard: Shard, part: Path) -> None:
+        """Writes the file that rows are read from."""
+        if shard.kind != "parquet":
+            fetch(shard.place, part, shard.size, shard.sha256, self.seconds)
+            return
+        fetched = part.with_suffix(".0.part")
+        try:
+            if is_url(shard.place):
+                fetch(shard.place, fetched, shard.size, shard.sha256, self.seconds)
+            into_arrow(fetched if is_url(shard.place) else Path(shard.place), self.columns, part)
+        except UnreadableFile as error:
+            raise Unreachable(f"{shown(shard.place)} ({error})") from None
+        finally:
+            fetched.unlink(missing_ok=True)
+
+    def _index(self, shard: Shard, path: Path) -> tuple[list[str], np.ndarray]:
+        """Where the members of a tar's rows lie, found once; mapped."""
+
+        def build(folder: Path) -> None:
+            columns, extents = indexed(path)
+            np.save(folder / "extents.npy", extents)
+            (folder / "columns.json").write_text(json.dumps(columns), encoding="utf-8")
+
+        folder = cached(self.root / "shard-facts", digest("tar", self.name(shard)), build)
+        columns = json.loads((folder / "columns.json").read_text(encoding="utf-8"))
+        return columns, np.load(folder / "extents.npy", mmap_mode="r")
