@@ -29,7 +29,7 @@ def test_every_file_and_folder_of_the_map_exists() -> None:
         "gradients/",
     }
     inside |= {"optimizers/", "sources/", "reading/", "builtin/", "families/", "rules/"}
-    inside |= {"tokens/", "ordering/", "loading/"}
+    inside |= {"tokens/", "ordering/", "loading/", "shards/", "remote/"}
     inside |= {"feeding/", "disk/", "spec/", "vocabulary/", "compose/", "derived/", "checks/"}
     inside |= {"catalog.py", "runs.py", "launch.py", "predict.py", "data.py", "run.py", "loop.py"}
     inside |= {"recipe.py", "provenance.py", "load.py", "schema.py", "compat.py"}
