@@ -70,8 +70,9 @@ def check(
     """Say every fault of a recipe at once; exit code 2 if there is one."""
     loaded = load_recipe(recipe, changes or (), tiny)
     if deep:
-        from zoo.training.checks import ring_two
+        from zoo.training.checks import look_anew, ring_two
 
+        look_anew(loaded)
         ring_two(loaded, world_size or layout_of(loaded).world, None)
     else:
         batching(loaded, layout_of(loaded, world_size))

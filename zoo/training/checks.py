@@ -7,7 +7,9 @@ from importlib.util import find_spec
 
 from transformers import PreTrainedModel
 
+from zoo.data.cache import cache_root
 from zoo.data.source import Source, open_source
+from zoo.data.sources.listing.kept import forget
 from zoo.engines.transforms import meta_model
 from zoo.engines.update.optimizer import parameter_groups
 from zoo.errors import ConfigError, Fault, collected
@@ -43,6 +45,11 @@ class Checked:
     notes: list[str]
     moments: Reader | None = None
     """Another run's, from which the optimizer starts."""
+
+
+def look_anew(recipe: Recipe) -> None:
+    """Lets folders of many files be listed again, whatever is known of them."""
+    forget(cache_root(recipe.data))
 
 
 def ring_two(

@@ -1,5 +1,6 @@
 """Files that are examples themselves: texts, and images in the folder of their class."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import numpy as np
 
 from zoo.data.image import decode_image, decode_mask
 from zoo.data.rows import PIECE, CorruptExample, Row, Rows, digest
+from zoo.data.sources.listing.paths import Classes, Paths
+from zoo.data.sources.listing.stats import files_digest
 
 _NO_MASK = "{} (no mask of that name in the folder beside its own)"
 _NO_CLASS = "{} (no class: it lies beside the folders of the classes)"
@@ -19,7 +22,7 @@ class TextFiles(Rows):
     roles = frozenset({"text"})
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self.paths = tuple(paths)
+        self.paths = paths
         self.fingerprint = digest("text", files_digest(paths))
 
     def __len__(self) -> int:
@@ -50,10 +53,11 @@ class ClassFolders(Rows):
 
     roles = frozenset({"image", "label"})
 
-    def __init__(self, paths: Sequence[Path], labels: Sequence[str | None] | None = None) -> None:
-        names: Sequence[str | None] = [path.parent.name for path in paths]
-        self.paths, self.labels = tuple(paths), tuple(names if labels is None else labels)
-        self.fingerprint = digest("class-folders", files_digest(paths), self.labels)
+    def __init__(self, paths: Sequence[Path], labels: Classes | None = None) -> None:
+        self.paths = paths
+        self.labels = labels or Classes.of(path.parent.name for path in paths)
+        content = hashlib.sha256(self.labels.codes.tobytes()).hexdigest()
+        self.fingerprint = digest("class-folders", _digest(paths), self.labels.named, content)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -65,40 +69,43 @@ class ClassFolders(Rows):
     def value(self, index: int, role: str) -> Any:
         if role != "label":
             return self[index][role]
-        if self.labels[index] is None:
+        label = self.labels[index]
+        if label is None:
             raise CorruptExample(_NO_CLASS.format(self.paths[index]))
-        return self.labels[index]
+        return label
 
     def unreadable(self) -> dict[int, str]:
-        lacking = [index for index, label in enumerate(self.labels) if label is None]
+        lacking = np.flatnonzero(self.labels.codes < 0).tolist()
         return {index: _NO_CLASS.format(self.paths[index]) for index in lacking}
 
 
 class MaskedImages(Rows):
-    """One row an image file with its mask, None where it has none (see `finding.masked`)."""
+    """One row an image file with its mask, of which it has none where its place is -1 (see
+    `finding.masked`).
+    """
 
     roles = frozenset({"image", "mask"})
 
-    def __init__(self, paths: Sequence[Path], masks: Sequence[Path | None]) -> None:
-        self.paths, self.masks = tuple(paths), tuple(masks)
-        there = [mask for mask in masks if mask is not None]
-        self.fingerprint = digest("masked-images", files_digest(paths), files_digest(there))
+    def __init__(self, paths: Sequence[Path], masks: Sequence[Path], places: np.ndarray) -> None:
+        self.paths, self.masks, self.places = paths, masks, places
+        content = hashlib.sha256(places.tobytes()).hexdigest()
+        self.fingerprint = digest("masked-images", _digest(paths), _digest(masks), content)
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> Row:
-        mask = self.masks[index]
-        if mask is None:
+        place = int(self.places[index])
+        if place < 0:
             raise CorruptExample(_NO_MASK.format(self.paths[index]))
-        return {"image": decode_image(self.paths[index]), "mask": decode_mask(mask)}
+        image = decode_image(self.paths[index])
+        return {"image": image, "mask": decode_mask(self.masks[place])}
 
     def unreadable(self) -> dict[int, str]:
-        lacking = [index for index, mask in enumerate(self.masks) if mask is None]
+        lacking = np.flatnonzero(self.places < 0).tolist()
         return {index: _NO_MASK.format(self.paths[index]) for index in lacking}
 
 
-def files_digest(paths: Sequence[Path]) -> str:
-    """Changes with the name, size or time of any file."""
-    stats = [(str(path), path.stat()) for path in paths]
-    return digest([(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats])
+def _digest(paths: Sequence[Path]) -> str:
+    """Changes with the files: as their listing says where one is kept, else as each says itself."""
+    return (paths.digest if isinstance(paths, Paths) else "") or files_digest(paths)

@@ -8,7 +8,8 @@ from zoo.data.faults import Faults
 from zoo.data.rows import Rows
 from zoo.data.sources.columns import roles_to_read
 from zoo.data.sources.file_rows import ClassFolders, MaskedImages, TextFiles
-from zoo.data.sources.finding import SUFFIXES, Found, class_names, found, masked, read_as
+from zoo.data.sources.finding import SUFFIXES, found, masked, read_as
+from zoo.data.sources.listing.kept import Found
 from zoo.data.sources.opened import Opened, RenamedRows, Wanted, check_columns
 from zoo.data.sources.records import UnreadableFile
 from zoo.data.sources.shards.reader import ShardReader
@@ -37,7 +38,7 @@ class FilesReader:
         if self.data.streaming or (self.data.format in KINDS and self.data.format != "parquet"):
             return self.shards.read(key, entry, wanted)
         try:
-            files = found(self.folder, entry, self.data.format)
+            files = found(self.folder, entry, self.data.format, self.root)
         except OSError as error:
             self.faults.add(key, f"{entry} ({error})", "files that can be read")
             return None
@@ -56,8 +57,8 @@ class FilesReader:
         elif files.kind == "class-folders" and "mask" in wanted.roles:
             return self._masked(files, key, entry)
         elif files.kind == "class-folders":
-            labels = class_names(files.files, files.base)
-            return self._renamed(ClassFolders(files.files, labels), frozenset(labels) - {None})
+            rows = ClassFolders(files.files, files.classes)
+            return self._renamed(rows, frozenset(rows.labels.named))
         else:
             return self._table(files, key, entry, wanted)
         return None
@@ -68,7 +69,7 @@ class FilesReader:
         said = f"; the recipe is of: {about}" if about else ""
         return f"a folder that exists; say where the data lies with data.folder=PATH{said}"
 
-    def _renamed(self, rows: Rows, values: frozenset[str | None]) -> Opened | None:
+    def _renamed(self, rows: Rows, values: frozenset[str]) -> Opened | None:
         columns = self.data.columns
         if not check_columns(rows.roles, columns, self.faults):
             return None
@@ -77,11 +78,11 @@ class FilesReader:
     def _masked(self, files: Found, key: str, entry: str) -> Opened | None:
         """Images with the masks beside them."""
         pairs = masked(files.files)
-        if not pairs:
+        if pairs is None:
             allowed = "images below a folder images, and masks of their names below masks"
             self.faults.add(key, f"{entry} (images without masks)", f"{allowed} or annotations")
             return None
-        return self._renamed(MaskedImages(list(pairs), list(pairs.values())), frozenset())
+        return self._renamed(MaskedImages(*pairs), frozenset())
 
     def _table(self, files: Found, key: str, entry: str, wanted: Wanted) -> Opened | None:
         """The rows of files of records, as one Arrow table on the disk."""

@@ -16,7 +16,7 @@ import pyarrow
 from zoo.data.cache import cached
 from zoo.data.objects import Objects
 from zoo.data.rows import digest
-from zoo.data.sources.file_rows import files_digest
+from zoo.data.sources.listing.stats import files_digest
 from zoo.data.sources.opened import Columns, Wanted, names_of, taken_by
 from zoo.data.sources.parquet import parquet_classes, parquet_names, parquet_records
 from zoo.data.sources.records import READERS, Record, UnreadableFile

@@ -188,7 +188,7 @@ class StoredRows(TableRows):
             table.fingerprint,
             root / table.name,
         )
-        self.files, self.origins = tuple(files), table.dataset.select_columns([FILE, PLACE, WHY])
+        self.files, self.origins = files, table.dataset.select_columns([FILE, PLACE, WHY])
 
     def name(self, index: int) -> str:
         origin = self.origins[index]

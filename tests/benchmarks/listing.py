@@ -1,0 +1,102 @@
+"""How long 200,000 files in class folders take to open, and what a rank and its workers hold.
+
+    python -m tests.benchmarks.listing [FOLDER]
+
+FOLDER is filled with 1,000 classes of 200 small images first, if it is empty. Prints seconds with
+nothing kept (cold) and with the listing kept (warm), each in a process of its own, beside the way
+before: a sorted tuple of Path objects and a digest of what each says. Memory is what a process
+holds for itself alone (Private_* of /proc/self/smaps_rollup) beyond what it did before it opened,
+and what a worker that is forked then has for itself after it has asked for each path and class.
+"""
+
+import gc
+import io
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from zoo.data.rows import digest
+from zoo.data.sources.file_rows import ClassFolders
+from zoo.data.sources.finding import found
+
+CLASSES, EACH = 1000, 200
+
+
+def fill(folder: Path) -> None:
+    """Writes the images, where there are none."""
+    written = io.BytesIO()
+    Image.new("RGB", (8, 8), (3, 5, 7)).save(written, "JPEG")
+    for number in range(CLASSES):
+        inside = folder / "train" / f"n{number:08d}"
+        if inside.is_dir():
+            continue
+        inside.mkdir(parents=True)
+        for image in range(EACH):
+            (inside / f"n{number:08d}_{image:05d}.JPEG").write_bytes(written.getvalue())
+
+
+def before(folder: Path, cache: Path) -> tuple[Any, Any]:
+    """The way before this was kept."""
+    paths = tuple(sorted(path for path in (folder / "train").rglob("*") if path.is_file()))
+    labels = tuple(path.relative_to(folder / "train").parts[0] for path in paths)
+    stats = [(str(path), path.stat()) for path in paths]
+    digest([(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats], labels)
+    return paths, labels
+
+
+def now(folder: Path, cache: Path) -> tuple[Any, Any]:
+    """As the source `files` does it."""
+    here = found(folder, "train", None, cache)
+    assert here is not None
+    rows = ClassFolders(here.files, here.classes)
+    return rows.paths, rows.labels
+
+
+def own() -> float:
+    """MB that this process alone holds."""
+    text = Path("/proc/self/smaps_rollup").read_text(encoding="ascii")
+    return sum(int(line.split()[1]) for line in text.splitlines() if line[:8] == "Private_") / 1000
+
+
+def measured(way: Any, folder: Path, cache: Path, tell: Any) -> None:
+    """Opens the folder that way and tells seconds and MB."""
+    gc.collect()
+    start, held = time.perf_counter(), own()
+    paths, labels = way(folder, cache)
+    seconds = time.perf_counter() - start
+    gc.collect()
+    gc.freeze()
+    rank = own() - held
+    inside, outside = os.pipe()
+    if os.fork() == 0:
+        held = own()
+        for index in range(len(paths)):
+            assert paths[index] and labels[index]
+        os.write(outside, f"{own() - held}".encode())
+        os._exit(0)
+    tell.put((len(paths), seconds, rank, float(os.read(inside, 100))))
+
+
+def main() -> None:
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
+    fill(folder)
+    with tempfile.TemporaryDirectory() as cache:
+        for name, way in (("before", before), ("cold", now), ("warm", now), ("warm", now)):
+            spawned = multiprocessing.get_context("spawn")
+            tell = spawned.Queue()
+            process = spawned.Process(target=measured, args=(way, folder, Path(cache), tell))
+            process.start()
+            count, seconds, rank, worker = tell.get()
+            process.join()
+            told = f"{seconds:6.2f} s, rank {rank:6.1f} MB, worker {worker:5.1f} MB"
+            print(f"{name:7}{count:8} files {told}")
+
+
+if __name__ == "__main__":
+    main()
