@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import soundfile
@@ -22,24 +22,71 @@ _SHOULD_BE = re.compile(r":\s*(\d+) \(should be (\d+)\)")
 _SLACK = 8  # bytes: some writers count the first chunk's own header
 _UNKNOWN_SIZE = 0x7F000000  # and above: a stream wrote its header before it knew its length
 _LARGEST_PAGE = 65_307  # bytes, of Ogg
+_ROUNDED = 0.1  # seconds by which a list of clips may say too much
 _LEFT = 2048  # bytes that an MP3 decoder may leave unread: a frame and a tag
 
 
-def decode_audio(source: bytes | Path) -> tuple[np.ndarray, int]:
-    """(clip, samples per second), channels averaged; raises CorruptExample if that fails."""
-    with _opened(source) as (sound, file):
-        samples = sound.read(dtype="float32", always_2d=True)
-        if wrong := _other_length(sound, file, len(samples)):
-            raise ValueError(wrong)
+class Stretch(NamedTuple):
+    """Part of a recording: where it starts and how long it is (None: to the end), in seconds, and
+    the channel that is heard (None: the mean of all).
+    """
+
+    source: bytes | Path | str
+    start: float = 0.0
+    seconds: float | None = None
+    channel: int | None = None
+
+
+Source = bytes | Path | Stretch
+"""What is decoded: a file's bytes, a file, or a part of either."""
+
+
+def decode_audio(source: Source) -> tuple[np.ndarray, int]:
+    """(clip, samples per second), channels averaged; of a stretch nothing else is decoded. Raises
+    CorruptExample if that fails.
+    """
+    of = source if isinstance(source, Stretch) else Stretch(source)
+    with _opened(of.source) as (sound, file):
+        samples = _heard(sound, file, of)
         if not len(samples) or not np.isfinite(samples).all():
             raise ValueError("no sound in it")
+        if of.channel is not None:
+            samples = samples[:, of.channel : of.channel + 1]
+            if not samples.size:
+                raise ValueError(f"no channel {of.channel}")
         return samples.mean(axis=1, dtype=np.float32), int(sound.samplerate)
 
 
-def seconds_of(source: bytes | Path) -> float:
-    """How long a clip is, from its header alone; raises CorruptExample if that cannot be read."""
-    with _opened(source) as (sound, _):
-        return float(sound.frames / sound.samplerate)
+def _heard(sound: soundfile.SoundFile, file: BinaryIO, of: Stretch) -> np.ndarray:
+    """The samples of a stretch, float32 (samples, channels); raises ValueError where the file ends
+    before it does.
+    """
+    first = round(of.start * sound.samplerate)
+    if first:
+        if first >= sound.frames:
+            raise ValueError(f"it ends after {sound.frames / sound.samplerate:.2f} s")
+        sound.seek(first)
+    count = -1 if of.seconds is None else round(of.seconds * sound.samplerate)
+    samples: np.ndarray = sound.read(count, dtype="float32", always_2d=True)
+    if count < 0:
+        wrong = _other_length(sound, file, first + len(samples))
+    else:
+        short = count - len(samples) > _ROUNDED * sound.samplerate
+        wrong = f"truncated: {len(samples)} of {count} samples" if short else ""
+    if wrong:
+        raise ValueError(wrong)
+    return samples
+
+
+def seconds_of(source: Source) -> float:
+    """How long a clip is, as it says or from its header alone; raises CorruptExample if that cannot
+    be read.
+    """
+    of = source if isinstance(source, Stretch) else Stretch(source)
+    if of.seconds is not None:
+        return of.seconds
+    with _opened(of.source) as (sound, _):
+        return float(sound.frames / sound.samplerate) - of.start
 
 
 class _Patient:
@@ -62,7 +109,7 @@ class _Disk(_Patient, io.BufferedReader): ...
 
 
 @contextmanager
-def _opened(source: bytes | Path) -> Iterator[tuple[soundfile.SoundFile, BinaryIO]]:
+def _opened(source: bytes | Path | str) -> Iterator[tuple[soundfile.SoundFile, BinaryIO]]:
     """The sound and its file, if the header can be true; all that fails is a CorruptExample."""
     try:
         stream = _Memory(source) if isinstance(source, bytes) else _Disk(io.FileIO(source))

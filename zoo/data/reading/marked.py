@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.reading.lists import Span
+from zoo.data.reading.packed import open_text
 from zoo.data.rows import Row, Rows, Wrapped, digest
 
 OUTSIDE, BEGIN, INSIDE = "O", "B-", "I-"
@@ -20,7 +21,7 @@ def conll_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any], str]]:
     words: list[str] = []
     tags: list[str] = []
     first, fault = 0, ""
-    with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
+    with open_text(path) as file:
         for number, line in enumerate((*file, ""), 1):
             fields = line.split()
             if fields and fields[0] != _DOCUMENT:

@@ -49,7 +49,7 @@ class FilesReader:
             self.faults.add(key, entry, "one of its formats by data.format:", files.rivals)
         elif not files.files:
             allowed = "files of a known suffix, or data.format:"
-            self.faults.add(key, entry, allowed, [*SUFFIXES, "metadata"])
+            self.faults.add(key, entry, allowed, [*SUFFIXES, "kaldi", "metadata"])
         elif files.kind in KINDS and files.kind != "parquet":
             return self.shards.read(key, entry, wanted)
         elif files.kind == "text":

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.data.reading.packed import unpacked
 from zoo.data.rows import digest
 from zoo.data.sources.listing.kept import Found, kept
 from zoo.data.sources.listing.paths import Classes, Paths
 from zoo.data.sources.listing.walk import Walk, matching
+from zoo.data.sources.records import READERS
 
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm")
 SUFFIXES = {
@@ -24,6 +26,7 @@ SUFFIXES = {
     "webdataset": (".tar",),
     "arrow": (".arrow", ".ipc", ".feather"),
 }
+_KALDI = {"wav.scp": "kaldi"}
 _KIND = {suffix: kind for kind, suffixes in SUFFIXES.items() for suffix in suffixes}
 TABLES = ("json", "jsonl", "csv", "tsv", "parquet")
 _RIVALS = ("jsonl", "csv", "tsv", "parquet")  # a .json beside them may be about them
@@ -33,7 +36,7 @@ _OF_MASKS = (
     *("masks", "annotations", "labels", "mask", "label", "annotation"),
     *("SegmentationClass", "SegmentationClassRaw"),
 )
-_VERSION = 1
+_VERSION = 2
 _METADATA = "metadata"  # the name of a table beside its media
 
 
@@ -81,14 +84,16 @@ def _tells(path: str) -> bool:
 
 
 def _stem(path: str) -> str:
-    """A file's name without its suffix."""
-    name = os.path.basename(path)
+    """A file's name without its suffixes of a format and of a packing."""
+    name = unpacked(os.path.basename(path))
     return name[: -len(suffix)] if (suffix := os.path.splitext(name)[1]) else name
 
 
 def kind_of(path: str) -> str:
     """The format that a file's suffix stands for, or nothing."""
-    return _KIND.get(os.path.splitext(path)[1].lower(), "")
+    name = unpacked(os.path.basename(path))
+    kind = _KALDI.get(name) or _KIND.get(os.path.splitext(name)[1].lower(), "")
+    return kind if kind in READERS or path.endswith(name) else ""
 
 
 def read_as(path: Path, kind: str) -> str:

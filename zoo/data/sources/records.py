@@ -11,7 +11,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from zoo.data.reading.manifests import kaldi_rows, manifest_row
 from zoo.data.reading.marked import conll_rows, squad_rows
+from zoo.data.reading.packed import open_bytes, open_text
 from zoo.data.sources.coco import coco_classes, coco_document, coco_rows
 from zoo.data.sources.values import Written, is_text, spoken
 
@@ -47,9 +49,9 @@ def csv_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
     """
     before = csv.field_size_limit(_LONGEST)
     try:
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        with open_text(path, newline="") as file:
             delimiter = _delimiter(file.readline(), wanted)
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        with open_text(path, newline="") as file:
             yield from _tabular(_quoted(csv.reader(file, delimiter=delimiter, strict=True)))
     finally:
         csv.field_size_limit(before)
@@ -57,7 +59,7 @@ def csv_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
 
 def tsv_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
     """Records of tab-separated values: a quote is a character like any other."""
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="\n") as file:
+    with open_text(path, newline="\n") as file:
         lines = (line.rstrip("\r\n") for line in file)
         yield from _tabular(
             (number, line.split("\t")) for number, line in enumerate(lines, 1) if line
@@ -70,7 +72,7 @@ def json_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
     A file of this name that holds an object a line is read as one that does, COCO's instances are a
     row an image, and SQuAD's articles a row a question.
     """
-    content = path.read_bytes()
+    content = _content(path)
     if coco := coco_document(content):
         yield from _coco(path, coco)
         return
@@ -88,7 +90,7 @@ def json_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
 
 def jsonl_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
     """Records of an object a line; a file of this name that begins a list is read as one."""
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         filled = ((n, line) for n, line in enumerate(file, 1) if line.strip(_BLANK))
         first = next(filled, None)
         if first is None:
@@ -106,12 +108,19 @@ def conll_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
         yield Record(f"line {number}", values, fault)
 
 
+def kaldi_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
+    """A record of `audio` and `transcript` for each utterance of a wav.scp."""
+    for place, values, fault in kaldi_rows(path):
+        yield Record(place, values, fault)
+
+
 READERS: dict[str, Callable[[Path, frozenset[str]], Iterator[Record]]] = {
     "csv": csv_records,
     "tsv": tsv_records,
     "json": json_records,
     "jsonl": jsonl_records,
     "conll": conll_records,
+    "kaldi": kaldi_records,
 }
 """By format: called with the file and the columns that somebody reads; raises UnreadableFile."""
 
@@ -181,8 +190,13 @@ def _on_line(number: int, line: bytes) -> Record:
 
 def _record(place: str, row: Any) -> Record:
     if isinstance(row, Mapping):
-        return Record(place, row)
+        return Record(place, *manifest_row(row))
     return Record(place, {}, f"{spoken(row)}, no object")
+
+
+def _content(path: Path) -> bytes:
+    with open_bytes(path) as file:
+        return file.read()
 
 
 def _parsed(content: bytes) -> Any:
@@ -192,7 +206,7 @@ def _parsed(content: bytes) -> Any:
 
 def _list_records(path: Path) -> Iterator[Record]:
     try:
-        rows = _parsed(path.read_bytes())
+        rows = _parsed(_content(path))
     except (ValueError, RecursionError) as error:
         raise UnreadableFile(str(error)) from None
     yield from (_record(f"row {number}", row) for number, row in enumerate(rows, 1))

@@ -13,8 +13,10 @@ from typing import Any
 import datasets
 import pyarrow
 
+from zoo.data.audio import Stretch
 from zoo.data.cache import cached
 from zoo.data.objects import Objects
+from zoo.data.reading.manifests import read_with
 from zoo.data.rows import digest
 from zoo.data.sources.listing.stats import files_digest
 from zoo.data.sources.opened import Columns, Wanted, names_of, taken_by
@@ -25,10 +27,12 @@ from zoo.recipe.vocabulary.roles import MEDIA, ROLES, role_of_classes
 
 FILE, PLACE, WHY = "file", "place", "why"
 """Columns beside the roles: the file's number, where in it, and what is wrong with the row."""
-_VERSION = 1
+_VERSION = 2
 _ROWS, _BYTES = 4096, 16 << 20  # of a batch
 _TEXT = pyarrow.large_string()
 _MEDIA = pyarrow.struct([("bytes", pyarrow.large_binary()), ("path", _TEXT)])
+_PART = [("offset", pyarrow.float64()), ("duration", pyarrow.float64())]
+_CLIP = pyarrow.struct([*_MEDIA, *_PART, ("channel", pyarrow.int32())])
 _LISTS = frozenset({"words", "tags", "spans", "answers"})  # hows whose values are tuples
 # What metadata beside media calls its columns.
 _FILE_NAMES = {"image": ("file_name",), "audio": ("file_name",), "mask": ("mask_file_name",)}
@@ -57,7 +61,8 @@ def stored(
 
     Raises UnreadableFile for a file that is not of its format.
     """
-    content = files_digest([path for path, _ in files])
+    all_read = (read_with(path) if kind == "kaldi" else [path] for path, kind in files)
+    content = files_digest(one for several in all_read for one in several)
     kinds = [kind for _, kind in files]
 
     def build(folder: Path) -> None:
@@ -108,7 +113,9 @@ def _build(
             for record in records_of[kind](path, read):
                 classes = record.classes or classes
                 writer.add(record)
-        except UnreadableFile as error:
+        except (UnreadableFile, OSError) as error:
+            if getattr(error, "errno", None) is not None:
+                raise  # else what packs it is damaged
             raise UnreadableFile(f"{path} ({error})") from None
         known.add(classes)
     writer.close()
@@ -210,6 +217,8 @@ class _Writer:
 
 
 def _type(role: str) -> pyarrow.DataType:
+    if ROLES[role].how == "audio":
+        return _CLIP
     return _MEDIA if ROLES[role].how in MEDIA else _TEXT
 
 
@@ -218,6 +227,9 @@ def _as_stored(role: str, value: Any) -> Any:
     how = ROLES[role].how
     if value is None:
         return None
+    if isinstance(value, Stretch):
+        part = {"offset": value.start, "duration": value.seconds, "channel": value.channel}
+        return _as_stored(role, value.source) | part
     if how in MEDIA:
         return {"bytes" if isinstance(value, bytes) else "path": value}
     if isinstance(value, Objects):

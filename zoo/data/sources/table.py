@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import numpy as np
 import pyarrow
 import pyarrow.compute
 
-from zoo.data.audio import decode_audio, seconds_of
+from zoo.data.audio import Stretch, decode_audio
 from zoo.data.cache import cached
 from zoo.data.image import decode_image, decode_mask
 from zoo.data.objects import Objects
+from zoo.data.reading.lengths import characters, is_list, seconds
 from zoo.data.reading.marked import misfit, names_in
 from zoo.data.rows import CorruptExample, Row, Rows, digest, pieces_of_text
 from zoo.data.sources.opened import Wanted
@@ -29,7 +31,7 @@ Reading = Mapping[str, Callable[[Any], Any]]
 class TableRows(Rows):
     """Rows of `dataset`, whose column for each role `columns` names.
 
-    Images and audio are bytes or paths. Seconds of audio are read once and kept under `root`.
+    Images and audio are bytes or paths. Lengths are measured once and kept under `root`.
     """
 
     def __init__(
@@ -110,14 +112,27 @@ class TableRows(Rows):
 
     def lengths(self) -> np.ndarray | None:
         if "audio" in self.roles:
-            folder = cached(self.root, digest("seconds", self.fingerprint), self._write_seconds)
-            seconds: np.ndarray = np.load(folder / "seconds.npy")
-            return seconds
-        texts = [self.columns[role] for role in _MEASURED if role in self.roles]
-        if not texts:
-            return None
-        lengths = np.stack([self._characters(column) for column in texts])
-        return np.asarray(lengths.sum(axis=0, dtype=np.float64))
+            return self._kept("seconds", self._seconds)
+        texts = [role for role in _MEASURED if role in self.roles]
+        return self._kept("characters", partial(self._characters, texts)) if texts else None
+
+    def _kept(self, name: str, measure: Callable[[], np.ndarray]) -> np.ndarray:
+        """What `measure` gives, measured once and kept under the cache."""
+
+        def build(folder: Path) -> None:
+            np.save(folder / "lengths.npy", measure().astype(np.float32))
+
+        folder = cached(self.root, digest(name, 2, self.fingerprint), build)
+        lengths: np.ndarray = np.load(folder / "lengths.npy")
+        return lengths.astype(np.float64)
+
+    def _seconds(self) -> np.ndarray:
+        column = self.dataset.data.column(self.columns["audio"])
+        return seconds(column, lambda index: self._media(index, self._alone(index, "audio")))
+
+    def _characters(self, roles: Sequence[str]) -> np.ndarray:
+        columns = [self.dataset.data.column(self.columns[role]) for role in roles]
+        return np.sum([characters(column) for column in columns], axis=0)
 
     def _value(self, index: int, role: str, raw: Any) -> Any:
         column = self.columns[role]
@@ -132,29 +147,14 @@ class TableRows(Rows):
     def _lacking(self, index: int, columns: Sequence[str]) -> str:
         return f"{self.name(index)} ({self.why(index) or 'no ' + ', '.join(columns)})"
 
-    def _characters(self, column: str) -> np.ndarray:
-        texts = self.dataset.data.column(column)
-        if _is_list(texts.type):
-            lengths = pyarrow.compute.list_value_length(texts)
-        else:
-            lengths = pyarrow.compute.utf8_length(texts.cast(pyarrow.large_string()))
-        return np.asarray(lengths.fill_null(0).to_numpy())
-
-    def _write_seconds(self, folder: Path) -> None:
-        np.save(folder / "seconds.npy", np.array([self._seconds(i) for i in range(len(self))]))
-
-    def _seconds(self, index: int) -> float:
-        """NaN for a clip that cannot be read: it must stay in the set to be counted as corrupt."""
-        try:
-            return seconds_of(self._media(index, self._alone(index, "audio")))
-        except CorruptExample:
-            return float("nan")
-
     def _alone(self, index: int, role: str) -> Any:
         """What a role reads of a row, without the rest of it."""
         return self._value(index, role, self.single[role][index][self.columns[role]])
 
-    def _media(self, index: int, value: bytes | str) -> bytes | Path:
+    def _media(self, index: int, value: Any) -> Any:
+        """Bytes as they are, and a path from where the paths of its row start."""
+        if isinstance(value, Stretch):
+            return value._replace(source=self._media(index, value.source))
         if isinstance(value, bytes):
             return value
         try:
@@ -202,14 +202,10 @@ class StoredRows(TableRows):
         return found
 
 
-def _is_list(kind: pyarrow.DataType) -> bool:
-    return pyarrow.types.is_list(kind) or pyarrow.types.is_large_list(kind)
-
-
 def _distinct(column: pyarrow.ChunkedArray) -> Iterator[Any]:
     """The values of a column, most of them once; the elements of lists as lists of one."""
     kind = column.type
-    if _is_list(kind) and not pyarrow.types.is_nested(kind.value_type):
+    if is_list(kind) and not pyarrow.types.is_nested(kind.value_type):
         flat = pyarrow.compute.list_flatten(column)
         yield from ([raw] for raw in flat.unique().to_pylist())
     elif pyarrow.types.is_nested(kind):

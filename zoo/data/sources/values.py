@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from zoo.data.audio import Stretch
 from zoo.data.objects import Objects
 
 _NUMBERS = (int, float, decimal.Decimal)
@@ -119,10 +120,15 @@ def _is_set(name: str, value: Any) -> bool:
     return _FLAGS[text.lower()]
 
 
-def as_media(value: Any) -> bytes | str | None:
-    """The bytes of an image or a clip, or its path; None where there is none. Raises Odd."""
+def as_media(value: Any) -> bytes | str | Stretch | None:
+    """The bytes of an image or a clip, or its path, or the stretch of such a clip that an object
+    says with `offset`, `duration` and `channel`; None where there is none. Raises Odd.
+    """
     if isinstance(value, Mapping) and value.keys() & {"bytes", "path"}:
-        value = value.get("bytes") or value.get("path")
+        source = as_media(value.get("bytes") or value.get("path"))
+        given = [value.get(name) for name in ("offset", "duration", "channel")]
+        part = source is not None and any(one is not None for one in given)
+        return _stretch(source, *given) if part else source
     if value is None or isinstance(value, bytes):
         return value or None
     if not isinstance(value, str) or isinstance(value, Written):
@@ -130,6 +136,15 @@ def as_media(value: Any) -> bytes | str | None:
     if "\0" in value or not is_text(value):
         raise Odd(f"{value[:40]!r}, no path")
     return value or None
+
+
+def _stretch(source: Any, offset: Any, duration: Any, channel: Any) -> Stretch:
+    start, seconds, heard = as_number(offset), as_number(duration), as_number(channel)
+    whole = heard is None or (isinstance(heard, int) and heard >= 0)
+    if (start or 0) < 0 or (seconds is not None and seconds <= 0) or not whole:
+        raise Odd(f"offset {start}, duration {seconds}, channel {heard}, no part of a clip")
+    length = None if seconds is None else float(seconds)
+    return Stretch(source, float(start or 0), length, None if heard is None else int(heard))
 
 
 def as_messages(value: Any) -> Any:

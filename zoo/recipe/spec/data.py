@@ -18,7 +18,7 @@ from zoo.recipe.spec.words import (
 )
 
 Format = Literal[
-    "text", "json", "jsonl", "csv", "tsv", "parquet", "conll", "class-folders", "metadata",
+    "text", "json", "jsonl", "csv", "tsv", "parquet", "conll", "kaldi", "class-folders", "metadata",
     "webdataset", "arrow",
 ]  # fmt: skip
 SHARDS = ("parquet", "webdataset", "arrow")
@@ -82,9 +82,11 @@ class FilesData(_Data):
     or in .netrc, never here. A server of http lists nothing: name its shards by a range, as in
     `train-{00000..00009}.tar`, or lay a `shards.json` beside them."""
     format: Format | None = None
-    """How to read the files; absent: by suffix. Values of csv may be quoted, those of tsv not; of
-    conll a line is a word and its tag; a webdataset is tars of members like 0001.jpg and 0001.cls,
-    each a column, and the fields of 0001.json as well."""
+    """How to read the files; absent: by suffix, which .gz, .zst or .bz2 may follow. Values of csv
+    may be quoted, those of tsv not; of conll a line is a word and its tag; a webdataset is tars of
+    members like 0001.jpg and 0001.cls, each a column, and the fields of 0001.json as well. Lines of
+    jsonl may be NeMo's manifests or lhotse's cuts, and kaldi is a wav.scp with `text` and
+    `segments` beside it: of a longer file the clip alone is decoded."""
     streaming: bool = False
     """Read shards (parquet, webdataset, arrow) through a cache of `cache_limit`, and keep nothing
     else of them: rows are mixed in windows of shards (`shuffle_window`), and the next window is

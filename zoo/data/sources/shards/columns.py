@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.audio import seconds_of
+from zoo.data.audio import Stretch, seconds_of
 from zoo.data.objects import Objects
 from zoo.data.reading.marked import names_in
 from zoo.data.rows import CorruptExample, Row
@@ -74,7 +74,9 @@ class _Lengths:
         if self.roles == ["audio"]:
             clip = row.get("audio")
             with suppress(CorruptExample):
-                self.found.append(seconds_of(clip) if isinstance(clip, bytes) else math.nan)
+                self.found.append(
+                    seconds_of(clip) if isinstance(clip, bytes | Stretch) else math.nan
+                )
                 return
             self.found.append(math.nan)
         else:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.audio import Stretch
 from zoo.data.reading.marked import misfit
 from zoo.data.remote.ahead import Ahead
 from zoo.data.remote.places import shown
@@ -124,8 +125,10 @@ class ShardRows(Rows):
         number, place = self._place(index)
         return f"{shown(self.shards[number].place)} {self._opened(number).place(place)}"
 
-    def _media(self, index: int, value: bytes | str) -> bytes | Path:
+    def _media(self, index: int, value: Any) -> Any:
         """Bytes; a path in a column is one on this machine, from where the shard lies."""
+        if isinstance(value, Stretch):
+            return value._replace(source=self._media(index, value.source))
         if isinstance(value, bytes):
             return value
         shard = self.shards[self._place(index)[0]]
