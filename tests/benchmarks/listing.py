@@ -1,16 +1,21 @@
-"""How long 200,000 files in class folders take to open, and what a rank and its workers hold.
+"""How long 200,000 files in class folders and 300,000 clips of a manifest take to open, and what a
+rank and its workers hold.
 
     python -m tests.benchmarks.listing [FOLDER]
 
-FOLDER is filled with 1,000 classes of 200 small images first, if it is empty. Prints seconds with
-nothing kept (cold) and with the listing kept (warm), each in a process of its own, beside the way
-before: a sorted tuple of Path objects and a digest of what each says. Memory is what a process
-holds for itself alone (Private_* of /proc/self/smaps_rollup) beyond what it did before it opened,
-and what a worker that is forked then has for itself after it has asked for each path and class.
+FOLDER is filled first, if it is empty: 1,000 classes of 200 small images, and a NeMo manifest of
+stretches of 20 recordings. Prints seconds with nothing kept (cold) and with what is kept (warm),
+each in a process of its own; for the images beside the way before: a sorted tuple of Path objects
+and a digest of what each says. Memory is what a process holds for itself alone (Private_* of
+/proc/self/smaps_rollup) beyond what it did before it opened, and what a worker that is forked then
+has for itself after it has asked for each path and class (for 64 clips). Clips are opened with
+their lengths and 16 rows.
 """
 
 import gc
+import gzip
 import io
+import json
 import multiprocessing
 import os
 import sys
@@ -19,13 +24,20 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import soundfile
 from PIL import Image
 
+from zoo.data.faults import Faults
 from zoo.data.rows import digest
 from zoo.data.sources.file_rows import ClassFolders
+from zoo.data.sources.files import FilesReader
 from zoo.data.sources.finding import found
+from zoo.data.sources.opened import Wanted
+from zoo.recipe.spec.data import FilesData
+from zoo.recipe.vocabulary.kinds import KINDS
 
-CLASSES, EACH = 1000, 200
+CLASSES, EACH, CLIPS = 1000, 200, 300_000
 
 
 def fill(folder: Path) -> None:
@@ -58,6 +70,32 @@ def now(folder: Path, cache: Path) -> tuple[Any, Any]:
     return rows.paths, rows.labels
 
 
+def fill_manifest(folder: Path) -> None:
+    """Writes recordings and the manifest, where there is none."""
+    if (folder / "clips.jsonl.gz").exists():
+        return
+    noise = np.random.default_rng(0).uniform(-0.1, 0.1, 60 * 16_000).astype(np.float32)
+    for number in range(20):
+        soundfile.write(folder / f"{number}.flac", noise, 16_000)
+    with gzip.open(folder / "clips.jsonl.gz", "wt", encoding="ascii") as file:
+        for number in range(CLIPS):
+            clip = {"audio_filepath": f"{number % 20}.flac", "offset": number % 50}
+            said = {"duration": 5 + number % 7 / 2, "text": f"clip {number} of words as said"}
+            file.write(json.dumps(clip | said) + "\n")
+
+
+def clips(folder: Path, cache: Path) -> tuple[Any, Any]:
+    """As the source `files` does it, with lengths and 16 rows."""
+    data = FilesData(source="files", folder=str(folder), train="clips")
+    reader = FilesReader(data, cache, Faults(None))  # type: ignore[arg-type]  # there are none
+    opened = reader.read("train", "clips", Wanted.of(KINDS["ctc"]))
+    assert opened is not None and opened.rows.lengths() is not None
+    rows = opened.rows
+    for index in range(0, CLIPS, CLIPS // 16):
+        rows[index]
+    return [(rows, index) for index in range(0, CLIPS, CLIPS // 64)], range(CLIPS)
+
+
 def own() -> float:
     """MB that this process alone holds."""
     text = Path("/proc/self/smaps_rollup").read_text(encoding="ascii")
@@ -76,18 +114,20 @@ def measured(way: Any, folder: Path, cache: Path, tell: Any) -> None:
     inside, outside = os.pipe()
     if os.fork() == 0:
         held = own()
-        for index in range(len(paths)):
-            assert paths[index] and labels[index]
+        for index, path in enumerate(paths):
+            assert path[0][path[1]] if isinstance(path, tuple) else path and labels[index]
         os.write(outside, f"{own() - held}".encode())
         os._exit(0)
-    tell.put((len(paths), seconds, rank, float(os.read(inside, 100))))
+    tell.put((len(labels), seconds, rank, float(os.read(inside, 100))))
 
 
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
     fill(folder)
+    fill_manifest(folder)
     with tempfile.TemporaryDirectory() as cache:
-        for name, way in (("before", before), ("cold", now), ("warm", now), ("warm", now)):
+        images = [("before", before), ("cold", now), ("warm", now)]
+        for name, way in [*images, ("cold", clips), ("warm", clips)]:
             spawned = multiprocessing.get_context("spawn")
             tell = spawned.Queue()
             process = spawned.Process(target=measured, args=(way, folder, Path(cache), tell))
@@ -95,7 +135,7 @@ def main() -> None:
             count, seconds, rank, worker = tell.get()
             process.join()
             told = f"{seconds:6.2f} s, rank {rank:6.1f} MB, worker {worker:5.1f} MB"
-            print(f"{name:7}{count:8} files {told}")
+            print(f"{name:7}{count:8} {told}")
 
 
 if __name__ == "__main__":

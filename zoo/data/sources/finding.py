@@ -57,7 +57,8 @@ def _look(walk: Walk, folder: Path, entry: str, kind: str | None) -> Found | Non
         return None
     named = list(dict.fromkeys(path for path in matches if os.path.isfile(path)))
     outright = set(named)
-    below = (path for match in matches if os.path.isdir(match) for path in walk.files(match))
+    folders = [path for path in matches if path not in outright and os.path.isdir(path)]
+    below = (path for folder in folders for path in walk.files(folder))
     files = [*named, *(path for path in below if path not in outright)]
     rivals: tuple[str, ...] = ()
     metadata = [path for path in files if _stem(path) == _METADATA and kind_of(path) in TABLES]
