@@ -17,7 +17,8 @@ import soundfile
 from zoo.data.rows import CorruptExample
 
 _RATES = (1_000, 192_000)  # samples per second that recorders write; others are damaged headers
-_LONGEST = 24 * 3600  # seconds; a header that says more is damaged
+LONGEST = 24 * 3600
+"""Seconds of a clip; a header that says more is damaged."""
 _SHOULD_BE = re.compile(r":\s*(\d+) \(should be (\d+)\)")
 _SLACK = 8  # bytes: some writers count the first chunk's own header
 _UNKNOWN_SIZE = 0x7F000000  # and above: a stream wrote its header before it knew its length
@@ -128,7 +129,7 @@ def _wrong_header(sound: soundfile.SoundFile) -> str:
     low, high = _RATES
     if not low <= sound.samplerate <= high:
         return f"{sound.samplerate} samples per second; {low} to {high} are sound"
-    if sound.frames > _LONGEST * sound.samplerate:
+    if sound.frames > LONGEST * sound.samplerate:
         return f"a header of {sound.frames} samples"
     return ""
 

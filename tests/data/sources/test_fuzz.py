@@ -1,5 +1,6 @@
 """Bytes of any kind under the name of any format: a fault or a corrupt row, never a traceback."""
 
+import gzip
 import io
 import json
 import random
@@ -9,6 +10,7 @@ from typing import Any
 
 import datasets
 import numpy as np
+import pyarrow
 import pytest
 import soundfile
 from PIL import Image
@@ -33,6 +35,13 @@ def parquet() -> bytes:
     return file.getvalue()
 
 
+def zstd(content: bytes) -> bytes:
+    sink = pyarrow.BufferOutputStream()
+    with pyarrow.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(content)
+    return bytes(sink.getvalue())
+
+
 def image(form: str) -> bytes:
     file = io.BytesIO()
     Image.fromarray(np.arange(300, dtype=np.uint8).reshape(10, 10, 3)).save(file, form)
@@ -51,6 +60,8 @@ FORMATS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "tsv": (CLASSIFY, lambda: table("\t")),
     "json": (CLASSIFY, lambda: json.dumps(ROWS).encode()),
     "jsonl": (CLASSIFY, lambda: "\n".join(map(json.dumps, ROWS)).encode()),
+    "jsonl.gz": (CLASSIFY, lambda: gzip.compress("\n".join(map(json.dumps, ROWS)).encode())),
+    "jsonl.zst": (CLASSIFY, lambda: zstd("\n".join(map(json.dumps, ROWS)).encode())),
     "parquet": (CLASSIFY, parquet),
     "png": (LOOK, lambda: image("PNG")),
     "jpg": (LOOK, lambda: image("JPEG")),

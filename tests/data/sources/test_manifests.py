@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +176,62 @@ def test_a_damaged_list_is_a_fault_that_names_it(folder: Path, make_recipe: Any)
     packed.write_bytes(packed.read_bytes()[:-30])
     recipe = make_recipe("ctc", source="files", folder=str(folder))
     assert "manifest.jsonl.gz (Truncated compressed stream)" in said(open_source, recipe)
+
+
+ODD = (
+    None,
+    [],
+    {},
+    [[]],
+    [{}],
+    "x",
+    "\0",
+    "",
+    -1,
+    0,
+    True,
+    7,
+    10**400,
+    1e300,
+    "1e999",
+    {"path": 1},
+)
+
+
+def mutated(value: Any) -> Iterator[Any]:
+    """A value with each part of it replaced by each odd one, or left out."""
+    yield from ODD
+    if isinstance(value, dict):
+        for key in value:
+            yield {name: one for name, one in value.items() if name != key}
+            yield from ({**value, key: other} for other in mutated(value[key]))
+    elif isinstance(value, list):
+        for place, one in enumerate(value):
+            yield from ([*value[:place], o, *value[place + 1 :]] for o in mutated(one))
+
+
+@pytest.mark.parametrize("kind", ["nemo", "lhotse"])
+def test_a_line_of_any_values_is_a_corrupt_row_or_a_clip(
+    kind: str, folder: Path, make_recipe: Any
+) -> None:
+    short = {"audio_filepath": "long.flac", "text": "a", "offset": 0, "duration": 1}
+    good = short if kind == "nemo" else cut("a", 0, 1)
+    lines = [good, *mutated(good)]
+    (folder / "train" / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    rows = train(folder, make_recipe, max_corrupt=0.9999)
+    found = rows_of(rows)
+    rows.lengths()
+    assert len(found) == len(lines) and found[0]["sampling_rate"] == RATE
+    assert any(isinstance(one, str) for one in found)
+
+
+def test_lines_of_kaldi_of_any_words_are_corrupt_rows_or_clips(
+    folder: Path, make_recipe: Any
+) -> None:
+    kaldi(folder)
+    words = ("", "long", "long 1", "x 0 1", "long a b", "long nan 1", "long 1e999 2", "long 1 0")
+    lines = [f"u{number} {line}\n" for number, line in enumerate((*words, "long 0 1"))]
+    (folder / "train" / "segments").write_text("".join(lines))
+    (folder / "train" / "text").write_bytes(b"u8 right\nu1 \xff\xfe\n u2\n")
+    found = rows_of(train(folder, make_recipe, max_corrupt=0.9999))
+    assert [isinstance(one, str) for one in found] == [True] * 8 + [False]

@@ -43,21 +43,26 @@ def _cut(row: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
         return {}, "a cut without the sources of its recording"
     if not isinstance(said, list) or not all(isinstance(one, Mapping) for one in said):
         return {}, "supervisions that are no list of objects"
-    channel = row.get("channel")
-    of_channel = [one for one in sources if str(channel) in map(str, one.get("channels", ()))]
+    channel = str(row.get("channel"))
+    of_channel = [one for one in sources if channel in _channels(one)]
     source: Mapping[str, Any] = next(iter(of_channel or sources), {})
     if source.get("type") != "file":
         return {}, f"a recording from a {source.get('type')}; only files are read"
     clip = {"path": source.get("source"), "offset": row["start"], **_given(row, "duration")}
-    channels = source.get("channels", ())
-    if of_channel and len(channels) > 1:  # where it lies among those of its file
-        clip["channel"] = list(map(str, channels)).index(str(channel))
+    if of_channel and len(_channels(source)) > 1:
+        clip["channel"] = _channels(source).index(channel)  # among those of its file
     try:
         ordered = sorted(said, key=lambda one: float(one.get("start") or 0))
     except (TypeError, ValueError):
         return {}, "supervisions whose starts are no seconds"
     texts = [one["text"] for one in ordered if isinstance(one.get("text"), str)]
     return {"audio": clip, **({"transcript": " ".join(texts)} if texts else {}), **row}, ""
+
+
+def _channels(source: Mapping[str, Any]) -> list[str]:
+    """The channels that a file of a recording's holds."""
+    found = source.get("channels")
+    return list(map(str, found)) if isinstance(found, list) else []
 
 
 def kaldi_rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any], str]]:

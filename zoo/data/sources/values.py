@@ -7,12 +7,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from zoo.data.audio import Stretch
+from zoo.data.audio import LONGEST, Stretch
 from zoo.data.objects import Objects
 
 _NUMBERS = (int, float, decimal.Decimal)
 _WRITTEN_OUT = (*_NUMBERS, datetime.date, datetime.time, datetime.timedelta)
 
+_CHANNELS = 1024  # more than any recording has; libsndfile reads as many
 _FLAGS = {"0": False, "0.0": False, "false": False, "1": True, "1.0": True, "true": True}
 
 
@@ -140,8 +141,8 @@ def as_media(value: Any) -> bytes | str | Stretch | None:
 
 def _stretch(source: Any, offset: Any, duration: Any, channel: Any) -> Stretch:
     start, seconds, heard = as_number(offset), as_number(duration), as_number(channel)
-    whole = heard is None or (isinstance(heard, int) and heard >= 0)
-    if (start or 0) < 0 or (seconds is not None and seconds <= 0) or not whole:
+    whole = heard is None or (isinstance(heard, int) and 0 <= heard <= _CHANNELS)
+    if (start or 0) < 0 or not (seconds is None or 0 < seconds <= LONGEST) or not whole:
         raise Odd(f"offset {start}, duration {seconds}, channel {heard}, no part of a clip")
     length = None if seconds is None else float(seconds)
     return Stretch(source, float(start or 0), length, None if heard is None else int(heard))
