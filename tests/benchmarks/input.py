@@ -1,9 +1,9 @@
 """What a worker of the loader makes in a second: the way before issue 16 against today's, in turn.
 
-`python -m tests.benchmarks.input [images] [step]`. Before, a worker decoded and resized
-with Pillow, and scaled and mixed in float32. The way before is written out beside
-(`input_before.py`); both go through the same loader, each with one worker, in rounds, of which the
-fastest counts. `step` trains ResNet-50's twin from the same files.
+`python -m tests.benchmarks.input [images] [step] [speech]`. Before, a worker decoded and resized
+with Pillow, and scaled and mixed in float32; of speech it asked transformers' extractor. That way
+is written out beside (`input_before.py`); both go through the same loader, each with one worker, in
+rounds, of which the fastest counts. `step` trains ResNet-50's twin from the same files.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 from torch import Tensor
 
-from tests.benchmarks.input_before import Before
+from tests.benchmarks.input_before import Before, BeforeSpeech, clips
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loading.loader import train_batches
 from zoo.data.ordering.build import order_of
@@ -33,8 +33,9 @@ from zoo.recipe import Recipe, load_recipe
 from zoo.training.checks import Checked, ring_two
 
 CATALOG = Path(__file__).parents[2] / "configs" / "recipes"
-IMAGES, ROUNDS = 256, 4
+IMAGES, CLIPS, ROUNDS = 256, 48, 3
 MIXED = ['task.augment={"crop": {}, "hflip": 0.5, "mixup": 0.8, "cutmix": 1.0}']
+MASKS = {"freq_masks": 2, "freq_width": 27, "time_masks": 5, "time_width": 0.05}
 SHORT = ["run.steps=100", "run.eval_every=0", "data.workers=1"]
 CPU = torch.device("cpu")
 
@@ -56,6 +57,19 @@ def of_images(folder: Path, *changes: str, tiny: bool = False) -> tuple[Recipe, 
     sizes = ["run.batch=64", "run.micro_batch=64", "run.precision=fp32", *SHORT]
     given = [f"data={json.dumps(words)}", *sizes, *changes]
     recipe = load_recipe(CATALOG / "vision" / "resnet50-imagenet.json", given, tiny=tiny)
+    return recipe, ring_two(recipe, 1)
+
+
+def of_speech(folder: Path) -> tuple[Recipe, Checked]:
+    """The recipe of the small conformer on clips, with SpecAugment."""
+    words = {"source": "files", "folder": str(folder), "format": "jsonl", "train": "*.jsonl"}
+    sizes = ["run.batch=16", "run.micro_batch=16", "run.precision=fp32"]
+    others = ["run.export=last", "run.best_metric=unset"]
+    others += ["optimizer.scheduler.params.warmup_num_steps=0.1", "run.epochs=unset", *SHORT]
+    masks = f"task.augment.spec_augment={json.dumps(MASKS)}"
+    given = [f"data={json.dumps(words)}", *sizes, *others, masks, "model.tokenizer=characters"]
+    path = CATALOG / "speech" / "conformer-ctc-small-librispeech.json"
+    recipe = load_recipe(path, given)
     return recipe, ring_two(recipe, 1)
 
 
@@ -105,6 +119,21 @@ def images(folder: Path) -> None:
         compared(name, recipe, ways, 8)
 
 
+def speech(folder: Path) -> None:
+    """Clips of 8 to 12 s a second, FLAC and WAV."""
+    for kind in ("flac", "wav"):
+        (folder / kind).mkdir()
+        clips(folder / kind, kind, CLIPS)
+        recipe, checked = of_speech(folder / kind)
+        task, rows = checked.task, checked.source.train
+        old = BeforeSpeech(task)
+        ways = {
+            "before": (rows, old.example, old.collate),
+            "now": (rows, task.example, task.collate),
+        }
+        compared(f"clips, {kind}", recipe, ways, 10)
+
+
 def step(folder: Path) -> None:
     """The share of a step of ResNet-50's twin that waits for the one worker, by size of image."""
     for size in (32, 64, 224):
@@ -147,7 +176,7 @@ def step_at(size: int, folder: Path) -> None:
         print(f"step at {size}, {name}: {whole / 10:.3f} s, of which {part}")
 
 
-PARTS = {"images": images, "step": step}
+PARTS = {"images": images, "step": step, "speech": speech}
 
 
 def main() -> None:
@@ -158,7 +187,8 @@ def main() -> None:
     for name in parser.parse_args().parts or PARTS:
         with TemporaryDirectory() as root:
             folder = Path(root)
-            photographs(folder)
+            if name != "speech":
+                photographs(folder)
             PARTS[name](folder)
 
 

@@ -47,7 +47,10 @@ def inspect(recipe: Recipe, examples: int, most: int) -> Inspected:
         run.seed, 0, 0, limit,
     )  # fmt: skip
     wanted = max(FIRST, -(-examples // run.micro_batch))
-    batches = list(islice((batch for step in made for batch in step), wanted))
+    batches = [
+        batch | {"inputs": task.on_device(batch["inputs"])}
+        for batch in islice((batch for step in made for batch in step), wanted)
+    ]
     test = {name: task.rows(rows) for name, rows in checked.source.test.items()}
     trained = {"train": ready.train, **ready.valid, **test}
     facts = facts_of(checked.source, trained, batches, most)

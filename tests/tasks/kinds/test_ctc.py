@@ -135,7 +135,9 @@ def test_masks_come_from_the_examples_generator(make_recipe, make_source):
     row = make_source("ctc").train[0]
 
     def features(seed, training):
-        return task.example(row, np.random.default_rng(seed), training)["features"]
+        rng = np.random.default_rng(seed)
+        batch = task.collate([task.example(row, rng, training) | {"weight": 1.0}], rng, training)
+        return task.on_device(batch["inputs"])["input_features"]
 
     assert torch.equal(features(1, True), features(1, True))
     assert not torch.equal(features(1, True), features(2, True))

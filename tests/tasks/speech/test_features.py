@@ -3,13 +3,13 @@ import json
 import numpy as np
 import pytest
 import torch
-from transformers import AutoConfig, AutoFeatureExtractor, AutoModelForCTC, ParakeetFeatureExtractor
+from transformers import AutoConfig, AutoFeatureExtractor, AutoModelForCTC
 
 from zoo.errors import ConfigError
 from zoo.recipe.spec.tasks.speech import SpecAugment, SpeechAugment
 from zoo.tasks.build import build_task
-from zoo.tasks.speech.augment import augmented_clip, faster, masked, resampled
-from zoo.tasks.speech.features import features_of, least_samples, output_lengths, stacked
+from zoo.tasks.speech.augment import augmented_clip, drawn_masks, faster, masked, resampled
+from zoo.tasks.speech.features import features_of, least_samples, output_lengths
 
 WAV2VEC2 = {
     "model_type": "wav2vec2-conformer",
@@ -67,28 +67,16 @@ def test_the_shortest_waveform_gives_one_frame():
     assert output_lengths(config, torch.tensor([shortest, shortest - 1])).tolist() == [1, 0]
 
 
-def test_features_alone_equal_those_of_a_batch():
-    extractor = ParakeetFeatureExtractor(
-        feature_size=8, sampling_rate=8000, hop_length=80, n_fft=256, win_length=200
-    )
-    rng = np.random.default_rng(0)
-    clips = [rng.standard_normal(n).astype(np.float32) for n in (4000, 5600, 3999)]
-    ours, lengths = stacked([features_of(extractor, clip) for clip in clips])
-    theirs = extractor(clips, sampling_rate=8000, return_tensors="pt")
-    assert lengths.tolist() == theirs["attention_mask"].sum(-1).tolist()
-    wanted = theirs["input_features"][:, : ours.shape[1]]
-    torch.testing.assert_close(ours, wanted, atol=1e-5, rtol=1e-5)
-
-
-def test_a_waveform_is_normalised(make_recipe, make_source):
+def test_a_waveform_is_normalised(make_recipe, make_source, make_batch):
     recipe = make_recipe("ctc", config=WAV2VEC2, processor={"sampling_rate": 8000})
     task = build_task(recipe, make_source("ctc"))
-    features = task.example(make_source("ctc").train[0], np.random.default_rng(0), False)[
-        "features"
-    ]
-    assert features.shape == (8000,)
-    assert abs(features.mean()) < 1e-5
-    assert features.std() == pytest.approx(1.0, abs=1e-3)
+    rows = make_source("ctc").train
+    features = make_batch(task, rows, 2)["inputs"]["input_values"]
+    assert features.shape == (2, 8800)
+    for clip in (features[0, :8000], features[1]):
+        assert abs(clip.mean()) < 1e-5
+        assert clip.std() == pytest.approx(1.0, abs=1e-3)
+    assert not features[0, 8000:].any()
 
 
 @pytest.mark.parametrize("norm", ["layer", "group"])
@@ -204,26 +192,34 @@ def test_silence_stands_at_half_of_the_ends():
     assert 700 < max(ends) <= 800
 
 
-def test_evaluation_hears_what_the_exported_extractor_hears(make_recipe, make_source, tmp_path):
+def test_evaluation_hears_what_the_exported_extractor_hears(
+    make_recipe, make_source, make_batch, tmp_path
+):
     augment = {"silence": 0.1, "speed": [0.8, 1.2], "noise": [5.0, 9.0]}
     task = build_task(make_recipe("ctc", {"augment": augment}), make_source("ctc"))
     task.save(tmp_path)
     task.config.save_pretrained(tmp_path)
     row = make_source("ctc").train[0]
     wanted = features_of(AutoFeatureExtractor.from_pretrained(tmp_path), row["audio"])
-    found = task.example(row, np.random.default_rng(0), False)["features"]
-    torch.testing.assert_close(found, wanted)
+    found = make_batch(task, [row], 1)["inputs"]["input_features"][0]
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=0)
 
 
 def test_spec_augment_hides_bands_and_stretches():
     plan = SpecAugment(freq_masks=1, freq_width=3, time_masks=2, time_width=0.1)
-    features = torch.ones(100, 8)
-    hidden_bins, hidden_frames = set(), set()
-    for seed in range(30):
-        found = masked(features, plan, np.random.default_rng(seed))
-        hidden_bins.add(int((found.sum(0) == 0).sum()))
-        hidden_frames.add(int((found.sum(1) == 0).sum()))
+    features, frames = torch.ones(30, 100, 8), torch.full((30,), 100)
+    rngs = map(np.random.default_rng, range(30))
+    times, bands = zip(*(drawn_masks(100, 8, plan, rng) for rng in rngs), strict=True)
+    found = masked(features, torch.stack(times), torch.stack(bands), frames)
+    hidden_bins = set((found.sum(1) == 0).sum(1).tolist())
+    hidden_frames = set((found.sum(2) == 0).sum(1).tolist())
     assert hidden_bins == {0, 1, 2, 3}
     assert max(hidden_frames) <= 20
     assert len(hidden_frames) > 5
-    assert features.sum() == 800
+    assert features.sum() == 30 * 800
+
+
+def test_masks_end_with_the_clip():
+    times, bands = torch.ones(2, 4, dtype=torch.bool), torch.ones(2, 3, dtype=torch.bool)
+    found = masked(torch.ones(2, 6, 3), times, bands, torch.tensor([4, 2]))
+    assert (found == 0).all(2).sum(1).tolist() == [4, 2]

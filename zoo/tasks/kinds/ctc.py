@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,19 +17,18 @@ from zoo.recipe import Recipe
 from zoo.recipe.spec.tasks.speech import CTCSpec
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import ratio
-from zoo.tasks.speech.augment import augmented_clip, masked, resampled
+from zoo.tasks.speech.augment import augmented_clip, drawn_masks, resampled
 from zoo.tasks.speech.clips import between
 from zoo.tasks.speech.features import (
     SPECTROGRAM,
     WAVEFORM,
     build_extractor,
-    features_of,
     least_samples,
     mel_bins,
     mel_faults,
     output_lengths,
-    stacked,
 )
+from zoo.tasks.speech.front_ends import front_end, handed_over, read
 from zoo.tasks.speech.transcripts import (
     LEAST_SPELLED,
     Normal,
@@ -98,6 +98,7 @@ class CTC(Task):
         faults += mel_faults(recipe, self.config)
         if faults:
             raise ConfigError(faults)
+        self.front = front_end(self.extractor)
         self.shortest = least_samples(self.extractor, self.config)
 
     @property
@@ -118,7 +119,9 @@ class CTC(Task):
         return not self.low <= len(row["audio"]) / row["sampling_rate"] <= self.high
 
     def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
-        """Features (frames, bins) or (samples,), target ids, and the transcript to score with."""
+        """What is handed over of the clip, its frames and what of them is hidden, target ids, and
+        the transcript to score with.
+        """
         rate = int(self.extractor.sampling_rate)
         audio = resampled(row["audio"], row["sampling_rate"], rate)
         augment = self.spec.augment
@@ -126,31 +129,32 @@ class CTC(Task):
             audio = augmented_clip(audio, rate, augment, rng)
         if len(audio) < self.shortest:
             raise CorruptExample(f"a clip of {len(audio)} samples; {self.shortest} are needed")
-        features = features_of(self.extractor, audio)
+        clip, frames = self.front.heard(audio)
+        hidden = None
         if training and augment.spec_augment:
-            features = masked(features, augment.spec_augment, rng)
+            bins = int(self.extractor.feature_size)
+            hidden = drawn_masks(frames, bins, augment.spec_augment, rng)
         text = self.normal(row["transcript"])
         share, dropped = self.spelling.share(text), self.outside(row)
         learned = share >= LEAST_SPELLED and not (training and dropped)
         return {
-            "features": features,
+            "clip": clip,
+            "frames": frames,
+            "hidden": hidden,
             "targets": self.spelling.targets(text) if learned else [],
             "text": text,
             "lost": {"dropped": dropped, "unspelled": share < 1},
         }
 
     def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
-        """Inputs padded with their mask; targets, lengths, and transcripts as UTF-8 bytes."""
-        features, lengths = stacked([example["features"] for example in examples])
-        frames = output_lengths(self.config, lengths)
+        """Clips padded, and how long they are; targets, lengths, and transcripts as UTF-8 bytes."""
+        inputs = handed_over(examples)
+        frames = output_lengths(self.config, inputs["frames"])
         weight = torch.tensor([example["weight"] for example in examples], dtype=torch.float32)
         needed = torch.tensor([frames_needed(example["targets"]) for example in examples])
         sizes = torch.tensor([len(example["targets"]) for example in examples])
         aligned = weight * ((sizes > 0) & (needed <= frames))
         unaligned = {"unaligned": float((weight * (needed > frames)).sum())}
-        inputs = {self.extractor.model_input_names[0]: features}
-        if self.config.model_type in SPECTROGRAM or self.extractor.return_attention_mask:
-            inputs["attention_mask"] = torch.arange(features.shape[1]) < lengths[:, None]
         labels = {
             "targets": padded([example["targets"] for example in examples], 0),
             "target_lengths": sizes,
@@ -165,6 +169,17 @@ class CTC(Task):
             "count": (aligned * sizes).double().sum(),
             "lost": unaligned | lost_in(examples, ("dropped", "unspelled")),
         }
+
+    def on_device(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Features float32 (batch, frames, bins) or (batch, samples), with their mask where the
+        model reads one.
+        """
+        features = read(self.front, inputs)
+        found = {self.extractor.model_input_names[0]: features}
+        if self.config.model_type in SPECTROGRAM or self.extractor.return_attention_mask:
+            places = torch.arange(features.shape[1], device=features.device)
+            found["attention_mask"] = places < inputs["frames"][:, None]
+        return found
 
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         """Negative log likelihood in nats, summed over the clips that can be aligned."""

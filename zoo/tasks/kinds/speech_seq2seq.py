@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows
@@ -17,9 +16,10 @@ from zoo.recipe.spec.tasks.speech import SpeechSeq2SeqSpec
 from zoo.tasks.generation import Writer, generation_config
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import ratio
-from zoo.tasks.speech.augment import augmented_clip, masked, resampled
+from zoo.tasks.speech.augment import augmented_clip, drawn_masks, resampled
 from zoo.tasks.speech.clips import between
 from zoo.tasks.speech.features import build_extractor
+from zoo.tasks.speech.front_ends import front_end, handed_over, read
 from zoo.tasks.speech.transcripts import as_tensors, edit_scores, edit_sums
 from zoo.tasks.speech.windows import (
     FAMILIES,
@@ -30,7 +30,6 @@ from zoo.tasks.speech.windows import (
     tell_languages,
     window_faults,
     window_ids,
-    windowed,
 )
 from zoo.tasks.task import NO_RECORDS, Lost, Outputs, Records, Task, lost_in
 from zoo.tasks.text.encoding import encoder, frame_of
@@ -96,6 +95,7 @@ class SpeechSeq2Seq(Task):
             raise ConfigError(faults)
         self.encode = encoder(self.tokenizer)
         self.normal = normalizer(self.spec.normalizer, self.tokenizer)
+        self.front = front_end(self.extractor, windows=True)
         self.low, self.high = self.spec.min_seconds, float(self.extractor.chunk_length)
         self.written = Writer(recipe, self.generation)
 
@@ -130,39 +130,49 @@ class SpeechSeq2Seq(Task):
         return kept
 
     def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
-        """Features (bins, frames of the window), target ids, and the transcript to score with."""
+        """What is handed over of the clip, its frames and what of them is hidden, target ids, and
+        the transcript to score with.
+        """
         rate, augment = int(self.extractor.sampling_rate), self.spec.augment
         audio = resampled(row["audio"], row["sampling_rate"], rate)
         if training:
             audio = augmented_clip(audio, rate, augment, rng)
         if not len(audio):
             raise CorruptExample("a clip without samples")
-        features, frames = windowed(self.extractor, audio)
+        clip, frames = self.front.heard(audio)
+        hidden = None
         if training and augment.spec_augment:
-            features[:, :frames] = masked(features[:, :frames].T, augment.spec_augment, rng).T
+            bins = int(self.extractor.feature_size)
+            hidden = drawn_masks(frames, bins, augment.spec_augment, rng)
         ids = [*self.before[1:], *self.encode(row["transcript"].strip()), *self.after]
         dropped = not self.low <= len(row["audio"]) / row["sampling_rate"] <= self.high
         overlong = len(ids) > self.config.max_target_positions
         return {
-            "features": features,
+            "clip": clip,
+            "frames": frames,
+            "hidden": hidden,
             "labels": [] if overlong or (training and dropped) else ids,
             "text": self.normal(row["transcript"]),
             "lost": {"dropped": dropped, "overlong": overlong},
         }
 
     def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
-        """input_features (batch, bins, frames), decoder_input_ids and labels (batch, longest),
+        """Clips padded, and how long they are, decoder_input_ids and labels (batch, longest),
         normalised transcripts as UTF-8 bytes.
         """
         start, pad = int(self.config.decoder_start_token_id), int(self.tokenizer.pad_token_id)
-        read, labels, count = taught(examples, start, pad)
-        features = torch.stack([example["features"] for example in examples])
+        written, labels, count = taught(examples, start, pad)
         return {
-            "inputs": {"input_features": features, "decoder_input_ids": read},
+            "inputs": {**handed_over(examples), "decoder_input_ids": written},
             "labels": labels,
             "count": count,
             "lost": lost_in(examples, self.lost),
         }
+
+    def on_device(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """input_features float32 (batch, bins, frames), and decoder_input_ids."""
+        features = read(self.front, inputs).transpose(1, 2).contiguous()
+        return {"input_features": features, "decoder_input_ids": inputs["decoder_input_ids"]}
 
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         """Smoothed cross entropy in nats, summed over the target tokens."""

@@ -2,6 +2,8 @@
 
 import numpy as np
 import soxr
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from zoo.recipe.spec.tasks.speech import SpecAugment, SpeechAugment
@@ -22,20 +24,32 @@ def augmented_clip(
     return audio.astype(np.float32, copy=False)
 
 
-def masked(features: Tensor, augment: SpecAugment, rng: np.random.Generator) -> Tensor:
-    """Features (frames, bins) with bands and stretches of time set to 0, their mean (Park 2019).
+def drawn_masks(
+    frames: int, bins: int, augment: SpecAugment, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Which frames (frames,) and which bins (bins,) of a clip are hidden, bool (Park 2019).
 
     A `time_width` below 1 is a share of the clip.
     """
-    features = features.clone()
-    frames, bins = features.shape
     share = isinstance(augment.time_width, float)
     longest = int(augment.time_width * frames) if share else int(augment.time_width)
+    times, bands = torch.zeros(frames, dtype=torch.bool), torch.zeros(bins, dtype=torch.bool)
     for _ in range(augment.freq_masks):
-        features[:, _band(bins, augment.freq_width, rng)] = 0
+        bands[_band(bins, augment.freq_width, rng)] = True
     for _ in range(augment.time_masks):
-        features[_band(frames, longest, rng)] = 0
-    return features
+        times[_band(frames, longest, rng)] = True
+    return times, bands
+
+
+def masked(features: Tensor, times: Tensor, bands: Tensor, frames: Tensor) -> Tensor:
+    """Features (batch, frames, bins) with what is hidden set to 0, their mean, of each clip within
+    its own `frames` (batch,); times (batch, any frames), bands (batch, bins).
+    """
+    length = features.shape[1]
+    there = torch.arange(length, device=features.device) < frames[:, None]
+    times = F.pad(times, (0, length - times.shape[1]))
+    hidden = (times[:, :, None] | bands[:, None]) & there[:, :, None]
+    return features.masked_fill(hidden, 0.0)
 
 
 def resampled(audio: np.ndarray, rate: float, wanted: float) -> np.ndarray:
