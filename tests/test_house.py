@@ -28,7 +28,7 @@ def test_every_file_and_folder_of_the_map_exists() -> None:
         "codecs/",
         "gradients/",
     }
-    inside |= {"optimizers/", "sources/", "reading/", "builtin/", "families/", "rules/"}
+    inside |= {"optimizers/", "sources/", "listing/", "reading/", "builtin/", "families/", "rules/"}
     inside |= {"tokens/", "ordering/", "loading/", "shards/", "remote/"}
     inside |= {"feeding/", "disk/", "spec/", "vocabulary/", "compose/", "derived/", "checks/"}
     inside |= {"catalog.py", "runs.py", "launch.py", "predict.py", "data.py", "run.py", "loop.py"}

@@ -170,13 +170,16 @@ def test_python_m_zoo_is_zoo() -> None:
     assert done.stdout == f"{RECIPE}: no faults\n"
 
 
-def test_check_deep_opens_the_data(tmp_path: Path) -> None:
-    folder = f"data.folder={tmp_path / 'nothing'}"
+def test_check_deep_opens_the_data_and_believes_no_listing_that_was_kept(tmp_path: Path) -> None:
+    folder, kept = f"data.folder={tmp_path / 'nothing'}", tmp_path / "listing-of-before.json"
+    kept.touch()
     words = ["data.source=files", folder, "data.train=*.txt", "data.valid=0.1"]
+    words.append(f"data.cache={tmp_path}")
     done = forked("check", RECIPE, "--tiny", "--deep", *words)
     assert done.returncode == 2
     assert "data.folder" in done.stderr
     assert "Traceback" not in done.stderr
+    assert not kept.exists()
 
 
 def test_a_freeze_beyond_what_the_epochs_turn_out_to_be_is_refused(tmp_path: Path) -> None:
