@@ -62,7 +62,8 @@ def zoo_step(recipe: Recipe, root: Path, place: Place) -> tuple[Callable[[], Non
     folder = RunFolder(root)
     fit = Fit(
         recipe, engine, checked.task, batches, Unread(CorruptLimit(), here), {}, folder, progress,
-        prepared.steps, prepared.order.steps_per_epoch, here, Log(folder, (), 0, False),
+        prepared.steps, prepared.order.steps_per_epoch, prepared.order.examples, here,
+        Log(folder, (), 0, False),
     )  # fmt: skip
 
     shares = [next(batches)]

@@ -74,6 +74,8 @@ def prepare(
     sets = {"train": ready.train} | ready.valid
     print(", ".join(f"{name}: {len(rows)} examples" for name, rows in sets.items()))
     print(f"{ready.order.steps_per_epoch} steps an epoch, {ready.steps} steps in all")
+    for line in ready.told_of_parts:
+        print(line)
 
 
 def evaluate_folder(

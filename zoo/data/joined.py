@@ -1,6 +1,6 @@
 """Rows of several origins, one after the other."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,3 +72,32 @@ class Concatenation(Rows):
 def concatenated(parts: Sequence[Rows]) -> Rows:
     """The parts as one; a single part stays what it is."""
     return parts[0] if len(parts) == 1 else Concatenation(parts)
+
+
+class Mixed(Concatenation):
+    """The rows of the parts of a mixture, one part after the other in the order of their names.
+
+    What part each row is of, an order of a mixture knows (zoo.data.ordering.mixture).
+    """
+
+    def __init__(self, parts: Mapping[str, Rows]) -> None:
+        self.names = tuple(sorted(parts))
+        super().__init__([parts[name] for name in self.names])
+
+    @property
+    def by_name(self) -> dict[str, Rows]:
+        """The rows of each part."""
+        return dict(zip(self.names, self.parts, strict=True))
+
+
+def each_part(rows: Rows, make: Callable[[Rows], Rows]) -> Rows:
+    """What `make` makes of rows, and of those of a mixture part by part."""
+    if not isinstance(rows, Mixed):
+        return make(rows)
+    return Mixed({name: make(part) for name, part in rows.by_name.items()})
+
+
+def fingerprints(rows: Rows) -> frozenset[str]:
+    """By what rows are known again: their own fingerprint, and those of a mixture's parts."""
+    parts = rows.parts if isinstance(rows, Mixed) else ()
+    return frozenset({rows.fingerprint, *(part.fingerprint for part in parts)})

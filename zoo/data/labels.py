@@ -12,20 +12,25 @@ from zoo.recipe.vocabulary.kinds import kind_of
 from zoo.recipe.vocabulary.roles import role_of_classes
 
 Split = tuple[str, str, Opened]
-"""Recipe key, name of the set, its rows."""
+"""Recipe key below `data`, name of the set, its rows."""
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
+_SHOWN = 5
 
 
 def labelled(
-    splits: Sequence[Split], faults: Faults
+    splits: Sequence[Split], faults: Faults, trains: int = 1
 ) -> tuple[tuple[str, ...] | None, list[tuple[str, Rows]]]:
-    """The class names, and every set with class ids for labels; other labels stay as they are."""
+    """The class names, and every set with class ids for labels; other labels stay as they are.
+
+    The first `trains` sets are the train rows, those of each part of a mixture: they must agree on
+    the class names, where `data.labels` does not say them.
+    """
     splits = [(key, name, _as_tags(part)) for key, name, part in splits]
     train, classes = splits[0][2], kind_of(faults.recipe.task).classes
     if not classes:
         return None, [(name, part.rows) for _, name, part in splits]
     role = role_of_classes(train.rows.roles)
-    labels = faults.recipe.data.labels or train.label_names or sorted_names(train.label_values)
+    labels = faults.recipe.data.labels or _agreed(splits[:trains], faults)
     if role is None:  # ids alone, as masks have them
         return labels or None, [(name, part.rows) for _, name, part in splits]
     named: list[tuple[str, Rows]] = []
@@ -35,6 +40,18 @@ def labelled(
             continue
         named.append((name, LabelIds(part.rows, label_ids(part, labels, key, faults))))
     return labels, named
+
+
+def _agreed(trains: Sequence[Split], faults: Faults) -> tuple[str, ...]:
+    """The class names of the first train rows, which those of all parts must have."""
+    names = {name: part.label_names or sorted_names(part.label_values) for _, name, part in trains}
+    every = sorted_names(set().union(*names.values()))
+    for part, own in names.items():
+        if strays := [name for name in every if name not in own]:
+            found = f"{part} without {', '.join(strays[:_SHOWN])}"
+            found += ", ..." if len(strays) > _SHOWN else ""
+            faults.add("labels", found, "all class names in id order, where parts differ in them")
+    return next(iter(names.values())) if not faults.found else every
 
 
 def _as_tags(part: Opened) -> Opened:

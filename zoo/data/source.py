@@ -1,7 +1,7 @@
 """Opens the data section of a recipe: the rows of every split, their labels, all faults at once."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -9,13 +9,14 @@ import numpy as np
 from zoo.data.cache import cache_root
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.faults import Faults
-from zoo.data.joined import concatenated
+from zoo.data.joined import Mixed, concatenated
 from zoo.data.labels import Split, labelled
 from zoo.data.rows import Rows, Subset
-from zoo.data.samples import cut, drawn
+from zoo.data.section import Section, drawn_of, named_sets
 from zoo.data.sources.opened import Opened, SplitReader, Wanted
 from zoo.errors import collected
 from zoo.recipe import Recipe
+from zoo.recipe.spec.data import MixtureData, OneSource, sections
 from zoo.recipe.vocabulary.kinds import kind_of
 from zoo.recipe.vocabulary.named import named
 
@@ -38,36 +39,26 @@ def open_source(recipe: Recipe, with_train: bool = True) -> Source:
     and class names must come from `data.labels`. Raises a ConfigError that holds every fault found.
     """
     faults = Faults(recipe)
-    reader = _reader(recipe, faults)
-    data = recipe.data
-    wanted = Wanted.of(kind_of(recipe.task))
-    held = data.valid if isinstance(data.valid, float) else 0.0
-    needed = with_train or held or not (data.valid or data.test)
-    train = _joined(reader, _entries(data.train), wanted, faults) if needed else None
-    if train is not None:
-        wanted = wanted.as_in(train.rows.roles)
-    entries = () if isinstance(data.valid, float) else _entries(data.valid)
-    valid = _sets(reader, "valid", entries, wanted, faults)
-    test = _sets(reader, "test", _entries(data.test), wanted, faults)
+    opened = _opened_sections(recipe, faults, with_train)
     faults.end()
-    train = train if needed else _without_rows([*valid, *test][0][2])
-    assert train is not None  # else there was a fault
-    train, valid = _share(train, valid, held, faults)
-    train = replace(train, rows=drawn(train.rows, data.max_train_examples, recipe.run.seed))
-    valid = [
-        (key, name, replace(part, rows=drawn(part.rows, data.max_valid_examples, data.split_seed)))
-        for key, name, part in valid
+    opened = [drawn_of(one, recipe, faults.of(one.at)) for one in opened]
+    faults.end()
+    valid = named_sets("valid", [(one, one.valid) for one in opened])
+    test = named_sets("test", [(one, one.test) for one in opened])
+    trains: list[Split] = [
+        (f"{one.prefix}train", one.part or "train", one.train) for one in opened if one.train
     ]
-    labels, splits = labelled([("train", "train", train), *valid, *test], faults)
+    whole = len(trains) == len(opened)
+    if not whole:  # of a mixture those that a share was cut from were opened for it
+        trains = [("train", "train", _without_rows([*valid, *test][0][2]))]
+    labels, splits = labelled([*trains, *valid, *test], faults, len(trains))
     faults.end()
-    _refuse_corrupt(splits, faults)
+    scored = splits[len(trains) :]
+    mixed = whole and isinstance(recipe.data, MixtureData)
+    train = Mixed(dict(splits[: len(trains)])) if mixed else splits[0][1]
+    _refuse_corrupt([("train", train), *scored], faults)
     faults.end()
-    return Source(
-        train=splits[0][1],
-        valid=dict(splits[1 : 1 + len(valid)]),
-        test=dict(splits[1 + len(valid) :]),
-        labels=labels,
-    )
+    return Source(train, dict(scored[: len(valid)]), dict(scored[len(valid) :]), labels)
 
 
 READERS = {
@@ -81,18 +72,52 @@ Loaded when it is asked for: a built-in set does without `datasets`.
 """
 
 
-def _reader(recipe: Recipe, faults: Faults) -> SplitReader:
-    """The reader of the section's `source`."""
-    data = recipe.data
+def _opened_sections(recipe: Recipe, faults: Faults, with_train: bool) -> list[Section]:
+    """Every section of the data, that of a mixture by the names of its parts; all hold the roles
+    that the first one does.
+    """
+    wanted, data = Wanted.of(kind_of(recipe.task)), recipe.data
+    sets = bool(data.valid or data.test)
+    found = []
+    for at, (part, section) in sorted(sections(data).items()):
+        one = _opened_section(at, part, section, wanted, faults, with_train or not sets)
+        roles = one.train.rows.roles if one.train else frozenset[str]()
+        if part and one.train and not wanted.chosen(roles):
+            allowed = " or ".join(" and ".join(choice) for choice in wanted.choices)
+            faults.of(at).add("columns", f"columns {', '.join(sorted(roles))}", allowed)
+        wanted = wanted.as_in(roles)
+        found.append(one)
+    return found
+
+
+def _opened_section(
+    at: str, part: str, data: OneSource, wanted: Wanted, faults: Faults, with_train: bool
+) -> Section:
+    """The sets of one section; its train rows where they are needed, or a share of them is."""
+    faults = faults.of(at)
+    reader, share = _reader(data, faults), isinstance(data.valid, float)
+    needed = with_train or share
+    train = _joined(reader, _entries(data.train), wanted, faults) if needed else None
+    if train is not None:
+        wanted = wanted.as_in(train.rows.roles)
+    prefix = f"{at}.".removeprefix("data.")
+    entries = () if isinstance(data.valid, float) else _entries(data.valid)
+    valid = _sets(reader, "valid", entries, wanted, faults, prefix)
+    test = _sets(reader, "test", _entries(data.test), wanted, faults, prefix)
+    return Section(at, part, data, train, valid, test)
+
+
+def _reader(data: OneSource, faults: Faults) -> SplitReader:
+    """The reader of a section's `source`."""
+    root = cache_root(faults.recipe.data)
     try:
-        cache_root(data).mkdir(parents=True, exist_ok=True)
+        root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        faults.add(
-            "cache", f"{cache_root(data)} ({error.strerror})", "a folder that can be written"
-        )
+        found = f"{root} ({error.strerror})"
+        faults.of("data").add("cache", found, "a folder that can be written")
         faults.end()
     reader: Callable[..., SplitReader] = named(READERS[data.source])
-    return reader(data, cache_root(data), faults)
+    return reader(data, root, faults)
 
 
 def _entries(written: str | Sequence[str] | Literal[False]) -> tuple[str, ...]:
@@ -131,28 +156,19 @@ def _without_rows(other: Opened) -> Opened:
 
 
 def _sets(
-    reader: SplitReader, key: str, entries: tuple[str, ...], wanted: Wanted, faults: Faults
+    reader: SplitReader,
+    key: str,
+    entries: tuple[str, ...],
+    wanted: Wanted,
+    faults: Faults,
+    prefix: str,
 ) -> list[Split]:
     names = entries if len(entries) > 1 else (key,) * len(entries)
     parts = [
         (name, _opened(reader, key, entry, wanted, faults))
         for name, entry in zip(names, entries, strict=True)
     ]
-    return [(key, name, part) for name, part in parts if part is not None]
-
-
-def _share(
-    train: Opened, valid: list[Split], share: float, faults: Faults
-) -> tuple[Opened, list[Split]]:
-    """Train without, and a validation set with, the seeded share of it."""
-    if not share:
-        return train, valid
-    kept, held = cut(train.rows, share, faults.recipe.data.split_seed)
-    if not len(kept) or not len(held):
-        found = f"{share} of {len(train.rows)} examples"
-        faults.add("valid", found, "a share that leaves at least one example on both sides")
-        faults.end()
-    return replace(train, rows=kept), [("valid", "valid", replace(train, rows=held))]
+    return [(f"{prefix}{key}", name, part) for name, part in parts if part is not None]
 
 
 def _refuse_corrupt(splits: Sequence[tuple[str, Rows]], faults: Faults) -> None:

@@ -30,6 +30,8 @@ def file_schema(roots: tuple[Path, ...] = ()) -> Node:
             "description": "A fragment of this section, whose keys are changed here.",
             "anyOf": _names(section, roots),
         }
+        if section == "data":
+            partial["properties"]["parts"] = _parts(names, roots)
         if section == "model":
             inner = {key: one for key, one in partial["properties"].items() if key != "base"}
             tiny = {"type": "object", "properties": inner, "additionalProperties": False}
@@ -40,8 +42,30 @@ def file_schema(roots: tuple[Path, ...] = ()) -> Node:
         schema["properties"][section] = {"description": description, "anyOf": kinds}
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "A recipe of the zoo"
-    schema["$defs"] = {"RunSpec": names["RunSpec"]}
+    schema["$defs"] = {name: names[name] for name in ("RunSpec", "DataPart")}
     return schema
+
+
+def _parts(names: Node, roots: tuple[Path, ...]) -> Node:
+    """The parts of a mixture: a map or a list, each with a section `data` of its own."""
+    part = copy.deepcopy(names["Part"])
+    inner = _partial(part["properties"]["data"], names)
+    inner["properties"]["base"] = {
+        "description": "A fragment of the section data, whose keys are changed here.",
+        "anyOf": _names("data", roots),
+    }
+    said = part["properties"]["data"].get("description", "")
+    part["properties"]["data"] = {
+        "description": said,
+        "anyOf": [*_names("data", roots), inner],
+    }
+    listed = {"description": "What the part is called.", "type": "string"}
+    names["DataPart"] = {**part, "properties": {"name": listed, **part["properties"]}}
+    one = {"$ref": "#/$defs/DataPart"}
+    said = names["MixtureData"]["properties"]["parts"]["description"]
+    several = {"type": "array", "items": one, "minItems": 1}
+    kinds = [{"type": "object", "additionalProperties": one, "minProperties": 1}, several]
+    return {"description": said, "anyOf": kinds}
 
 
 def _names(section: str, roots: tuple[Path, ...]) -> list[Node]:

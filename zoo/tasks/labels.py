@@ -9,6 +9,7 @@ from typing import Any
 
 from transformers import PreTrainedConfig
 
+from zoo.data.joined import each_part
 from zoo.data.rows import LabelIds, Rows
 from zoo.data.source import Source
 from zoo.models.config import located
@@ -84,7 +85,7 @@ def _reordered(source: Source, order: Sequence[int]) -> Source:
     assert source.labels is not None
     return replace(
         source,
-        train=changed(source.train),
+        train=each_part(source.train, changed),
         valid={name: changed(rows) for name, rows in source.valid.items()},
         test={name: changed(rows) for name, rows in source.test.items()},
         labels=tuple(source.labels[old] for old in order),

@@ -8,7 +8,7 @@ from zoo.errors import ConfigError, Fault
 from zoo.recipe import Recipe, load_recipe
 from zoo.recipe.compose.catalog import recipes
 from zoo.recipe.derived.exchange import compression_kind
-from zoo.recipe.spec.data import BuiltInData, FilesData
+from zoo.recipe.spec.data import BuiltInData, FilesData, MixtureData
 from zoo.recipe.vocabulary.optimizers import algorithm
 
 HEADS = ("recipe", "task", "model", "parameters", "data", "layout", "optimizer")
@@ -77,6 +77,8 @@ def _amount(parameters: int | None) -> str:
 def _data(recipe: Recipe) -> str:
     if isinstance(recipe.data, FilesData):
         return Path(recipe.data.folder).name
+    if isinstance(recipe.data, MixtureData):
+        return f"mixture of {', '.join(recipe.data.parts)}"
     kind = "built-in " if isinstance(recipe.data, BuiltInData) else ""
     return f"{kind}{recipe.data.name}"
 

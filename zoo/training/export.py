@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from zoo.data.corrupt import CorruptLimit
+from zoo.data.joined import each_part
 from zoo.data.loading.loader import eval_batches
 from zoo.data.rows import Batch, Rows
 from zoo.data.source import Source
@@ -60,7 +61,7 @@ def export(
         model.save_pretrained(part)
         task.save(part)
         describe(recipe, model, folder, found, part)
-    rows = task.rows(next(iter(source.valid.values()), source.train))
+    rows = each_part(next(iter(source.valid.values()), source.train), task.rows)
     compare(plain, task, rows, model, part)
     with told_in_a_line(part):
         put_in_place(part, out)

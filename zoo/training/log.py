@@ -116,7 +116,15 @@ def people_line(row: dict[str, Any], steps: int, unit: str, scores: dict[str, fl
         f"{row['examples_per_second']:.0f} examples/s",
         f"{row['targets_per_second']:.0f} {unit}/s",
         *([f"{row['sent_bytes'] / 1e6:.3g} MB sent"] if "sent_bytes" in row else []),
+        *parts_of(row),
         f"{row['memory_gib']:.2f} GiB",
         f"{hours}:{minutes:02}:{seconds:02} left",
     ]
     return " | ".join(parts)
+
+
+def parts_of(row: Mapping[str, Any]) -> list[str]:
+    """How many examples of each part of a mixture a row counts; nothing without one."""
+    begin = "examples/"
+    counts = {key.removeprefix(begin): n for key, n in row.items() if key.startswith(begin)}
+    return [", ".join(f"{part} {n}" for part, n in counts.items())] if counts else []

@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,7 +26,9 @@ from zoo.training.world import Here
 
 @dataclass
 class Fit:
-    """All that the loop holds; `steps_per_epoch` only serves rhythms and the epoch shown."""
+    """All that the loop holds; `steps_per_epoch` only serves rhythms and the epoch shown, and
+    `examples` tells how many of each part of a mixture so many steps have.
+    """
 
     recipe: Recipe
     engine: Engine
@@ -38,6 +40,7 @@ class Fit:
     progress: Progress
     steps: int
     steps_per_epoch: int
+    examples: Callable[[int], Mapping[str, int]]
     here: Here
     log: Log
     saved: int = -1
@@ -130,6 +133,7 @@ class Fit:
             "epoch": round(progress.step / self.steps_per_epoch, 4),
             "skipped": sum(one.skipped for one in steps),
             "corrupt": progress.corrupt,
+            **{f"examples/{part}": n for part, n in self.examples(progress.step).items()},
             **lost_by_reason(self.task, progress),
             **traffic(sum(one.sent for one in steps) / len(steps), self.engine.whole_bytes),
             **self.engine.facts(),

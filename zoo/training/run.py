@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from zoo.data.corrupt import CorruptLimit
+from zoo.data.joined import each_part
 from zoo.data.loading.loader import eval_batches
 from zoo.data.loading.shards import check_room
-from zoo.data.ordering.build import order_of
+from zoo.data.ordering.build import order_of, said_of_parts
 from zoo.data.ordering.order import Order
 from zoo.data.rows import Batch, Rows
 from zoo.data.samples import drawn
@@ -50,10 +51,15 @@ class Prepared:
     order: Order
     steps: int
 
+    @property
+    def told_of_parts(self) -> list[str]:
+        """A line on each part of a mixture."""
+        return said_of_parts(self.order, self.steps)
+
 
 def prepare(recipe: Recipe, checked: Checked) -> Prepared:
     """Packs, filters and orders the rows; LM text is tokenized here and cached."""
-    train = checked.task.rows(checked.source.train)
+    train = each_part(checked.source.train, checked.task.rows)
     most, seed = recipe.data.max_valid_examples, recipe.data.split_seed
     sets = checked.source.valid.items()  # a set of few texts may be packed into many blocks
     valid = {name: drawn(checked.task.rows(rows), most, seed) for name, rows in sets}
@@ -79,7 +85,7 @@ def run(recipe: Recipe, start: Start = AS_IT_LIES) -> int:
             notes = [] if start.fresh else folder.compare(recipe)
             prepared = prepare(recipe, checked)
             check_room(recipe, prepared.train, prepared.order, checked.layout, place)
-            notes += said_left_out(checked.task)
+            notes += said_left_out(checked.task) + prepared.told_of_parts
             data = learned(checked.source.train, checked.task)
         with world(place) as here:
             refuse_different(here, recipe, equal_everywhere(data))
@@ -151,6 +157,7 @@ def train(
         progress=progress,
         steps=prepared.steps,
         steps_per_epoch=prepared.order.steps_per_epoch,
+        examples=prepared.order.examples,
         here=here,
         log=log,
         saved=progress.step,

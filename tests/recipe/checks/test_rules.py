@@ -22,6 +22,8 @@ SPEECH: dict[str, Any] = {
     "data": {"source": "built-in", "name": "morse"},
 }
 FILES: dict[str, Any] = {"data": {"source": "files", "folder": "/data", "valid": 0.1}}
+TEXT = {"source": "built-in", "name": "stdlib-text"}
+MIXTURE = {"source": "mixture", "parts": {"a": {"data": TEXT, "weight": 1}}}
 ZERO = "parallel.zero."
 FREEZE, VARIANCE = "optimizer.params.freeze_step", "optimizer.params.var_freeze_step"
 TWO_STAGES = "parallel.pipeline.stages=2"
@@ -167,6 +169,8 @@ BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "lengths": (IMAGES, ["data.sampling=group-by-length"]),
     "numbers have no names": (IMAGES, ["task.problem=regression", 'data.labels=["a","b"]']),
     "labels": ({}, ['data.labels=["a","a"]']),
+    "shares of a mixture": ({"data": {**MIXTURE, "temperature": 2}}, []),
+    "epochs of a mixture": ({"data": MIXTURE}, ["run.steps=unset", "run.epochs=1"]),
     "columns": (IMAGES, ['data.columns.label=["a","b"]']),
     "one class a row": (IMAGES, ["task.problem=regression", "task.label_smoothing=0.1"]),
     "something to train": ({}, ['model.freeze=["*"]']),

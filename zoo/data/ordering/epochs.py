@@ -68,6 +68,10 @@ class Epochs:
         parts = zip(*(np.split(each, cuts) for each in (rows, epochs, copies)), strict=True)
         return [MicroRows(*part) for part in parts]
 
+    def examples(self, step: int) -> dict[str, int]:
+        """See Order."""
+        return {}
+
     def shards(self, first: int, last: int, micro_batches: range) -> list[int]:
         """See Order."""
         found: dict[int, None] = {}

@@ -38,3 +38,8 @@ class Order(Protocol):
 
         A data rank asks for its own: [rank * accumulation, (rank + 1) * accumulation).
         """
+
+    def examples(self, step: int) -> dict[str, int]:
+        """How many examples of each part of a mixture the steps before `step` have; of one source
+        none is told apart.
+        """

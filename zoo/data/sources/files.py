@@ -67,7 +67,8 @@ class FilesReader:
         """What a folder should be, and what the recipe says of where its data comes from."""
         about = self.faults.recipe.description
         said = f"; the recipe is of: {about}" if about else ""
-        return f"a folder that exists; say where the data lies with data.folder=PATH{said}"
+        word = f"{self.faults.at}.folder=PATH"
+        return f"a folder that exists; say where the data lies with {word}{said}"
 
     def _renamed(self, rows: Rows, values: frozenset[str]) -> Opened | None:
         columns = self.data.columns

@@ -102,7 +102,7 @@ def _vocabulary(data: Any, path: Key) -> Node | None:
         return {"properties": table("zero")}
     if path == ("model", "processor"):
         return {"properties": table("processor")}
-    if path == ("data", "columns"):
+    if path[:1] == ("data",) and path[-2:] == ("data", "columns"):
         return {"properties": {role: {"type": "string", "minLength": 1} for role in ROLES}}
     return _config(data, path) if path[:2] == ("model", "config") else None
 

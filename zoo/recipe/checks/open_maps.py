@@ -27,7 +27,14 @@ def map_faults(data: dict[str, Any], origin: Origin) -> list[Fault]:
         *_node_faults(zero, table("zero"), ("parallel", "zero"), origin),
         *_optimizer_faults(optimizer, origin),
         *_scheduler_faults(optimizer, origin),
-        *_column_faults(_object(data.get("data")), origin),
+        *_column_faults(_object(data.get("data")), ("data",), origin),
+        *(
+            fault
+            for name, part in _object(_object(data.get("data")).get("parts")).items()
+            for fault in _column_faults(
+                _object(_object(part).get("data")), ("data", "parts", name, "data"), origin
+            )
+        ),
     ]
 
 
@@ -200,8 +207,8 @@ def _parameter_faults(
     return faults
 
 
-def _column_faults(data: dict[str, Any], origin: Origin) -> list[Fault]:
+def _column_faults(data: dict[str, Any], at: Key, origin: Origin) -> list[Fault]:
     """Columns of roles that no task reads."""
-    path = ("data", "columns")
+    path = (*at, "columns")
     strays = [role for role in _object(data.get("columns")) if role not in ROLES]
     return [unknown(origin((*path, role)), (*path, role), list(ROLES)) for role in strays]

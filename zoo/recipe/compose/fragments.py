@@ -7,40 +7,96 @@ from typing import Any
 from zoo.errors import ConfigError, Fault, near
 from zoo.recipe.compose.catalog import fragment, fragments, shown
 from zoo.recipe.compose.json_text import brief, read_object
-from zoo.recipe.compose.merge import Composition
+from zoo.recipe.compose.merge import UNSET, Composition
+from zoo.recipe.provenance import Key
 from zoo.recipe.spec.sections import FOLDERS
 from zoo.recipe.spec.words import is_url
 
 FOLDER_KEYS = {"data": ("folder", "cache"), "optimizer": ("state",), "run": ("folder",)}
 """Keys that are paths whatever they look like."""
+PARTS: Key = ("data", "parts")
+"""Where the parts of a mixture stand, of which each holds a section `data`."""
 NAME_KEYS = {"model": ("name", "weights", "tokenizer")}
 """Keys that are paths if they look like one: `.`, `/` or `~` first."""
 
 
 def lay_section(
-    into: Composition, section: str, value: Any, where: tuple[str, Path], roots: tuple[Path, ...]
+    into: Composition,
+    section: str,
+    value: Any,
+    where: tuple[str, Path],
+    roots: tuple[Path, ...],
+    at: Key = (),
 ) -> None:
     """Lay a section as a file or word writes it: a fragment's name, or an object (with a base).
 
     `where` is who wrote it and the folder its relative paths start from. A name replaces what
-    stood there. Raises ConfigError for a fragment that is missing or broken.
+    stood there. `at` is where it is laid, if not at the top: a part of a mixture is a section of
+    its own. Raises ConfigError for a fragment that is missing or broken.
     """
-    origin, folder = where
-    path = (section,)
-    if isinstance(value, str) or (isinstance(value, dict) and "base" in value):
+    origin, path = where[0], at or (section,)
+    named = isinstance(value, str) or (isinstance(value, dict) and "base" in value)
+    if named and not at:
         into.fragments[section] = str(value if isinstance(value, str) else value["base"])
-    if isinstance(value, str) and section in FOLDERS:
-        file, content = _fragment(section, value, section, origin, roots)
+    if named and section in FOLDERS:
+        whole = isinstance(value, str)
+        key = ".".join(path if whole else (*path, "base"))
+        file, content = _fragment(section, value if whole else value["base"], key, origin, roots)
         into.remove(path)
-        into.lay(path, absolute(section, content, file.parent), shown(file))
-        return
-    if isinstance(value, dict) and "base" in value and section in FOLDERS:
-        key = f"{section}.base"
-        file, content = _fragment(section, value["base"], key, origin, roots)
-        into.remove(path)
-        into.lay(path, absolute(section, content, file.parent), shown(file))
+        _lay_object(into, section, content, (shown(file), file.parent), roots, path)
+        if whole:
+            return
         value = {name: part for name, part in value.items() if name != "base"}
-    into.lay(path, absolute(section, value, folder), origin)
+    _lay_object(into, section, value, where, roots, path)
+
+
+def _lay_object(
+    into: Composition,
+    section: str,
+    value: Any,
+    where: tuple[str, Path],
+    roots: tuple[Path, ...],
+    path: Key,
+) -> None:
+    """Lay what a section says, and the parts of a mixture one by one: each may name a fragment."""
+    origin, folder = where
+    parts = by_name(value.get("parts")) if path == PARTS[:1] and isinstance(value, dict) else None
+    if parts is None:
+        into.lay(path, absolute(section, value, folder), origin)
+        return
+    rest = {name: part for name, part in value.items() if name != "parts"}
+    into.lay(path, absolute(section, rest, folder), origin)
+    if isinstance(value["parts"], list):
+        into.lay(PARTS, 0, origin)  # a list replaces what stood there
+    into.lay(PARTS, {}, origin)
+    for name, part in parts.items():
+        inner = part.get("data") if isinstance(part, dict) else None
+        if not isinstance(inner, dict | str) or inner == UNSET:
+            into.lay((*PARTS, name), part, origin)
+        else:
+            own = {key: one for key, one in part.items() if key != "data"}
+            into.lay((*PARTS, name), own, origin)
+            lay_section(into, section, inner, where, roots, (*PARTS, name, "data"))
+
+
+def by_name(parts: Any) -> dict[str, Any] | None:
+    """The parts of a mixture by their names; None if they are neither objects nor a list of them.
+
+    A part of a list is called by its `name`, else by its fragment's, else by its number.
+    """
+    if isinstance(parts, dict):
+        return parts
+    if not isinstance(parts, list) or not all(isinstance(one, dict) for one in parts):
+        return None
+    found: dict[str, Any] = {}
+    for number, part in enumerate(parts):
+        data = part.get("data")
+        base = data.get("base") if isinstance(data, dict) else data
+        name = next((one for one in (part.get("name"), base) if isinstance(one, str)), str(number))
+        name = name.replace(".", "-").replace("/", "-")
+        name = f"{name}-{number}" if name in found else name
+        found[name] = {key: one for key, one in part.items() if key != "name"}
+    return found
 
 
 def _fragment(
@@ -52,7 +108,7 @@ def _fragment(
     if file is None:
         allowed = f"an object, or a fragment: {', '.join(names) or 'there is none'}"
         spelled = near(name, names) if isinstance(name, str) else ""
-        word = f"{section}={spelled}" if spelled else ""
+        word = f"{key.removesuffix('.base')}={spelled}" if spelled else ""
         raise ConfigError([Fault(origin, key, brief(name), allowed, word)])
     content = read_object(file)
     if "base" in content:

@@ -91,7 +91,8 @@ class Composition:
             for here, there in (("steps", "epochs"), ("epochs", "steps")):
                 if here in new and there not in new:
                     self.drop((*path, there), f"run.{here} was set by {origin}")
-        word, only = DISCRIMINATORS.get(path, ("", None))
+        part = path[-1:] if path[:2] == ("data", "parts") else path  # a section of its own
+        word, only = DISCRIMINATORS.get(part, ("", None))
         if word not in new or word not in old or _same(old[word], new[word]):
             return
         if len(path) == 1 and only is None:

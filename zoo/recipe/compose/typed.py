@@ -50,7 +50,8 @@ def _leaves(path: Key, value: Any) -> Iterator[tuple[Key, Any]]:
     """What a word says below its key; of a whole section's name there is nothing to say."""
     if isinstance(value, dict):
         for name, part in value.items():
-            if (*path[1:], name) == ("base",):
+            key = (*path[1:], name)
+            if key == ("base",) or (key[:1] == ("parts",) and isinstance(part, str)):
                 continue  # a fragment's name, which is no key
             yield from _leaves((*path, name), part)
     elif len(path) > 1:

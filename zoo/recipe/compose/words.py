@@ -17,7 +17,7 @@ from zoo.recipe.compose.catalog import (
     is_run,
     shown,
 )
-from zoo.recipe.compose.fragments import absolute, lay_section, schema_place
+from zoo.recipe.compose.fragments import PARTS, absolute, lay_section, schema_place
 from zoo.recipe.compose.json_text import brief, parse, read_object
 from zoo.recipe.compose.merge import UNSET, Composition
 from zoo.recipe.compose.twin import lay_tiny_kind, lay_tiny_model, lay_tiny_task
@@ -147,7 +147,7 @@ def lay_word(composed: Composed, word: str, note: bool = False) -> None:
         if len(names) == 1 and section in SECTIONS:
             _lay_section_word(composed, section, value, f"{TYPED}{word}")
         else:
-            _lay_key_word(composed.composition, names, value, f"{TYPED}{word}")
+            _lay_key_word(composed, names, value, f"{TYPED}{word}")
         if note:
             composed.typed.lay(word, names, value, composed.composition)
 
@@ -184,9 +184,9 @@ def _lay_section_word(composed: Composed, section: str, value: Any, origin: str)
     composition.origins[(section,)] = origin
 
 
-def _lay_key_word(composition: Composition, names: Key, value: Any, origin: str) -> None:
+def _lay_key_word(composed: Composed, names: Key, value: Any, origin: str) -> None:
     """A word for one key of a section: objects merge, everything else replaces."""
-    section, key = names[0], ".".join(names)
+    composition, section, key = composed.composition, names[0], ".".join(names)
     if names[1:] == ("base",):
         raise ConfigError([Fault(origin, key, brief(value), f"{section}=NAME takes a fragment")])
     if value == {} and composition.get(names):
@@ -195,9 +195,23 @@ def _lay_key_word(composition: Composition, names: Key, value: Any, origin: str)
         raise ConfigError([Fault(origin, key, found, allowed, f"{key}={UNSET}")])
     if names == ("$schema",):
         value = schema_place(value, working_directory())
-    if len(names) == 2 and value != UNSET:
-        value = absolute(section, {names[1]: value}, working_directory())[names[1]]
+    if names[:2] == PARTS and len(names) < 5 and value != UNSET:
+        _lay_parts_word(composed, names, value, origin)
+        return
+    if (len(names) == 2 or (names[:2] == PARTS and len(names) == 5)) and value != UNSET:
+        value = absolute(section, {names[-1]: value}, working_directory())[names[-1]]
     composition.lay(names[:-1], {names[-1]: value}, origin)
+
+
+def _lay_parts_word(composed: Composed, names: Key, value: Any, origin: str) -> None:
+    """A word for the parts of a mixture or for one of them, which may name fragments."""
+    composition, said = composed.composition, value
+    for name in reversed(names[1:]):
+        said = {name: said}
+    place = (origin, working_directory())
+    lay_section(composition, names[0], said, place, composed.roots)
+    if composition.get(names) is not None:
+        composition.origins[names] = origin
 
 
 def word_value(text: str, origin: str) -> Any:

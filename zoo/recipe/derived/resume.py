@@ -27,6 +27,8 @@ COLUMN = {
     "model.parameters": "~",
     "data": "=",
     "data.folder": "!",
+    "data.temperature": "!",
+    "data.max_epochs": "~",
     "data.valid": "~",
     "data.test": "~",
     "data.max_valid_examples": "~",
@@ -138,6 +140,10 @@ def _same(key: str, old: Any, new: Any, named: bool) -> bool:
 
 
 def _rule(path: Key, old: Any, new: Any) -> str:
+    if path[:2] == ("data", "parts") and len(path) > 3:  # another weight, or a section of its own
+        if path[3] == "weight":
+            return "!"
+        path = path[3:]
     if path == ("data", "valid") and (isinstance(old, float) or isinstance(new, float)):
         return "="  # a share is cut from train: another one would train on other examples
     while path:

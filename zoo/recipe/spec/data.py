@@ -1,5 +1,6 @@
 """The section `data`: what lies on the disk, whoever reads it; `source` decides."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -10,6 +11,7 @@ from zoo.recipe.spec.words import (
     Folder,
     NotNegative,
     Off,
+    Passes,
     Positive,
     Seconds,
     Share,
@@ -27,7 +29,22 @@ CACHE_LIMIT = "50 GB"
 Names = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
-class _Data(Spec):
+class _Loaded(Spec):
+    labels: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """Class names in id order; absent: the dataset's, else the sorted values of train."""
+    split_seed: NotNegative = 0
+    """Draws the share of `valid`, and which examples `max_valid_examples` keeps."""
+    max_valid_examples: Positive | None = None
+    """Read no more than this many of each validation set (texts, and then blocks); absent: all."""
+    max_corrupt: Count = 0
+    """How many examples (or which share) may be unreadable or incomplete before the run ends."""
+    workers: NotNegative = 2
+    """Loader processes per rank; 0 loads in the training process."""
+    cache: Folder | None = None
+    """Where prepared data is kept; absent: `$ZOO_CACHE` or the user's cache folder."""
+
+
+class _Data(_Loaded):
     columns: dict[str, Text | Names] = Field(default_factory=dict)
     """The column of each role; a role left out is a column of its own name. Labels may stand in
     several columns, one each (`task.problem`)."""
@@ -37,10 +54,6 @@ class _Data(Spec):
     """What evaluation reads; a list is scored one by one, a share is a seeded cut of train."""
     test: Text | Names | Off = False
     """What `zoo eval --split test` reads."""
-    labels: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    """Class names in id order; absent: the dataset's, else the sorted values of train."""
-    split_seed: NotNegative = 0
-    """Draws the share of `valid`, and which examples `max_valid_examples` keeps."""
     sampling: Literal["random", "sequential", "group-by-length"] = "random"
     """Order of the examples; every order is a pure function of the seed."""
     shuffle_window: Positive = 16
@@ -48,14 +61,6 @@ class _Data(Spec):
     held at once."""
     max_train_examples: Positive | None = None
     """Read no more than this many (texts, where they are packed into blocks); absent: all."""
-    max_valid_examples: Positive | None = None
-    """Read no more than this many of each validation set (texts, and then blocks); absent: all."""
-    max_corrupt: Count = 0
-    """How many examples (or which share) may be unreadable or incomplete before the run ends."""
-    workers: NotNegative = 2
-    """Loader processes per rank; 0 loads in the training process."""
-    cache: Folder | None = None
-    """Where prepared data is kept; absent: `$ZOO_CACHE` or the user's cache folder."""
 
 
 class HubData(_Data):
@@ -120,4 +125,66 @@ class BuiltInData(_Data):
     """What `zoo eval --split test` reads."""
 
 
-DataSpec = Annotated[HubData | FilesData | BuiltInData, Field(discriminator="source")]
+OneSource = HubData | FilesData | BuiltInData
+
+
+class Part(Spec):
+    """One of the parts that a mixture is made of."""
+
+    data: Annotated[OneSource, Field(discriminator="source")]
+    """A section `data` of its own, or the name of a fragment."""
+    weight: Annotated[float, Field(gt=0)] | None = None
+    """Its share of the examples, beside the weights of the others; they need not add up to 1."""
+
+
+class MixtureData(_Loaded):
+    """Several sources, of which each global batch has its share of each."""
+
+    source: Literal["mixture"]
+    """Where rows come from: decides the other keys of this section."""
+    parts: Annotated[dict[str, Part], Field(min_length=1)]
+    """The parts by name, or a list of them: a part is then called by its `name`, else by its
+    fragment's, else by its number. Each goes on into its own next epoch when it is used up;
+    validation sets have the part's name."""
+    temperature: Annotated[float, Field(ge=1)] | None = None
+    """In place of weights: shares as the part's number of examples to the power of 1/temperature. 1
+    is proportional; the higher, the more equal."""
+    max_epochs: Passes | Off = 4.0
+    """A run that goes through a part more often than this is refused."""
+
+    @property
+    def valid(self) -> str | tuple[str, ...] | Off:
+        """The names of the validation sets."""
+        return _names_of({name: part.data.valid for name, part in self.parts.items()}, "valid")
+
+    @property
+    def test(self) -> str | tuple[str, ...] | Off:
+        """The names of the test sets."""
+        return _names_of({name: part.data.test for name, part in self.parts.items()}, "test")
+
+    @property
+    def columns(self) -> dict[str, Text | Names]:
+        """Those of the first part."""
+        return next(iter(self.parts.values())).data.columns
+
+
+def _names_of(
+    said: Mapping[str, str | tuple[str, ...] | float], key: str
+) -> str | tuple[str, ...] | Off:
+    """What the sets of some parts are called: one alone by its key, else by its part and entry."""
+    names = []
+    for part, entries in said.items():
+        several = isinstance(entries, tuple) and len(entries) > 1
+        names += [f"{part}/{entry}" for entry in entries] if several else [part] * bool(entries)  # type: ignore[union-attr]
+    return tuple(names) if len(names) > 1 else key if names else False
+
+
+def sections(data: "OneSource | MixtureData") -> dict[str, tuple[str, OneSource]]:
+    """Every section that names a source, by its key: the part's name ("": no mixture), and it."""
+    if isinstance(data, MixtureData):
+        parts = data.parts.items()
+        return {f"data.parts.{name}.data": (name, part.data) for name, part in parts}
+    return {"data": ("", data)}
+
+
+DataSpec = Annotated[OneSource | MixtureData, Field(discriminator="source")]

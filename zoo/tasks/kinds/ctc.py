@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from zoo.data.joined import fingerprints
 from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows, digest
 from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault, collected
@@ -58,9 +59,6 @@ class CTC(Task):
     and scored in WER and CER.
     """
 
-    dropped: int = 0
-    """Training clips left out because they are shorter or longer than the task allows."""
-
     def __init__(self, recipe: Recipe, source: Source) -> None:
         """Raises ConfigError with every fault of columns, extractor, tokenizer and config."""
         assert isinstance(recipe.task, CTCSpec)
@@ -68,10 +66,11 @@ class CTC(Task):
         faults = role_faults(recipe, source)
         if faults:
             raise ConfigError(faults)
-        self.recipe, self.train = recipe, source.train.fingerprint
+        self.recipe, self.trained = recipe, fingerprints(source.train)
+        self.dropped: dict[str, int] = {}  # train clips that are too short or long, by set
         self.low, self.high = self.spec.min_seconds, self.spec.max_seconds or np.inf
         self.normal = Normal(self.spec)
-        made_of = digest(self.train, self.normal.fingerprint)
+        made_of = digest(source.train.fingerprint, self.normal.fingerprint)
         with collected(faults):
             self.tokenizer = build_tokenizer(
                 recipe, lambda: self._transcripts(source.train), made_of, SPECIALS
@@ -104,14 +103,14 @@ class CTC(Task):
     @property
     def left_out(self) -> dict[str, int]:
         """See Task."""
-        return {"dropped": self.dropped}
+        return {"dropped": sum(self.dropped.values())}
 
     def rows(self, rows: Rows) -> Rows:
         """Of the train rows those between `min_seconds` and `max_seconds`; of others all."""
-        if rows.fingerprint != self.train:
+        if rows.fingerprint not in self.trained:
             return rows
         kept = between(self.recipe, rows, self.low, self.high, self.lost["dropped"])
-        self.dropped = len(rows) - len(kept)
+        self.dropped[rows.fingerprint] = len(rows) - len(kept)
         return kept
 
     def outside(self, row: Row) -> bool:

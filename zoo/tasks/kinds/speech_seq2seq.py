@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from zoo.data.joined import fingerprints
 from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows
 from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault, collected
@@ -59,9 +60,6 @@ class SpeechSeq2Seq(Task):
     the decoder's positions do not: both are counted, and scored in WER and CER.
     """
 
-    dropped: int = 0
-    """Training clips left out because they are shorter or longer than the task allows."""
-
     def __init__(self, recipe: Recipe, source: Source) -> None:
         """Raises ConfigError with every fault of columns, extractor, tokenizer and config."""
         assert isinstance(recipe.task, SpeechSeq2SeqSpec)
@@ -69,14 +67,15 @@ class SpeechSeq2Seq(Task):
         faults = role_faults(recipe, source)
         if faults:
             raise ConfigError(faults)
-        self.train = source.train.fingerprint
+        self.trained = fingerprints(source.train)
+        self.dropped: dict[str, int] = {}  # train clips that are too short or long, by set
         with collected(faults):
             family = family_config(recipe)
             self.extractor = build_extractor(recipe, family, FAMILIES)
             faults += window_faults(recipe, self.extractor)
         with collected(faults):
             self.tokenizer = build_tokenizer(
-                recipe, lambda: self._transcripts(source.train), self.train, SPEECH
+                recipe, lambda: self._transcripts(source.train), source.train.fingerprint, SPEECH
             )
             faults += sequence_faults(recipe, self.tokenizer) or said_prefix(recipe, self.tokenizer)
         if faults:
@@ -119,14 +118,14 @@ class SpeechSeq2Seq(Task):
     @property
     def left_out(self) -> dict[str, int]:
         """See Task."""
-        return {"dropped": self.dropped}
+        return {"dropped": sum(self.dropped.values())}
 
     def rows(self, rows: Rows) -> Rows:
         """Of the train rows those that the window holds; of others all."""
-        if rows.fingerprint != self.train:
+        if rows.fingerprint not in self.trained:
             return rows
         kept = between(self.recipe, rows, self.low, self.high, self.lost["dropped"])
-        self.dropped = len(rows) - len(kept)
+        self.dropped[rows.fingerprint] = len(rows) - len(kept)
         return kept
 
     def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:

@@ -14,7 +14,7 @@ from zoo.recipe.checks.rules.optimizer import OPTIMIZER_RULES
 from zoo.recipe.checks.rules.parallel import PARALLEL_RULES
 from zoo.recipe.checks.rules.rule import Rule
 from zoo.recipe.checks.rules.schedule import SCHEDULE_RULES
-from zoo.recipe.checks.rules.shards import SHARD_RULES
+from zoo.recipe.checks.rules.sources import MIXTURE_RULES, SHARD_RULES, rules_of_parts
 from zoo.recipe.checks.rules.task import TASK_RULES
 from zoo.recipe.checks.rules.zero import ZERO_RULES
 from zoo.recipe.provenance import TYPED
@@ -27,6 +27,7 @@ RULES: tuple[Rule, ...] = (
     *TASK_RULES,
     *DATA_RULES,
     *SHARD_RULES,
+    *MIXTURE_RULES,
     *ENDING_RULES,
     *MODEL_RULES,
     *OPTIMIZER_RULES,
@@ -49,4 +50,5 @@ def fault_of(rule: Rule, found: str, origin: Origin) -> Fault:
 
 def broken_rules(recipe: Recipe) -> list[tuple[Rule, str]]:
     """The rules that a recipe breaks, each with what was found."""
-    return [(rule, found) for rule in RULES if (found := rule.found(recipe))]
+    rules = (*RULES, *rules_of_parts(recipe))
+    return [(rule, found) for rule in rules if (found := rule.found(recipe))]

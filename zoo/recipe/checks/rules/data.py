@@ -4,7 +4,7 @@ from zoo.errors import near
 from zoo.recipe.checks.rules.rule import Rule
 from zoo.recipe.compose.json_text import brief
 from zoo.recipe.recipe import Recipe
-from zoo.recipe.spec.data import BuiltInData
+from zoo.recipe.spec.data import BuiltInData, MixtureData
 from zoo.recipe.vocabulary.kinds import KINDS, kind_of
 from zoo.recipe.vocabulary.scores import Score
 
@@ -70,17 +70,18 @@ def built_in_of_kinds() -> str:
 
 def one_length(recipe: Recipe) -> str:
     """Grouping by length where all have one."""
-    same = KINDS[recipe.task.kind].one_length
-    wrong = same and recipe.data.sampling == "group-by-length"
+    same, data = KINDS[recipe.task.kind].one_length, recipe.data
+    wrong = same and not isinstance(data, MixtureData) and data.sampling == "group-by-length"
     return f"group-by-length with task.kind {recipe.task.kind}" if wrong else ""
 
 
 def columns_together(recipe: Recipe) -> str:
     """Several columns of a role that is read from one."""
-    several = kind_of(recipe.task).several
+    several, data = kind_of(recipe.task).several, recipe.data
+    columns = {} if isinstance(data, MixtureData) else data.columns  # its parts are asked
     wrong = [
         role
-        for role, column in recipe.data.columns.items()
+        for role, column in columns.items()
         if not isinstance(column, str) and not (several and role == "label")
     ]
     return f"several for {', '.join(wrong)}" if wrong else ""
