@@ -59,22 +59,25 @@ def train(
 
 
 def prepare(
-    recipe: RecipeArgument, changes: ChangesArgument = None, tiny: TinyOption = False
+    recipe: RecipeArgument,
+    changes: ChangesArgument = None,
+    tiny: TinyOption = False,
+    processes: Annotated[
+        int | None, typer.Option("--processes", min=1, help="That tokenize; else one a core.")
+    ] = None,
 ) -> None:
-    """Open, tokenize and pack a recipe's data ahead of training, into the cache."""
+    """Open, tokenize and pack a recipe's data ahead of training, into the cache.
+
+    A start after a kill goes on. Under a launcher (`zoo launch RECIPE --verb prepare`) processes
+    share the work out, in a cache that all of them see.
+    """
     from zoo.recipe import load_recipe
 
     loaded = load_recipe(recipe, changes or (), tiny)
     choose_accelerator()
-    from zoo.recipe.derived.batching import layout_of
-    from zoo.training.checks import ring_two
-    from zoo.training.run import prepare as prepared
+    from zoo.planning.ahead import prepare_ahead
 
-    ready = prepared(loaded, ring_two(loaded, layout_of(loaded).world, None))
-    sets = {"train": ready.train} | ready.valid
-    print(", ".join(f"{name}: {len(rows)} examples" for name, rows in sets.items()))
-    print(f"{ready.order.steps_per_epoch} steps an epoch, {ready.steps} steps in all")
-    for line in ready.told_of_parts:
+    for line in prepare_ahead(loaded, processes):
         print(line)
 
 

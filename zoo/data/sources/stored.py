@@ -5,7 +5,7 @@ Every role has one type whatever the files say, and each row knows where it come
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,6 @@ _TEXT = pyarrow.large_string()
 _MEDIA = pyarrow.struct([("bytes", pyarrow.large_binary()), ("path", _TEXT)])
 _PART = [("offset", pyarrow.float64()), ("duration", pyarrow.float64())]
 _CLIP = pyarrow.struct([*_MEDIA, *_PART, ("channel", pyarrow.int32())])
-_LISTS = frozenset({"words", "tags", "spans", "answers"})  # hows whose values are tuples
 # What metadata beside media calls its columns.
 _FILE_NAMES = {"image": ("file_name",), "audio": ("file_name",), "mask": ("mask_file_name",)}
 
@@ -80,17 +79,6 @@ def stored(
         None if classes is None else tuple(classes),
         found["fingerprint"],
     )
-
-
-def restored(role: str, wanted: Wanted) -> Callable[[Any], Any]:
-    """What makes of a value of the table what the role reads."""
-    if ROLES[role].how == "messages":
-        return lambda text: text and json.loads(text)
-    if ROLES[role].how == "objects":
-        return lambda text: None if text is None else Objects.read(json.loads(text), str)
-    if wanted.labels_of(role) or ROLES[role].how in _LISTS:
-        return lambda text: None if text is None else tuple(json.loads(text))
-    return wanted.reading(role)
 
 
 def _build(

@@ -17,9 +17,10 @@ from zoo.data.image import decode_image, decode_mask
 from zoo.data.objects import Objects
 from zoo.data.reading.lengths import characters, is_list, seconds
 from zoo.data.reading.marked import misfit, names_in
+from zoo.data.reading.restored import restored
 from zoo.data.rows import CorruptExample, Row, Rows, digest, pieces_of_text
 from zoo.data.sources.opened import Wanted
-from zoo.data.sources.stored import FILE, PLACE, WHY, Stored, restored
+from zoo.data.sources.stored import FILE, PLACE, WHY, Stored
 from zoo.data.sources.values import Odd
 from zoo.recipe.vocabulary.roles import MEDIA, ROLES
 

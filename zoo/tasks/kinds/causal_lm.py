@@ -10,9 +10,9 @@ from torch import Tensor
 
 from zoo.data.cache import cache_root
 from zoo.data.corrupt import CorruptLimit
+from zoo.data.preparing.pack import pack
 from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows
 from zoo.data.source import Source
-from zoo.data.tokens.packing import pack
 from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe import Recipe
@@ -25,8 +25,7 @@ from zoo.tasks.text.encoding import (
     Speller,
     document_frame,
     frame_of,
-    piecewise,
-    vocabulary_size,
+    scheme,
 )
 from zoo.tasks.text.files import save_generation, save_tokenizer
 from zoo.tasks.text.router import router_factor, router_faults, router_notes
@@ -89,10 +88,11 @@ class CausalLM(Task):
             return rows
         return pack(
             rows,
-            piecewise(self.tokenizer),
-            document_frame(self.tokenizer),
-            vocabulary_size(self.tokenizer),
-            tokenizer_fingerprint(self.tokenizer),
+            scheme(
+                self.tokenizer,
+                tokenizer_fingerprint(self.tokenizer),
+                document_frame(self.tokenizer),
+            ),
             self.spec.sequence_length + 1,
             1,
             cache_root(self.recipe.data),

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from zoo.data.cache import cache_root
 from zoo.data.corrupt import CorruptLimit
+from zoo.data.preparing.pack import pack
 from zoo.data.rows import Batch, Example, Row, Rows
 from zoo.data.source import Source
-from zoo.data.tokens.packing import pack
 from zoo.errors import ConfigError, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe import Recipe
@@ -18,7 +18,7 @@ from zoo.recipe.spec.tasks.text import MaskedLMSpec
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
 from zoo.tasks.task import IGNORE, NO_RECORDS, Outputs, Records, Task
-from zoo.tasks.text.encoding import document_frame, piecewise, vocabulary_size
+from zoo.tasks.text.encoding import document_frame, scheme
 from zoo.tasks.text.files import limit_length, save_tokenizer
 from zoo.tasks.text.masking import Hiding
 from zoo.tasks.text.router import router_faults
@@ -73,10 +73,11 @@ class MaskedLM(Task):
         tokenizer, end = self.tokenizer, self.tokenizer.sep_token_id
         return pack(
             rows,
-            piecewise(tokenizer),
-            document_frame(tokenizer) if end is None else ([], [end]),
-            vocabulary_size(tokenizer),
-            tokenizer_fingerprint(tokenizer),
+            scheme(
+                tokenizer,
+                tokenizer_fingerprint(tokenizer),
+                document_frame(tokenizer) if end is None else ([], [end]),
+            ),
             self.spec.sequence_length - (2 if self.frame else 0),
             0,
             cache_root(self.recipe.data),

@@ -1,6 +1,6 @@
 """Texts to ids, alone, in pieces or with the place of each token in the text."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
@@ -9,11 +9,12 @@ from typing import Any
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerBase
 
+from zoo.data.tokens.scheme import EncodePieces, Frame, Scheme
+from zoo.data.tokens.words import WordEncoder
+
 Ids = list[int]
 Spans = Sequence[tuple[int, int]]
 """Stretches of a text: the first character and the one behind the last, in order."""
-
-_AROUND = 1 << 10  # characters; no token and no rule of a tokenizer reaches as far in real text
 
 
 def plain_backend(tokenizer: PreTrainedTokenizerBase) -> Tokenizer:
@@ -35,14 +36,13 @@ def encoder(tokenizer: PreTrainedTokenizerBase) -> Callable[[str], Ids]:
     return partial(_slow_ids, tokenizer)
 
 
-def piecewise(tokenizer: PreTrainedTokenizerBase) -> Callable[[Iterable[str]], Iterator[Ids]]:
+def piecewise(tokenizer: PreTrainedTokenizerBase) -> EncodePieces:
     """The pieces of one text to their ids: joined those of the whole text, wherever it was cut.
 
-    Each piece is encoded between the ends of its neighbours, and its tokens are those that begin in
-    it. A slow tokenizer does not tell where tokens begin: there each piece is a text of its own.
+    A slow tokenizer does not tell where tokens begin: there each piece is a text of its own.
     """
     if tokenizer.is_fast:
-        return partial(_fast_pieces, plain_backend(tokenizer))
+        return WordEncoder(plain_backend(tokenizer))
     return partial(map, partial(_slow_ids, tokenizer))
 
 
@@ -67,6 +67,11 @@ def document_frame(tokenizer: PreTrainedTokenizerBase) -> tuple[Ids, Ids]:
 def vocabulary_size(tokenizer: PreTrainedTokenizerBase) -> int:
     """One more than the largest id: more than there are tokens where ids have holes."""
     return max(len(tokenizer), 1 + max(tokenizer.get_vocab().values(), default=-1))
+
+
+def scheme(tokenizer: PreTrainedTokenizerBase, fingerprint: str, frame: Frame) -> Scheme:
+    """How documents of a stream become the ids of a tokenizer."""
+    return Scheme(piecewise(tokenizer), frame, vocabulary_size(tokenizer), fingerprint)
 
 
 @dataclass(frozen=True)
@@ -116,31 +121,3 @@ def _fast_ids(inner: Tokenizer, text: str) -> Ids:
 
 def _slow_ids(tokenizer: PreTrainedTokenizerBase, text: str) -> Ids:
     return list(tokenizer.encode(text, add_special_tokens=False))
-
-
-def _fast_pieces(inner: Tokenizer, pieces: Iterable[str]) -> Iterator[Ids]:
-    waiting = _long(pieces)
-    left, here = "", next(waiting, None)
-    while here is not None:
-        following = next(waiting, None)
-        right = "" if following is None else following[:_AROUND]
-        found = inner.encode(left + here + right, add_special_tokens=False)
-        ids = list(found.ids)
-        if left or right:
-            first = len(left) if left else -1
-            last = len(left) + len(here) if right else len(left) + len(here) + 1
-            ids = [i for i, (at, _) in zip(ids, found.offsets, strict=True) if first <= at < last]
-        yield ids
-        left, here = (left + here)[-_AROUND:], following
-
-
-def _long(pieces: Iterable[str]) -> Iterator[str]:
-    """The same text in pieces as long as what is looked at around one; the last may be shorter."""
-    begun = ""
-    for piece in pieces:
-        begun += piece
-        if len(begun) >= _AROUND:
-            yield begun
-            begun = ""
-    if begun:
-        yield begun
