@@ -17,6 +17,7 @@ from zoo.predicting.text import truncation
 from zoo.tasks.text.marked.answers import candidates, chosen
 from zoo.tasks.text.marked.entities import entities, scheme_of
 from zoo.tasks.text.marked.windows import Windowing
+from zoo.tasks.text.tokens import has_segments
 
 Words = list[tuple[str, int, int]]
 """Words, and where they stand in their text."""
@@ -84,7 +85,7 @@ class Answers(Predictor):
         made = AutoModelForQuestionAnswering.from_pretrained(exported.folder, **exported.loading)
         self.model = made.eval().to(exported.device)
         self.windows = Windowing(tokenizer, exported.key("sequence_length"), exported.key("stride"))
-        self.segments = "token_type_ids" in tokenizer.model_input_names
+        self.segments = has_segments(tokenizer, self.model.config)
         self.longest, self.most = exported.key("max_answer_length"), exported.key("n_best")
         self.may_be_none = bool(exported.key("version_2"))
 

@@ -163,3 +163,11 @@ def test_the_head_has_two_outputs_whatever_the_classes_before(made, make_recipe,
     with pytest.raises(Exception, match="id2label"):
         build_task(make_recipe(KIND, config=before), make_source(KIND))
     assert made([row("fox")])[0].config.num_labels == 2
+
+
+def test_a_model_of_one_kind_of_segment_is_given_none(make_recipe, make_source, make_batch):
+    config = {**make_recipe(KIND).model.config, "model_type": "roberta", "type_vocab_size": 1}
+    task = build_task(make_recipe(KIND, config=config), make_source(KIND))
+    batch = make_batch(task, task.rows(make_source(KIND).train), 2)
+    assert "token_type_ids" in task.tokenizer.model_input_names
+    assert len(outputs_of(task, batch)[1]["start_logits"]) == 2

@@ -27,6 +27,7 @@ from zoo.tasks.text.router import router_faults
 from zoo.tasks.text.tokenizer import build_tokenizer, tokenizer_fingerprint
 from zoo.tasks.text.tokens import (
     attention_mask,
+    has_segments,
     padded,
     position_faults,
     special_ids,
@@ -68,7 +69,7 @@ class QuestionAnswering(Task):
             raise ConfigError(faults)
         limit_length(self.tokenizer, self.spec.sequence_length)
         self.windows = Windowing(self.tokenizer, self.spec.sequence_length, self.spec.stride)
-        self.segments = "token_type_ids" in self.tokenizer.model_input_names
+        self.segments = has_segments(self.tokenizer, self.config)
         some = self.spec.version_2
         self.may_be_none = (
             any(map(_without_answer, sets(source).values())) if some is None else some
