@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor
 from zoo.engines.engine import Fragment
 from zoo.errors import ResumeError
 from zoo.layout import Part
+from zoo.training import reader as reader_module
 from zoo.training.checkpoint import write_state
 from zoo.training.reader import Reader
 
@@ -224,13 +226,33 @@ def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
     fused = cut(12, 0, 2, 3, 2)
     reader = write(tmp_path / "fused", fused.fragments(full))
     wanted = next(uncut(4).fragments(full))
-    needed = {piece.path for piece in reader.pieces[KEY] if piece.start == 0}
-    for piece in reader.pieces[KEY]:
-        if piece.path not in needed:
-            piece.path.unlink()
+    pieces = reader.pieces[KEY]
+    needed = [piece.file for piece in pieces if piece.start == 0]
+    reader.pieces[KEY] = [
+        piece if piece.file in needed else replace(piece, file=None) for piece in pieces
+    ]
     blank = replace(wanted, tensor=torch.zeros_like(wanted.tensor))
     reader.read(blank)
     assert torch.equal(blank.tensor, wanted.tensor)
+
+
+def test_the_header_of_a_file_is_read_once_however_many_tensors_it_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+
+    def counted(path: Path, framework: str) -> Any:
+        opened.append(path)
+        return safe_open(path, framework=framework)
+
+    monkeypatch.setattr(reader_module, "safe_open", counted)
+    tensors = {f"param/{name}": torch.full((4,), float(name)) for name in range(50)}
+    index = {key: {"shape": [2, 2], "start": 0} for key in tensors}
+    path = tmp_path / "state-00000.safetensors"
+    save_file(tensors, path, metadata={"index": json.dumps(index)})
+    reader = Reader(tmp_path)
+    assert [reader.tensor(str(name))[0, 0].item() for name in range(50)] == [*range(50)]
+    assert opened == [path]
 
 
 def test_checkpoints_from_before_there_were_parts_are_read(tmp_path: Path) -> None:

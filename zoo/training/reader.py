@@ -23,9 +23,9 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Piece:
-    """One fragment in a file: elements [start, end) of the flattened part."""
+    """One fragment in an open file: elements [start, end) of the flattened part."""
 
-    path: Path
+    file: Any
     part: Part | None
     start: int
     end: int
@@ -48,13 +48,13 @@ class Reader:
         self.pieces: dict[str, list[Piece]] = {}
         self.shapes: dict[str, Shape] = {}
         for path in sorted(folder.glob("state-*.safetensors")):
-            with safe_open(path, framework="pt") as file:
-                for key, entry in json.loads(file.metadata()["index"]).items():
-                    shape, start = tuple(entry["shape"]), entry["start"]
-                    end = start + file.get_slice(key).get_shape()[0]
-                    piece = Piece(path, simplest(_part_of(entry), shape), start, end)
-                    self.pieces.setdefault(key, []).append(piece)
-                    self.shapes[key] = shape
+            file = safe_open(path, framework="pt")  # stays mapped: a header lists all its tensors
+            for key, entry in json.loads(file.metadata()["index"]).items():
+                shape, start = tuple(entry["shape"]), entry["start"]
+                end = start + file.get_slice(key).get_shape()[0]
+                piece = Piece(file, simplest(_part_of(entry), shape), start, end)
+                self.pieces.setdefault(key, []).append(piece)
+                self.shapes[key] = shape
 
     def counters(self) -> dict[str, Any]:
         """What progress.json says; ResumeError where a later version wrote it."""
@@ -118,8 +118,7 @@ class Reader:
         return out.view(shape)
 
     def _dtype(self, key: str) -> torch.dtype:
-        with safe_open(self.pieces[key][0].path, framework="pt") as file:
-            dtype: torch.dtype = file.get_slice(key)[:1].dtype
+        dtype: torch.dtype = self.pieces[key][0].file.get_slice(key)[:1].dtype
         return dtype
 
     def _copy_runs(self, key: str, part: Part | None, start: int, out: Tensor) -> None:
@@ -174,9 +173,8 @@ class Reader:
 
     def _read(self, key: str, piece: Piece, start: int, out: Tensor) -> None:
         """Copies from one file; `start` counts in the flattened part, as the piece's does."""
-        with safe_open(piece.path, framework="pt") as file:
-            begin = start - piece.start
-            out.copy_(file.get_slice(key)[begin : begin + out.numel()])
+        begin = start - piece.start
+        out.copy_(piece.file.get_slice(key)[begin : begin + out.numel()])
 
     def _check(self, key: str, done: int, needed: int) -> None:
         if done != needed:
