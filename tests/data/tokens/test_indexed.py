@@ -53,7 +53,7 @@ def test_a_slice_may_lie_in_several_shards_of_several_types(tmp_path: Path) -> N
         for stop in range(start, len(whole) + 1):
             assert stream[start:stop].tolist() == whole[start:stop]
     assert stream[0:5].dtype == np.int64
-    assert stream.largest() == 419
+    assert stream.ends() == (0, 419)
     assert len(pickle.dumps(stream)) < 2000  # names, not tokens
 
 

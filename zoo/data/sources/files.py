@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data.faults import Faults
+from zoo.data.reading.megatron import megatron
 from zoo.data.rows import Rows
 from zoo.data.sources.columns import roles_to_read
 from zoo.data.sources.file_rows import ClassFolders, MaskedImages, TextFiles
@@ -37,6 +38,8 @@ class FilesReader:
             return None
         if self.data.streaming or (self.data.format in KINDS and self.data.format != "parquet"):
             return self.shards.read(key, entry, wanted)
+        if self.data.format == "megatron":
+            return megatron(self.folder, key, entry, self.faults)
         try:
             files = found(self.folder, entry, self.data.format, self.root)
         except OSError as error:

@@ -16,14 +16,24 @@ class TokenStream:
     """
 
     def __init__(self, prefixes: Sequence[Path], indices: Sequence[Index]) -> None:
-        # A file without a byte cannot be mapped.
-        pairs = zip(prefixes, indices, strict=True)
-        filled = [(prefix, index) for prefix, index in pairs if index.tokens]
-        self.prefixes = tuple(prefix for prefix, _ in filled)
-        self.dtypes = tuple(index.dtype for _, index in filled)
-        counts = np.array([index.tokens for _, index in filled], dtype=np.int64)
-        self.starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        self.prefixes = tuple(prefixes)
+        self.dtypes = tuple(index.dtype for index in indices)
+        shards = np.arange(len(self.prefixes))
+        counts = np.array([index.tokens for index in indices], dtype=np.int64)
+        self._lay(shards, np.zeros_like(counts), counts)
         self.maps: dict[int, np.ndarray] = {}
+
+    def chosen(self, shards: np.ndarray, begins: np.ndarray, counts: np.ndarray) -> "TokenStream":
+        """A stream of these stretches of the shards, int64 each, in this order."""
+        other = TokenStream([], [])
+        other.prefixes, other.dtypes = self.prefixes, self.dtypes
+        other._lay(shards, begins, counts)
+        return other
+
+    def _lay(self, shards: np.ndarray, begins: np.ndarray, counts: np.ndarray) -> None:
+        filled = counts > 0  # a file without a byte cannot be mapped
+        self.shards, self.begins = shards[filled], begins[filled]
+        self.starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts[filled])])
 
     def __len__(self) -> int:
         return int(self.starts[-1])
@@ -31,20 +41,20 @@ class TokenStream:
     def __getitem__(self, places: slice) -> np.ndarray:
         """The ids from one place to another, int64 (places,)."""
         start, stop, _ = places.indices(len(self))
-        first = int(np.searchsorted(self.starts, start, side="right")) - 1
+        at = int(np.searchsorted(self.starts, start, side="right")) - 1
         parts: list[np.ndarray] = []
         while start < stop:
-            begin, end = int(self.starts[first]), min(stop, int(self.starts[first + 1]))
-            parts.append(self._shard(first)[start - begin : end - begin].astype(np.int64))
-            start, first = end, first + 1
+            end, begin = min(stop, int(self.starts[at + 1])), int(self.begins[at] - self.starts[at])
+            shard = self._shard(int(self.shards[at]))
+            parts.append(shard[start + begin : end + begin].astype(np.int64))
+            start, at = end, at + 1
         return parts[0] if len(parts) == 1 else np.concatenate([np.zeros(0, np.int64), *parts])
 
-    def largest(self) -> int:
-        """The largest id of all, and the smallest where one is below zero; reads every shard."""
-        shards = (self._shard(number) for number in range(len(self.prefixes)))
-        ends = [(int(shard.min()), int(shard.max())) for shard in shards]
-        lowest = min((low for low, _ in ends), default=0)
-        return lowest if lowest < 0 else max((high for _, high in ends), default=0)
+    def ends(self) -> tuple[int, int]:
+        """The smallest and the largest id of all; reads every shard."""
+        shards = [self._shard(number) for number in np.unique(self.shards).tolist()]
+        smallest = min((int(shard.min()) for shard in shards), default=0)
+        return smallest, max((int(shard.max()) for shard in shards), default=0)
 
     def _shard(self, number: int) -> np.ndarray:
         if number not in self.maps:

@@ -21,7 +21,7 @@ from zoo.recipe.spec.words import (
 
 Format = Literal[
     "text", "json", "jsonl", "csv", "tsv", "parquet", "conll", "kaldi", "class-folders", "metadata",
-    "webdataset", "arrow",
+    "webdataset", "arrow", "megatron",
 ]  # fmt: skip
 SHARDS = ("parquet", "webdataset", "arrow")
 """Formats of which a file is a shard: one of many that are read as wholes."""
@@ -91,7 +91,8 @@ class FilesData(_Data):
     may be quoted, those of tsv not; of conll a line is a word and its tag; a webdataset is tars of
     members like 0001.jpg and 0001.cls, each a column, and the fields of 0001.json as well. Lines of
     jsonl may be NeMo's manifests or lhotse's cuts, and kaldi is a wav.scp with `text` and
-    `segments` beside it: of a longer file the clip alone is decoded."""
+    `segments` beside it: of a longer file the clip alone is decoded. megatron is text as tokens:
+    `train` names a prefix of .bin and .idx, or a folder of them."""
     streaming: bool = False
     """Read shards (parquet, webdataset, arrow) through a cache of `cache_limit`, and keep nothing
     else of them: rows are mixed in windows of shards (`shuffle_window`), and the next window is

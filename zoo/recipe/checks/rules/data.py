@@ -4,7 +4,7 @@ from zoo.errors import near
 from zoo.recipe.checks.rules.rule import Rule
 from zoo.recipe.compose.json_text import brief
 from zoo.recipe.recipe import Recipe
-from zoo.recipe.spec.data import BuiltInData, MixtureData
+from zoo.recipe.spec.data import BuiltInData, FilesData, MixtureData
 from zoo.recipe.vocabulary.kinds import KINDS, kind_of
 from zoo.recipe.vocabulary.scores import Score
 
@@ -108,7 +108,40 @@ def too_few_labels(recipe: Recipe) -> str:
     return brief(list(labels)) if few and labels else ""
 
 
+def tokenizer_of_tokens(recipe: Recipe) -> str:
+    """A tokenizer that would have to be made from texts, where there are tokens only."""
+    data, chosen = recipe.data, recipe.model.tokenizer
+    given = isinstance(data, FilesData) and data.format == "megatron"
+    made = chosen == "characters" or not (chosen is None or isinstance(chosen, str))
+    shown = brief(chosen if isinstance(chosen, str) else "train")
+    return f"{shown} with data.format megatron" if given and made else ""
+
+
+def tokens_of_text(recipe: Recipe) -> str:
+    """Tokens for a kind that reads more of a row than a text."""
+    data = recipe.data
+    given = isinstance(data, FilesData) and data.format == "megatron"
+    wrong = given and ("text",) not in KINDS[recipe.task.kind].roles
+    return f"megatron with task.kind {recipe.task.kind}" if wrong else ""
+
+
 DATA_RULES = (
+    Rule(
+        "whose tokens",
+        "model.tokenizer",
+        tokenizer_of_tokens,
+        "the tokenizer that the tokens were made by: a folder or a name",
+        "there is no text that another could be made from",
+        beside=("data.format",),
+    ),
+    Rule(
+        "tokens of text",
+        "data.format",
+        tokens_of_text,
+        "megatron for kinds that read a text alone",
+        "tokens stand for text, and for nothing beside it",
+        beside=("task.kind",),
+    ),
     Rule(
         "numbers have no names",
         "data.labels",
