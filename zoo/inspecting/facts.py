@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.joined import Mixed
 from zoo.data.objects import Objects
 from zoo.data.rows import Batch, CorruptExample, Rows
 from zoo.data.source import Source
@@ -28,7 +29,7 @@ def facts_of(
     opened = sets_of(source)
     found = {
         name: {**set_facts(trained.get(name, rows)), **class_facts(rows, source.labels, most)}
-        for name, rows in opened.items()
+        for name, rows in {**opened, **parts_of(source.train)}.items()
     }
     return {
         "sets": found,
@@ -40,6 +41,12 @@ def facts_of(
 def sets_of(source: Source) -> dict[str, Rows]:
     """Every set of the source by its name, train first."""
     return {"train": source.train, **source.valid, **source.test}
+
+
+def parts_of(train: Rows) -> dict[str, Rows]:
+    """The train rows of each part of a mixture, by its name."""
+    parts = train.by_name if isinstance(train, Mixed) else {}
+    return {f"train {name}": part for name, part in parts.items()}
 
 
 def set_facts(rows: Rows) -> Facts:

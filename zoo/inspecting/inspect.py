@@ -7,7 +7,7 @@ from typing import Any
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loading.loader import train_batches
 from zoo.inspecting.examples import Shown, shown
-from zoo.inspecting.facts import Facts, facts_of
+from zoo.inspecting.facts import Facts, facts_of, parts_of
 from zoo.recipe import Recipe
 from zoo.recipe.derived.batching import layout_of
 from zoo.training.checks import ring_two
@@ -52,7 +52,7 @@ def inspect(recipe: Recipe, examples: int, most: int) -> Inspected:
         for batch in islice((batch for step in made for batch in step), wanted)
     ]
     test = {name: task.rows(rows) for name, rows in checked.source.test.items()}
-    trained = {"train": ready.train, **ready.valid, **test}
+    trained = {"train": ready.train, **parts_of(ready.train), **ready.valid, **test}
     facts = facts_of(checked.source, trained, batches, most)
     facts["steps_per_epoch"] = ready.order.steps_per_epoch
     facts["left_out"] = {why: count for why, count in task.left_out.items() if count}
