@@ -31,7 +31,7 @@ trap 'out_of_time=1; hand_on' USR1
 # shellcheck disable=SC2016
 srun --kill-on-bad-exit=1 bash -c '
     export RANK=$SLURM_PROCID WORLD_SIZE=$SLURM_NTASKS LOCAL_RANK=$SLURM_LOCALID
-    exec python -m zoo train "$@"
+    exec python -m zoo "${ZOO_VERB:-train}" "$@"
 ' zoo "$@" &
 steps=$!
 [ -z "$stopped" ] || hand_on

@@ -1,6 +1,8 @@
 """Verbs about processes and links: launch, advise."""
 
 import os
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +18,7 @@ from zoo.cli.words import (
     choose_accelerator,
     start_options,
 )
-from zoo.errors import ConfigError, collected
+from zoo.errors import ConfigError, Fault, collected
 from zoo.launching.commands import LAUNCHERS, command, quoted
 from zoo.launching.faults import launch_faults
 from zoo.launching.processes import Asked, Processes
@@ -30,6 +32,17 @@ from zoo.recipe.derived.run_folder import run_folder
 from zoo.telling.page import print_page
 from zoo.training.disk.lease import refuse_if_held
 
+
+class Verb(StrEnum):
+    """What the processes of a launch do."""
+
+    train = "train"
+    prepare = "prepare"
+
+
+VerbOption = Annotated[
+    Verb, typer.Option("--verb", help="Train, or share out the preparation of the data.")
+]
 LauncherOption = Annotated[
     str, typer.Option("--with", metavar="LAUNCHER", help=f"One of {', '.join(LAUNCHERS)}.")
 ]
@@ -95,6 +108,7 @@ def launch(
     accept_data: AcceptDataOption = False,
     deep: DeepOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command only.")] = False,
+    verb: VerbOption = Verb.train,
 ) -> None:
     """Print or run the exact command that starts a recipe under a launcher."""
     asked = Asked(how, nodes, per_node, hostfile, port, gpus_per_node, tuple(sbatch or ()))
@@ -102,10 +116,15 @@ def launch(
     processes = checked(asked, loaded)
     environment = launch_environment(os.environ, processes.per_node)
     options = start_options(fresh, from_step, accept_data)
-    argv = command(recipe, how, processes, tiny, changes or (), options)
+    if verb is Verb.prepare and how == "deepspeed" and not processes.here:
+        allowed = "torchrun, slurm or accelerate, to prepare on several machines"
+        raise ConfigError([Fault("command line", "--with", how, allowed)])
+    argv = command(recipe, how, processes, tiny, changes or (), options, verb.value)
     if dry_run:
         print(quoted(argv))
         return
+    if verb is Verb.prepare:  # no run, and so no folder that somebody could hold
+        raise typer.Exit(start(argv, Path(os.devnull), environment))
     # Launchers make 1 of the processes' own 2. On other machines the head's run may hold it by now,
     # and what is submitted may have to wait for a run.
     if processes.rank == 0 or LAUNCHERS[how].starts_all:

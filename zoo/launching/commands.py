@@ -18,17 +18,18 @@ def command(
     tiny: bool = False,
     changes: Sequence[str] = (),
     options: Sequence[str] = (),
+    verb: str = "train",
 ) -> list[str]:
-    """The words that train a recipe with `how`, a name in LAUNCHERS.
+    """The words that train a recipe (or prepare its data: `verb`) with `how`, a name in LAUNCHERS.
 
     `options` are further words of `zoo train` (`--fresh`). Expects what `launch_faults` found
     nothing wrong with; a recipe's values stay words of their own, on every machine.
     """
     words = [recipe_file, *(["--tiny"] if tiny else []), *options, *changes]
-    return LAUNCHERS[how].build(processes, words)
+    return LAUNCHERS[how].build(processes, words, verb)
 
 
-def accelerate(processes: Processes, words: Sequence[str]) -> list[str]:
+def accelerate(processes: Processes, words: Sequence[str], verb: str) -> list[str]:
     """`accelerate launch` with a shipped file; the counts on the command line overrule it."""
     argv = ["accelerate", "launch", "--config_file", str(_accelerate_file(processes))]
     argv += ["--num_machines", str(processes.nodes), "--num_processes", str(processes.world)]
@@ -37,10 +38,10 @@ def accelerate(processes: Processes, words: Sequence[str]) -> list[str]:
         argv += ["--main_process_port", str(processes.port or PORT)]
     elif processes.port is not None:
         argv += ["--main_process_port", str(processes.port)]
-    return [*argv, "--module", "zoo", "train", *words]
+    return [*argv, "--module", "zoo", verb, *words]
 
 
-def deepspeed(processes: Processes, words: Sequence[str]) -> list[str]:
+def deepspeed(processes: Processes, words: Sequence[str], verb: str) -> list[str]:
     """DeepSpeed's launcher: this machine alone, or those of a hostfile through pdsh.
 
     pdsh gives one text to the other machines' shells, so the words go as `sent` makes them.
@@ -55,10 +56,10 @@ def deepspeed(processes: Processes, words: Sequence[str]) -> list[str]:
         argv.append("--force_multi")  # else one machine is always this one
     port = processes.port or (free_port() if processes.here else PORT)
     argv += ["--master_port", str(port), "--no_local_rank", "--module", "zoo"]
-    return [*argv, *(["train", *words] if processes.here else sent(words))]
+    return [*argv, *([verb, *words] if processes.here else sent(words))]
 
 
-def torchrun(processes: Processes, words: Sequence[str]) -> list[str]:
+def torchrun(processes: Processes, words: Sequence[str], verb: str) -> list[str]:
     """torchrun: stand-alone on one machine, otherwise the same head for all and a rank for each."""
     argv = ["torchrun"]
     if processes.nodes > 1 or processes.port is not None:
@@ -66,16 +67,17 @@ def torchrun(processes: Processes, words: Sequence[str]) -> list[str]:
         argv += ["--master_addr", processes.head, "--master_port", str(processes.port or PORT)]
     else:
         argv += ["--standalone"]
-    return [*argv, "--nproc_per_node", str(processes.per_node), "-m", "zoo", "train", *words]
+    return [*argv, "--nproc_per_node", str(processes.per_node), "-m", "zoo", verb, *words]
 
 
-def slurm(processes: Processes, words: Sequence[str]) -> list[str]:
+def slurm(processes: Processes, words: Sequence[str], verb: str) -> list[str]:
     """`sbatch` of the shipped script, one task a process."""
     argv = ["sbatch", f"--nodes={processes.nodes}", f"--ntasks-per-node={processes.per_node}"]
     if processes.gpus_per_node:
         argv.append(f"--gpus-per-node={processes.gpus_per_node}")
-    if processes.port is not None:
-        argv.append(f"--export=ALL,MASTER_PORT={processes.port}")
+    told = {"MASTER_PORT": processes.port, "ZOO_VERB": None if verb == "train" else verb}
+    if set_here := [f"{name}={value}" for name, value in told.items() if value is not None]:
+        argv.append(f"--export={','.join(['ALL', *set_here])}")
     argv += [f"--job-name={Path(words[0]).stem}", *processes.sbatch]
     return [*argv, str(launchers() / "slurm.sh"), *words]
 
@@ -84,7 +86,7 @@ def slurm(processes: Processes, words: Sequence[str]) -> list[str]:
 class Launcher:
     """One launcher: how its command is built, and who knows the machines."""
 
-    build: Callable[[Processes, Sequence[str]], list[str]]
+    build: Callable[[Processes, Sequence[str], str], list[str]]
     names_hosts: bool = False
     """Its own system hands out machines and GPUs: there is no hostfile."""
     starts_all: bool = False
