@@ -16,6 +16,9 @@ from zoo.training.disk.writing import told_in_a_line
 from zoo.training.folder import METRICS, RunFolder
 from zoo.training.world import Here
 
+MUCH = 0.2
+"""The share of a step that is spent on waiting for data from which on it is said."""
+
 
 class Log:
     """Writes rows on rank 0; other ranks hold one that writes nothing."""
@@ -27,6 +30,7 @@ class Log:
         self.file: TextIO | None = None
         self.terminal = first and sys.stderr.isatty()
         self.scores: dict[str, float] = {}
+        self.rows, self.waited = 0, False
         if first:
             self.file = (folder.root / METRICS).open("a", encoding="utf-8")
             if "tensorboard" in report_to:
@@ -59,6 +63,15 @@ class Log:
             print(f"\r\033[K{text}", end="" if passing else "\n", file=sys.stderr, flush=True)
         else:
             print(text, file=sys.stderr, flush=True)
+
+    def waiting(self, row: Mapping[str, Any], workers: int) -> None:
+        """Says once that steps wait for data, after the first row, whose workers were starting."""
+        self.rows += 1
+        share = row["data_seconds"] / (row["step_seconds"] or 1.0)
+        if self.rows > 1 and share > MUCH and not self.waited:
+            self.waited = True
+            hint = "more data.workers would read faster"
+            self.line(f"{share:.0%} of a step's time it waits for data: {hint} ({workers} now)")
 
     def close(self) -> None:
         """Writes out what is buffered."""

@@ -45,6 +45,7 @@ class Fit:
     log: Log
     saved: int = -1
     window: list[tuple[float, Step]] = field(default_factory=list)
+    data_seconds: float = 0.0
 
     def run(self) -> None:
         """Trains to the last step; raises Stopped after a signal, NonFiniteLoss on a bad loss, and
@@ -93,7 +94,10 @@ class Fit:
 
     def fetched(self, ahead: int) -> list[Batch]:
         """This rank's micro-batches so many steps ahead; none beyond the last step."""
-        return next(self.batches) if self.progress.step + ahead < self.steps else []
+        started = time.perf_counter()
+        share = next(self.batches) if self.progress.step + ahead < self.steps else []
+        self.data_seconds += time.perf_counter() - started
+        return share
 
     def settle(self, share: list[Batch]) -> None:
         """Shares what ranks could not read; before they leave for it, they save."""
@@ -128,6 +132,7 @@ class Fit:
             "examples_per_second": round(len(steps) * self.recipe.run.batch / seconds, 2),
             "targets_per_second": round(sum(one.targets for one in steps) / seconds, 1),
             "step_seconds": round(seconds / len(steps), 5),
+            "data_seconds": round(max(self.here.gather(self.data_seconds)) / len(steps), 5),
             "seconds": round(progress.seconds, 3),
             "memory_gib": memory_gib(self.here),
             "epoch": round(progress.step / self.steps_per_epoch, 4),
@@ -138,12 +143,13 @@ class Fit:
             **traffic(sum(one.sent for one in steps) / len(steps), self.engine.whole_bytes),
             **self.engine.facts(),
         }
-        self.window = []
+        self.window, self.data_seconds = [], 0.0
         gc.collect()  # on all ranks at once, where they have just met
         on_first(self.here, lambda: self.log.row(row))
         unit = kind_of(self.recipe.task).unit
         passing = progress.step < self.steps
         self.log.line(people_line(row, self.steps, unit, self.log.scores), passing)
+        self.log.waiting(row, self.recipe.data.workers)
 
     def evaluation_due(self) -> bool:
         """Whether the sets are scored after this step."""

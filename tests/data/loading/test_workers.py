@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from tests.data.batches import COUNT, ROWS, collate, evaluated, example, flat, train
 from tests.ranks import started
 from zoo.data.corrupt import CorruptLimit
-from zoo.data.loading.loader import eval_batches, train_batches
+from zoo.data.loading import room
+from zoo.data.loading.loader import MicroBatches, eval_batches, train_batches
+from zoo.data.loading.workers import Workers
 from zoo.data.ordering.epochs import Epochs
 from zoo.data.rows import Batch, Row
 
@@ -69,12 +70,7 @@ def test_workers_ignore_the_interrupt_key_and_end_at_sigterm() -> None:
         signal.signal(signal.SIGTERM, previous)
 
 
-def test_a_worker_that_a_launcher_terminates_does_not_disturb_the_step_at_hand(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    look = _MultiProcessingDataLoaderIter._try_get_data
-    monkeypatch.setattr(look, "__defaults__", (0.5,))  # torch looks every five seconds
-
+def test_a_worker_that_a_launcher_terminates_does_not_disturb_the_step_at_hand() -> None:
     def worker(row: Row, rng: np.random.Generator, training: bool) -> dict[str, Any]:
         return {"number": os.getpid(), "draw": 0.0}
 
@@ -101,9 +97,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_batch_ends_the_wait_for_it()
     time.sleep(0.3)
     os.kill(number, signal.SIGKILL)
     *_, last = batches
-    assert (
-        last["fault"].startswith("RuntimeError: DataLoader worker") and f"{number}" in last["fault"]
-    )
+    assert last["fault"].startswith("RuntimeError: data worker") and f"{number}" in last["fault"]
 
 
 def test_leaving_a_loader_ends_its_workers() -> None:
@@ -153,3 +147,48 @@ def test_the_main_process_does_not_grow_while_it_reads() -> None:
     for _ in range(800):
         next(steps)
     assert resident() - before < 8 << 20
+
+
+class Numbers:
+    """Batches with the number of the process, and as many doubles as the cell says."""
+
+    def __getitem__(self, cell: int) -> Batch:
+        return {"pid": os.getpid(), "cell": cell, "wide": torch.full((cell,), 1.0).double()}
+
+
+def test_workers_are_kept_from_one_way_through_the_rows_to_the_next() -> None:
+    workers = Workers(Numbers(), 2)
+    first = list(workers.batches(iter(range(9))))
+    cut = workers.batches(iter(range(100, 200)))
+    assert next(cut)["cell"] == 100  # and the others are on their way
+    cut.close()
+    again = list(workers.batches(iter(range(9))))
+    assert [batch["cell"] for batch in again] == [*range(9)]
+    assert {batch["pid"] for batch in first} == {batch["pid"] for batch in again}
+    numbers = [worker.process.pid for worker in workers.workers]
+    del workers, cut
+    assert not any(Path(f"/proc/{number}").exists() for number in numbers)
+
+
+@pytest.mark.parametrize("free", [1 << 30, 20 << 20])
+def test_batches_come_by_pipe_where_shared_memory_is_small(
+    free: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "free_bytes", lambda: free)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    size = 400_000  # doubles: 3.2 MB, 4 of which may be written at once, twice over
+    workers = Workers(Numbers(), 2)
+    assert all(
+        torch.equal(batch["wide"], torch.full((size,), 1.0).double())
+        for batch in workers.batches(iter([size] * 5))
+    )
+    assert workers.narrow == (0 if free > 1 << 25 else size * 8)
+    assert "3.2 MB come through pipes" in room.narrow(size * 8)
+    workers.close()
+
+
+def test_eval_batches_of_kept_workers_are_those_of_the_process_itself() -> None:
+    workers = Workers(MicroBatches(ROWS, example, collate, 1, False, 0), 2)
+    alone = flat(evaluated(1)[0])
+    for _ in range(2):
+        assert flat(list(eval_batches(ROWS, example, collate, 4, 0, 1, 1, workers))) == alone

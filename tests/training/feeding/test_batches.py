@@ -16,13 +16,13 @@ STEPS, SCORED = 4, 24
 
 def counting_run(path: Path, words: list[str]) -> tuple[int, int, int]:
     """A run, and how many rows this rank has decoded to train and to score."""
-    decoded, example = {True: 0, False: 0}, loader._MicroBatches._example
+    decoded, example = {True: 0, False: 0}, loader.MicroBatches._example
 
     def counted(self: Any, row: int, seeds: list[int]) -> Any:
         decoded[self.training] += 1
         return example(self, row, seeds)
 
-    loader._MicroBatches._example = counted  # type: ignore[method-assign]
+    loader.MicroBatches._example = counted  # type: ignore[method-assign]
     return run_twin(path, words), decoded[True], decoded[False]
 
 

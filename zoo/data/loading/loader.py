@@ -1,8 +1,8 @@
 """From rows to batches: the global batch of a step, cut into micro-batches and shared out to ranks.
 
-Reading, decoding, augmenting and collating happen in torch DataLoader workers, one micro-batch at a
-time. A micro-batch is a pure function of (seed, step, its index in the global batch), so neither
-the number of workers nor the number of ranks changes a bit of it.
+Reading, decoding, augmenting and collating happen in worker processes, one micro-batch at a time. A
+micro-batch is a pure function of (seed, step, its index in the global batch), so neither the number
+of workers nor the number of ranks changes a bit of it.
 """
 
 import errno
@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from torch.utils.data import Dataset
 
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loading.shards import EvalShards, TrainShards
-from zoo.data.loading.workers import lightened, or_fault, worked
+from zoo.data.loading.workers import Workers, or_fault, worked
 from zoo.data.ordering.order import MicroRows, Order
 from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows
 
@@ -42,7 +41,7 @@ class _Cell:
     real: int  # the rest is padding, weight 0
 
 
-class _MicroBatches(Dataset[Batch]):
+class MicroBatches:
     """Makes the micro-batch of a cell; runs in the workers."""
 
     def __init__(
@@ -53,10 +52,9 @@ class _MicroBatches(Dataset[Batch]):
         seed: int,
         training: bool,
         allowed: int,
-        by_pipe: bool,
     ) -> None:
         self.rows, self.example, self.collate = rows, example, collate
-        self.seed, self.training, self.allowed, self.by_pipe = seed, training, allowed, by_pipe
+        self.seed, self.training, self.allowed = seed, training, allowed
 
     def __getitem__(self, cell: _Cell) -> Batch:
         failures: list[tuple[int, str]] = []
@@ -76,7 +74,7 @@ class _MicroBatches(Dataset[Batch]):
         batch = self.collate(examples, rng, self.training)
         corrupt = cell.real - sum(counted)
         batch.update(ids=cell.of.rows.tolist(), counted=counted, corrupt=corrupt, failures=failures)
-        return lightened(batch) if self.by_pipe else batch
+        return batch
 
     def _readable(
         self, index: int, words: list[int], failures: list[tuple[int, str]]
@@ -120,7 +118,7 @@ def train_batches(
     accumulation: int,
     layout_data_rank: int,
     seed: int,
-    workers: int,
+    workers: int | Workers,
     start_step: int,
     corrupt: CorruptLimit,
 ) -> Iterator[list[Batch]]:
@@ -132,6 +130,8 @@ def train_batches(
     in with weight 0). Where `corrupt` is of a process alone, ConfigError is raised beyond it. Else
     each batch also has "failures", what rows could not be read (row, message); one that could not
     be made has nothing else, but for the "fault" that stopped it.
+
+    `workers`: how many make them, or those that there are, for these rows.
     """
     first = layout_data_rank * accumulation
     shards = TrainShards(rows, order, range(first, first + accumulation))
@@ -145,7 +145,7 @@ def train_batches(
                 yield _Cell(step, micro, micro_batches[micro], len(micro_batches[micro].rows))
             step += 1
 
-    made = _MicroBatches(rows, example, collate, seed, True, corrupt.allowed, workers > 0)
+    made = MicroBatches(rows, example, collate, seed, True, corrupt.allowed)
     share: list[Batch] = []
     for batch in _made(made, cells(), workers, corrupt):
         share.append(batch)
@@ -164,7 +164,7 @@ def eval_batches(
     data_rank: int,
     data_ranks: int,
     seed: int,
-    workers: int,
+    workers: int | Workers,
     corrupt: CorruptLimit | None = None,
 ) -> Iterator[Batch]:
     """Every row once over all ranks, in order; each rank gets the same number of micro-batches.
@@ -185,15 +185,20 @@ def eval_batches(
             zeros = np.zeros_like(chosen)
             yield _Cell(0, micro, MicroRows(chosen, zeros, zeros), real)
 
-    made = _MicroBatches(rows, example, collate, seed, False, corrupt.allowed, workers > 0)
-    yield from _made(made, cells(), min(workers, total // data_ranks), corrupt)
+    made = MicroBatches(rows, example, collate, seed, False, corrupt.allowed)
+    if isinstance(workers, int):
+        workers = min(workers, total // data_ranks)
+    yield from _made(made, cells(), workers, corrupt)
 
 
 def _made(
-    made: _MicroBatches, cells: Iterator[_Cell], workers: int, corrupt: CorruptLimit
+    made: MicroBatches, cells: Iterator[_Cell], workers: int | Workers, corrupt: CorruptLimit
 ) -> Iterator[Batch]:
     """The batches of the cells, noted by the limit; one that is not alone is told faults too."""
-    batches = worked(made, cells, workers)
+    if isinstance(workers, Workers):
+        batches = workers.batches(cells)
+    else:
+        batches = worked(made, cells, workers)
     for batch in batches if corrupt.alone else or_fault(batches):
         corrupt.take(batch)
         yield batch
