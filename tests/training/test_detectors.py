@@ -180,8 +180,8 @@ def test_the_twin_finds_the_shapes(tmp_path: Path) -> None:
 
 @pytest.mark.slow  # five minutes of a core
 @pytest.mark.shared_data
-def test_a_small_detector_finds_blood_cells(data_root: Path, tmp_path: Path) -> None:
-    words = [f"data.folder={data_root / 'det_bccd'}", f"run.folder={tmp_path / 'run'}"]
+def test_a_small_detector_finds_blood_cells(shared_data: Path, tmp_path: Path) -> None:
+    words = [f"data.folder={shared_data / 'det_bccd'}", f"run.folder={tmp_path / 'run'}"]
     path = CATALOG / "vision/rt-detr-mini-bccd.json"
     assert run_ranks(1, run_whole, path, words, timeout=1800) == [0]
     found = evaluate(tmp_path / "run", "test")
