@@ -128,6 +128,8 @@ class _Building:
         shards = [read_shard(self.folder, f"{number:05d}") for number in self.shares]
         whole = [shard for shard in shards if shard is not None]
         assert len(whole) == len(shards)
+        for path in self.folder.glob("*.part.*"):  # of processes that were killed
+            path.unlink(missing_ok=True)
         part = file.with_name(f"{INDEX}.part")
         part.write_text(json.dumps(described(self.scheme, whole), indent=1), encoding="utf-8")
         part.replace(file)
