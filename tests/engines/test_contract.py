@@ -20,6 +20,7 @@ from zoo.tasks.task import Lost
 
 ALONE = Layout.of()
 BATCH: dict[str, Any] = {"count": torch.tensor(3.0).double(), "corrupt": 1, "ids": [5, 6, 7, 8]}
+BATCH |= {"examples": 4, "places": (6, 8)}
 
 
 def test_it_is_there_without_deepspeed() -> None:
@@ -56,6 +57,7 @@ def test_a_step_is_the_sum_of_losses_over_the_count_of_targets() -> None:
     counting = ours.counts([BATCH, BATCH], Notice(15))
     total = ours.checked(ours.loss_of_all(torch.tensor(3.0).double()), 3.0, [BATCH])
     step = ours.finished(total, 2.0, 0.1, False, counting, [BATCH])
+    assert (step.examples, step.places) == (8, (12, 16))
     assert (step.loss, step.grad_norm, step.lr, step.skipped) == (0.5, 2.0, 0.1, False)
     assert (step.targets, step.corrupt, step.signal, step.sent) == (6, 2, 15, 0)
     assert ours.step == 1
@@ -158,7 +160,7 @@ def together(layouts: list[Layout]) -> list[dict[str, Any]]:
     rank, found = dist.get_rank(), []
     for layout in layouts:
         ours = contract(Doubling(), layout, rank)
-        (targets, corrupt), told = ours.counts([BATCH], Notice(15 * rank, rank == 0)).found
+        (targets, corrupt, *_), told = ours.counts([BATCH], Notice(15 * rank, rank == 0)).found
         loss = ours.checked(ours.loss_of_all(torch.tensor(4.0).double()), 4.0, [BATCH])
         tallies = {"table": torch.ones(2, 2), "loss": torch.ones(())}
         totals, stop = ours.joined(tallies, Notice(15 * rank))

@@ -15,6 +15,7 @@ from zoo.inspecting.inspect import inspect
 from zoo.inspecting.page import sparkline, terminal_page, write_page
 from zoo.recipe import load_recipe
 from zoo.recipe.vocabulary.kinds import KINDS
+from zoo.tasks.padding import places
 
 QUICK = {"token-classification"}
 
@@ -46,10 +47,9 @@ def test_classes_are_counted_over_rows_that_are_evenly_spread() -> None:
     assert class_facts(rows, None, 1000)["numbers"] == {"least": 0, "mean": 0.5, "most": 1}
 
 
-def test_padding_is_the_share_of_positions_that_the_mask_hides() -> None:
+def test_padding_is_the_share_of_places_that_hold_nothing() -> None:
     masks = [torch.ones(2, 4), torch.tensor([[1, 1, 0, 0]])]
-    batches = [{"inputs": {"attention_mask": mask}} for mask in masks]
-    assert padding_share(batches) == pytest.approx(2 / 12)
+    assert padding_share([{"places": places(mask)} for mask in masks]) == pytest.approx(2 / 12)
     assert padding_share([{"inputs": {}}]) is None
 
 

@@ -30,7 +30,8 @@ def test_fragments_of_an_own_catalog_are_offered_too(catalog: Catalog) -> None:
 def test_keys_have_their_docstrings_as_hover_text() -> None:
     schema = file_schema()
     run = schema["$defs"]["RunSpec"]["properties"]
-    assert run["batch"]["description"] == "Examples per optimizer step, all ranks together."
+    said = "Examples (or `batch_unit`) per optimizer step, all ranks together."
+    assert run["batch"]["description"] == said
     for section in SECTIONS:
         keys = schema["properties"][section]["anyOf"][2]["properties"]
         for key, node in keys.items():

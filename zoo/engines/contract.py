@@ -68,14 +68,17 @@ class Contract:
         return self.counts(micro_batches, told)
 
     def counts(self, micro_batches: Sequence[Batch], told: Notice) -> Sums:
-        """Of the global batch: targets, corrupt examples, and those that lost targets, by the
-        task's counters; and what ranks tell each other.
+        """Of the global batch: targets, corrupt examples, all examples, places of the inputs that
+        hold something and all of them, and examples that lost targets, by the task's counters; and
+        what ranks tell each other.
         """
-        mine = torch.zeros(2 + len(self.task.lost), dtype=torch.float64)
+        mine = torch.zeros(5 + len(self.task.lost), dtype=torch.float64)
         if self.counts_targets:
             mine[0] = float(sum(float(batch["count"]) for batch in micro_batches))
-            mine[1] = float(sum(batch["corrupt"] for batch in micro_batches))
-            for place, name in enumerate(self.task.lost, 2):
+            for batch in micro_batches:
+                of_batch = (batch["corrupt"], batch["examples"], *batch.get("places", (0, 0)))
+                mine[1:5] += torch.tensor(of_batch, dtype=torch.float64)
+            for place, name in enumerate(self.task.lost, 5):
                 mine[place] = float(sum(float(batch["lost"][name]) for batch in micro_batches))
         return self.sums(mine, told)
 
@@ -121,7 +124,7 @@ class Contract:
         """Counts a step; fifty skipped ones in a row (but for those without a target, which break
         no row) are a loss that is not finite.
         """
-        (targets, corrupt, *lost), told = counting.found
+        (targets, corrupt, examples, filled, places, *lost), told = counting.found
         mean, sent = loss / max(targets, 1.0), self.exchange.sent - self.sent
         self.sent += sent
         if targets:
@@ -134,7 +137,10 @@ class Contract:
         self.step += 1
         self.statistics_differ = True
         by_reason = dict(zip(self.task.lost, map(int, lost), strict=True))
-        return Step(mean, norm, lr, int(targets), int(corrupt), skipped, told, sent, by_reason)
+        return Step(
+            mean, norm, lr, int(targets), int(corrupt), skipped, told, sent, by_reason,
+            int(examples), (int(filled), int(places)),
+        )  # fmt: skip
 
     def stop_at(self, loss: float, micro_batches: Sequence[Batch]) -> None:
         """Raises NonFiniteLoss with what every rank knows; all ranks come here together."""

@@ -90,8 +90,8 @@ class Step:
     `loss` is the global sum over the global count of targets; `grad_norm` the global norm before
     clipping; `lr` the first group's rate used in this step; `told` what ranks told each other in
     its message; `sent` (this rank's own) the bytes that went in place of whole gradients; `lost`
-    the examples that lost targets, by the task's counters. A step that is `skipped` changed
-    nothing.
+    the examples that lost targets, by the task's counters; `places` those of the inputs that held
+    something, and all of them (0 where none are padded). A step that is `skipped` changed nothing.
     """
 
     loss: float
@@ -103,6 +103,8 @@ class Step:
     told: Notice
     sent: int = 0
     lost: Mapping[str, int] = field(default_factory=dict)
+    examples: int = 0
+    places: tuple[int, int] = (0, 0)
 
     @property
     def signal(self) -> int:
@@ -162,6 +164,11 @@ class Engine(Protocol):
     def train_batch(self, micro_batches: Sequence[Batch], told: Notice = QUIET) -> Step:
         """One optimizer step over this rank's micro-batches, which tells the others `told`; raises
         NonFiniteLoss before any update.
+        """
+
+    def rehearse(self, batch: Batch) -> None:
+        """Forward and backward of one micro-batch, the same on all ranks, after which everything is
+        as it was before: it needs the memory of a step and changes none of its results.
         """
 
     def eval_batch(self, batch: Batch, told: Notice = QUIET) -> Evaluated:

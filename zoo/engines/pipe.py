@@ -11,6 +11,7 @@ from zoo.data.rows import Batch
 from zoo.engines.contract import Contract
 from zoo.engines.engine import Evaluated, Fragment, Record, Step, Totals
 from zoo.engines.sums import QUIET, Notice
+from zoo.engines.update.rehearsal import unchanged
 from zoo.engines.upstream import set_loss, update_only_if
 from zoo.engines.wrapped import Wrapped
 from zoo.models.stage import Stage
@@ -65,6 +66,15 @@ class PipelineEngine:
         adding = self.contract.loss_of_all(self.sums)
         self.total = self.contract.checked(adding, float(self.sums), self.micro_batches)
         return self.wrapped.before_update(self.contract.average())
+
+    def rehearse(self, batch: Batch) -> None:
+        """See Engine; as many at once as the first stage holds."""
+        inner = self.wrapped.inner
+        several = min(inner.gradient_accumulation_steps(), self.contract.layout.pipe)
+        self.factor = 1 / max(float(batch["count"]), 1.0)
+        self.begin([batch] * several)
+        with unchanged(inner, self.stage, several):
+            inner.train_batch(self.items())
 
     def eval_batch(self, batch: Batch, told: Notice = QUIET) -> Evaluated:
         """See Engine."""

@@ -9,6 +9,7 @@ from zoo.data.rows import Batch
 from zoo.engines.contract import Contract
 from zoo.engines.engine import Evaluated, Fragment, Step
 from zoo.engines.sums import QUIET, Notice
+from zoo.engines.update.rehearsal import unchanged
 from zoo.engines.upstream import update_only_if
 from zoo.engines.wrapped import Wrapped
 
@@ -61,6 +62,17 @@ class ZeroEngine:
     def before_update(self) -> bool:
         """Runs where DeepSpeed would update: whether it may."""
         return self.wrapped.before_update(self.contract.average())
+
+    def rehearse(self, batch: Batch) -> None:
+        """See Engine."""
+        contract, inner = self.contract, self.wrapped.inner
+        inner.train()
+        with unchanged(inner, inner.module, 1):
+            contract.seed_generators(0, [batch])
+            there = contract.moved(batch)
+            loss = contract.task.loss(inner(**there["inputs"]), there)
+            inner.backward(loss / max(float(batch["count"]), 1.0), scale_wrt_gas=False)
+            inner.step()
 
     def eval_batch(self, batch: Batch, told: Notice = QUIET) -> Evaluated:
         """See Engine."""

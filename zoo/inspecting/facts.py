@@ -115,11 +115,7 @@ def counted(value: Any) -> dict[Any, int]:
 
 
 def padding_share(batches: Iterable[Batch]) -> float | None:
-    """Which share of the positions that a model reads is padding; None where it reads no mask."""
-    masks = [
-        batch["inputs"]["attention_mask"]
-        for batch in batches
-        if "attention_mask" in batch["inputs"]
-    ]
-    total = sum(mask.numel() for mask in masks)
-    return 1 - sum(float(mask.bool().sum()) for mask in masks) / total if total else None
+    """Which share of what the model gets is padding; None where nothing is padded."""
+    places = [batch["places"] for batch in batches if "places" in batch]
+    total = sum(whole for _, whole in places)
+    return 1 - sum(filled for filled, _ in places) / total if total else None

@@ -11,7 +11,7 @@ from zoo.inspecting.facts import Facts, facts_of, parts_of
 from zoo.recipe import Recipe
 from zoo.recipe.derived.batching import layout_of
 from zoo.training.checks import ring_two
-from zoo.training.run import prepare
+from zoo.training.feeding.prepared import examples_at_once, prepare
 
 FIRST = 16  # micro-batches whose padding is measured
 
@@ -46,7 +46,7 @@ def inspect(recipe: Recipe, examples: int, most: int) -> Inspected:
         ready.train, ready.order, task.example, task.collate, run.batch // run.micro_batch, 0,
         run.seed, 0, 0, limit,
     )  # fmt: skip
-    wanted = max(FIRST, -(-examples // run.micro_batch))
+    wanted = max(FIRST, -(-examples // examples_at_once(recipe)))
     batches = [
         batch | {"inputs": task.on_device(batch["inputs"])}
         for batch in islice((batch for step in made for batch in step), wanted)

@@ -16,7 +16,7 @@ def prepare_ahead(recipe: Recipe, processes: int | None) -> list[str]:
     """
     warm()  # workers import what they need while this process imports what they do without
     from zoo.training.checks import ring_two
-    from zoo.training.run import prepare
+    from zoo.training.feeding.prepared import prepare
 
     place = Place.from_environment()
     with prepared_by(Crew(processes, place.rank, place.world, place.local_rank == 0)):

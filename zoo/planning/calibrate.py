@@ -27,7 +27,7 @@ from zoo.planning.ways import Question, Way, in_full_effect
 from zoo.recipe import Recipe
 from zoo.recipe.derived.batching import batching
 from zoo.training.checks import ring_two
-from zoo.training.run import prepare
+from zoo.training.feeding.prepared import prepare
 from zoo.training.world import device_of
 
 MOST = 64_000_000  # elements whose exchange is measured; more are scaled

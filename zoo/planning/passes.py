@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loading.loader import train_batches
-from zoo.data.ordering.build import order_of
+from zoo.data.ordering.order import First
 from zoo.data.rows import Batch
 from zoo.engines.engine import DTYPES, moved
 from zoo.engines.transforms import in_training
@@ -16,7 +16,7 @@ from zoo.models.fill import fill
 from zoo.planning.advice import Passes
 from zoo.recipe import Recipe
 from zoo.training.checks import Checked
-from zoo.training.run import Prepared
+from zoo.training.feeding.prepared import Prepared
 
 BUDGET = 10.0  # seconds of one pass; a micro-batch that takes longer is cut and scaled
 FIRST = 2  # examples of the first pass: BatchNorm takes no single one
@@ -37,7 +37,7 @@ def measured_passes(
     recipe: Recipe, checked: Checked, prepared: Prepared, model: PreTrainedModel
 ) -> Passes:
     """Forward and backward of one micro-batch; of a part of it where it would take too long."""
-    size = recipe.run.micro_batch
+    size = prepared.order.micro_batches(0)[0].examples
     device, dtype = next(model.parameters()).device, DTYPES[recipe.run.precision]
 
     def seconds_of(examples: int) -> float:
@@ -59,12 +59,10 @@ def measured_passes(
 
 
 def micro_batch(recipe: Recipe, checked: Checked, prepared: Prepared, examples: int) -> Batch:
-    """The first examples of a training with such a micro-batch, augmented as there."""
-    run = recipe.run.model_copy(update={"batch": examples, "micro_batch": examples})
+    """The first examples of a training's first micro-batch, augmented as there."""
     rows, task, seed = prepared.train, checked.task, recipe.run.seed
-    limit = CorruptLimit.of(recipe, rows)
-    order = order_of(recipe.model_copy(update={"run": run}), rows, task.repeats)
-    made = train_batches(rows, order, task.example, task.collate, 1, 0, seed, 0, 0, limit)
+    first, limit = First(prepared.order, examples), CorruptLimit.of(recipe, rows)
+    made = train_batches(rows, first, task.example, task.collate, 1, 0, seed, 0, 0, limit)
     return next(made)[0]
 
 

@@ -76,6 +76,13 @@ class Task(ABC):
     def rows(self, rows: Rows) -> Rows:
         """What of `rows` is trained or evaluated on; once a set, before any process group."""
 
+    def amounts(self, rows: Rows) -> np.ndarray | None:
+        """How much of `run.batch_unit` the model gets of each of what `rows` gave, at most, float
+        (rows,), NaN of a row that cannot be read; None where that is known of no row. Called before
+        any process group; a kind whose entry has `amounts` says it.
+        """
+        return None
+
     @abstractmethod
     def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
         """One row as arrays; in training augmented with draws from `rng`."""
@@ -85,6 +92,7 @@ class Task(ABC):
         """A micro-batch: "inputs", "labels" (dictionaries of tensors) and "count" of targets.
 
         "inputs" are as few bytes as say them; what the model reads is made of them by `on_device`.
+        Where examples are padded, "places" (see zoo.tasks.padding) says how much of the inputs is.
 
         An example whose "weight" is 0 has no targets and is left out of all counts. Inputs may hold
         lists and mappings of tensors where the model takes them. The loader adds "ids" (the rows'

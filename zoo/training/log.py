@@ -5,12 +5,13 @@ import math
 import os
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TextIO
 
 import torch
 
+from zoo.engines.engine import Step
 from zoo.errors import printable
 from zoo.training.disk.writing import told_in_a_line
 from zoo.training.folder import METRICS, RunFolder
@@ -128,6 +129,7 @@ def people_line(row: dict[str, Any], steps: int, unit: str, scores: dict[str, fl
         f"lr {row['lr']:.3g}",
         f"{row['examples_per_second']:.0f} examples/s",
         f"{row['targets_per_second']:.0f} {unit}/s",
+        *([f"{row['padding']:.0%} padding"] if "padding" in row else []),
         *([f"{row['sent_bytes'] / 1e6:.3g} MB sent"] if "sent_bytes" in row else []),
         *parts_of(row),
         f"{row['memory_gib']:.2f} GiB",
@@ -141,3 +143,9 @@ def parts_of(row: Mapping[str, Any]) -> list[str]:
     begin = "examples/"
     counts = {key.removeprefix(begin): n for key, n in row.items() if key.startswith(begin)}
     return [", ".join(f"{part} {n}" for part, n in counts.items())] if counts else []
+
+
+def padding(steps: Sequence[Step]) -> dict[str, float]:
+    """Which share of what the model got was padding; empty where nothing is padded."""
+    filled, places = (sum(one.places[n] for one in steps) for n in (0, 1))
+    return {"padding": round(1 - filled / places, 4)} if places else {}

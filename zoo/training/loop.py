@@ -18,7 +18,7 @@ from zoo.training import checkpoint
 from zoo.training.disk.together import on_first
 from zoo.training.disk.unread import Unread
 from zoo.training.folder import RunFolder
-from zoo.training.log import Log, forget_peak, memory_gib, people_line
+from zoo.training.log import Log, forget_peak, memory_gib, padding, people_line
 from zoo.training.progress import Progress, due
 from zoo.training.scoring import ScoredSet, Stopped, score_set
 from zoo.training.world import Here
@@ -111,7 +111,7 @@ class Fit:
     def advance(self, step: Step, seconds: float) -> None:
         """Counts a finished step."""
         self.progress.step += 1
-        self.progress.samples += self.recipe.run.batch
+        self.progress.samples += step.examples
         self.progress.seconds += seconds
         self.progress.corrupt += step.corrupt
         for name, count in step.lost.items():
@@ -129,7 +129,7 @@ class Fit:
             "grad_norm": step.grad_norm,
             "lr": step.lr,
             "examples": progress.samples,
-            "examples_per_second": round(len(steps) * self.recipe.run.batch / seconds, 2),
+            "examples_per_second": round(sum(one.examples for one in steps) / seconds, 2),
             "targets_per_second": round(sum(one.targets for one in steps) / seconds, 1),
             "step_seconds": round(seconds / len(steps), 5),
             "data_seconds": round(max(self.here.gather(self.data_seconds)) / len(steps), 5),
@@ -139,6 +139,7 @@ class Fit:
             "skipped": sum(one.skipped for one in steps),
             "corrupt": progress.corrupt,
             **{f"examples/{part}": n for part, n in self.examples(progress.step).items()},
+            **padding(steps),
             **lost_by_reason(self.task, progress),
             **traffic(sum(one.sent for one in steps) / len(steps), self.engine.whole_bytes),
             **self.engine.facts(),

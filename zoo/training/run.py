@@ -1,25 +1,18 @@
 """A run from recipe to exported folder, straight down."""
 
 import gc
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
 from zoo.data.corrupt import CorruptLimit
-from zoo.data.joined import each_part
 from zoo.data.loading.loader import eval_batches
 from zoo.data.loading.shards import check_room
-from zoo.data.ordering.build import order_of, said_of_parts
-from zoo.data.ordering.order import Order
 from zoo.data.rows import Batch, Rows
-from zoo.data.samples import drawn
 from zoo.engines.build import build_engine
 from zoo.engines.engine import Engine, NonFiniteLoss
-from zoo.errors import ConfigError
 from zoo.layout import Place
 from zoo.recipe import Recipe
 from zoo.recipe.derived.exchange import optimizer_of
-from zoo.recipe.load import faults_at_length
 from zoo.tasks.targets import said_left_out
 from zoo.tasks.task import Task
 from zoo.tasks.text.kept import made_from_texts, with_kept_tokenizer
@@ -33,6 +26,8 @@ from zoo.training.disk.together import on_first
 from zoo.training.disk.unread import Unread
 from zoo.training.export import finish
 from zoo.training.feeding.batches import training_batches, valid_sets
+from zoo.training.feeding.prepared import Prepared, examples_at_once, prepare
+from zoo.training.feeding.rehearsal import rehearse
 from zoo.training.folder import RunFolder
 from zoo.training.log import Log
 from zoo.training.loop import Fit
@@ -40,34 +35,6 @@ from zoo.training.scoring import Stopped
 from zoo.training.world import Here, device_of, refuse_different, say, world
 
 NOT_FINITE = 3
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """The rows that are trained and scored on, prepared once per host before any process group."""
-
-    train: Rows
-    valid: dict[str, Rows]
-    order: Order
-    steps: int
-
-    @property
-    def told_of_parts(self) -> list[str]:
-        """A line on each part of a mixture."""
-        return said_of_parts(self.order, self.steps)
-
-
-def prepare(recipe: Recipe, checked: Checked) -> Prepared:
-    """Packs, filters and orders the rows; LM text is tokenized here and cached."""
-    train = each_part(checked.source.train, checked.task.rows)
-    most, seed = recipe.data.max_valid_examples, recipe.data.split_seed
-    sets = checked.source.valid.items()  # a set of few texts may be packed into many blocks
-    valid = {name: drawn(checked.task.rows(rows), most, seed) for name, rows in sets}
-    order, run = order_of(recipe, train, checked.task.repeats), recipe.run
-    steps = run.steps or math.ceil((run.epochs or 0) * order.steps_per_epoch)
-    if faults := faults_at_length(recipe, steps):
-        raise ConfigError(faults)
-    return Prepared(train, valid, order, steps)
 
 
 def run(recipe: Recipe, start: Start = AS_IT_LIES) -> int:
@@ -143,6 +110,8 @@ def train(
     status.follow(lambda: progress.step)
     if progress.step >= prepared.steps:
         say(here, f"the run has all its {prepared.steps} steps")
+    else:
+        rehearse(recipe, checked.task, prepared.train, prepared.order, engine, here)
     log = Log(folder, recipe.run.report_to, progress.step, here.first)
     fit = Fit(
         recipe=recipe,
@@ -207,7 +176,7 @@ def fitted(fit: Fit) -> Ended:
 
 def sample_batch(recipe: Recipe, task: Task, rows: Rows) -> Batch:
     """The first rows as a micro-batch, as the model reads it."""
-    size, limit = min(recipe.run.micro_batch, len(rows)), CorruptLimit.of(recipe, rows)
+    size, limit = min(examples_at_once(recipe), len(rows)), CorruptLimit.of(recipe, rows)
     batches = eval_batches(rows, task.example, task.collate, size, 0, 1, recipe.run.seed, 0, limit)
     batch = next(iter(batches))
     return batch | {"inputs": task.on_device(batch["inputs"])}

@@ -46,6 +46,9 @@ WHOLE = ["model.config.model_type=opt"]
 BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "length": ({"run": {**RUN, "epochs": 1}}, []),
     "whole micro-batches": ({}, ["run.batch=7"]),
+    "unit of a batch": ({}, ["run.batch_unit=seconds"]),
+    "examples of a mixture": ({"data": MIXTURE}, ["run.batch_unit=tokens"]),
+    "grouped once": ({}, ["run.batch_unit=tokens", "data.sampling=group-by-length"]),
     "whole matrices": ({}, ["optimizer.type=Lamb", LR, "parallel.zero.stage=1"]),
     "matrices, not slices": (
         {},

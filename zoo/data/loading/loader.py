@@ -7,7 +7,7 @@ of workers nor the number of ranks changes a bit of it.
 
 import errno
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +74,7 @@ class MicroBatches:
         batch = self.collate(examples, rng, self.training)
         corrupt = cell.real - sum(counted)
         batch.update(ids=cell.of.rows.tolist(), counted=counted, corrupt=corrupt, failures=failures)
+        batch["examples"] = cell.real
         return batch
 
     def _readable(
@@ -126,10 +127,11 @@ def train_batches(
 
     Rank r takes micro-batches [r * accumulation, (r + 1) * accumulation) of the global batch. To
     what `collate` returns are added "ids" (row indices), "counted" (whether each place has the row
-    that it names) and "corrupt" (places whose row could not be read: the next readable row stands
-    in with weight 0). Where `corrupt` is of a process alone, ConfigError is raised beyond it. Else
-    each batch also has "failures", what rows could not be read (row, message); one that could not
-    be made has nothing else, but for the "fault" that stopped it.
+    that it names), "examples" (how many of the rows are not there to fill up) and "corrupt" (places
+    whose row could not be read: the next readable row stands in with weight 0). Where `corrupt` is
+    of a process alone, ConfigError is raised beyond it. Else each batch also has "failures", what
+    rows could not be read (row, message); one that could not be made has nothing else, but for the
+    "fault" that stopped it.
 
     `workers`: how many make them, or those that there are, for these rows.
     """
@@ -142,7 +144,7 @@ def train_batches(
             shards.at(step)
             micro_batches = order.micro_batches(step)
             for micro in range(first, first + accumulation):
-                yield _Cell(step, micro, micro_batches[micro], len(micro_batches[micro].rows))
+                yield _Cell(step, micro, micro_batches[micro], micro_batches[micro].examples)
             step += 1
 
     made = MicroBatches(rows, example, collate, seed, True, corrupt.allowed)
@@ -166,19 +168,23 @@ def eval_batches(
     seed: int,
     workers: int | Workers,
     corrupt: CorruptLimit | None = None,
+    cuts: Sequence[np.ndarray] | None = None,
 ) -> Iterator[Batch]:
     """Every row once over all ranks, in order; each rank gets the same number of micro-batches.
 
     What is missing in the last ones is padded with the last row, weight 0. Without `corrupt` no row
-    may be corrupt.
+    may be corrupt. `cuts` are the rows of each micro-batch where they have not `micro_batch` each.
     """
     corrupt = corrupt or CorruptLimit()
-    total = -(-len(rows) // (micro_batch * data_ranks)) * data_ranks
+    count = -(-len(rows) // micro_batch) if cuts is None else len(cuts)
+    total = -(-count // data_ranks) * data_ranks
     shards = EvalShards(rows)
 
     def cells() -> Iterator[_Cell]:
         for micro in range(data_rank, total, data_ranks):
             places = np.arange(micro * micro_batch, (micro + 1) * micro_batch)
+            if cuts is not None:
+                places = cuts[micro] if micro < count else np.array([len(rows)])
             real = int((places < len(rows)).sum())
             chosen = np.minimum(places, len(rows) - 1)
             shards.at(int(chosen[0]))

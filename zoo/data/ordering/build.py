@@ -1,30 +1,53 @@
 """Which order a recipe asks for."""
 
+import numpy as np
+
 from zoo.data.joined import Mixed
 from zoo.data.ordering.epochs import Epochs
 from zoo.data.ordering.mixture import Mixture, Part, Told
 from zoo.data.ordering.order import Order
+from zoo.data.ordering.plan import Plan
 from zoo.data.ordering.shards import Lanes
 from zoo.data.rows import Rows
 from zoo.errors import ConfigError, Fault
 from zoo.recipe import Recipe, origin
 from zoo.recipe.spec.data import MixtureData
+from zoo.recipe.vocabulary.kinds import KINDS
 
 
-def order_of(recipe: Recipe, rows: Rows, repeats: int = 1) -> Order:
-    """The order of the training rows; raises ConfigError if no batch is complete, or if a part of a
-    mixture is gone through too often.
+def order_of(
+    recipe: Recipe, rows: Rows, repeats: int = 1, amounts: np.ndarray | None = None
+) -> Order:
+    """The order of the training rows; `amounts` is how much of `run.batch_unit` each is, where that
+    is not examples. Raises ConfigError if no batch is complete, if a row is too long for one, or if
+    a part of a mixture is gone through too often.
     """
     run, data = recipe.run, recipe.data
     if isinstance(data, MixtureData):
         assert isinstance(rows, Mixed)
         return _mixture(recipe, data, rows, repeats)
+    if amounts is not None:
+        _refuse_longer(recipe, amounts)
+        return Plan(amounts, run.micro_batch, run.batch // run.micro_batch, run.seed, data.sampling)
     lengths = rows.lengths() if data.sampling == "group-by-length" else None
     sizes = rows.shard_sizes() if data.sampling != "sequential" else None
     lanes = None if sizes is None else Lanes(sizes, run.batch, run.seed, data.shuffle_window)
     return Epochs(
         len(rows), run.batch, run.seed, data.sampling, lengths, repeats, run.micro_batch, lanes
     )
+
+
+def _refuse_longer(recipe: Recipe, amounts: np.ndarray) -> None:
+    """Raises ConfigError where a row is more than a whole micro-batch may be."""
+    run = recipe.run
+    over, longest = int((amounts > run.micro_batch).sum()), float(np.nanmax(amounts))
+    if over:
+        found = f"{run.micro_batch} {run.batch_unit}, which {over} of {len(amounts)} training "
+        found += f"examples exceed: the longest has {longest:.6g}"
+        shorter = KINDS[recipe.task.kind].amounts[run.batch_unit]
+        allowed = f"at least {int(np.ceil(longest))}, or a smaller {shorter}"
+        key = "run.micro_batch"
+        raise ConfigError([Fault(origin(recipe, key), key, found, allowed)])
 
 
 def _mixture(recipe: Recipe, data: MixtureData, rows: Mixed, repeats: int) -> Mixture:

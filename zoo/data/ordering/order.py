@@ -9,12 +9,24 @@ import numpy as np
 @dataclass(frozen=True)
 class MicroRows:
     """The rows of one micro-batch, int64 (examples,) each: their indices, the epoch that each of
-    them is in, and which time it is that its epoch has it.
+    them is in, and which time it is that its epoch has it. Those behind the first `real` ones have
+    no weight; None: all count.
     """
 
     rows: np.ndarray
     epochs: np.ndarray
     copies: np.ndarray
+    real: int | None = None
+
+    @property
+    def examples(self) -> int:
+        """How many rows count."""
+        return len(self.rows) if self.real is None else self.real
+
+    def first(self, count: int) -> "MicroRows":
+        """The first `count` of them."""
+        real = None if self.real is None else min(self.real, count)
+        return MicroRows(self.rows[:count], self.epochs[:count], self.copies[:count], real)
 
 
 class Order(Protocol):
@@ -43,3 +55,27 @@ class Order(Protocol):
         """How many examples of each part of a mixture the steps before `step` have; of one source
         none is told apart.
         """
+
+
+class First:
+    """An order of which every micro-batch has its first `count` rows alone. See Order."""
+
+    def __init__(self, order: Order, count: int) -> None:
+        self.order, self.count = order, count
+        self.steps_per_epoch = order.steps_per_epoch
+
+    def epoch_of(self, step: int) -> int:
+        """See Order."""
+        return self.order.epoch_of(step)
+
+    def micro_batches(self, step: int) -> list[MicroRows]:
+        """See Order."""
+        return [one.first(self.count) for one in self.order.micro_batches(step)]
+
+    def shards(self, first: int, last: int, micro_batches: range) -> list[int]:
+        """See Order."""
+        return self.order.shards(first, last, micro_batches)
+
+    def examples(self, step: int) -> dict[str, int]:
+        """See Order; one source."""
+        return {}

@@ -9,13 +9,22 @@ from zoo.recipe.recipe import Recipe, origin
 
 @dataclass(frozen=True)
 class Batching:
-    """How a global batch is cut: `micro_batches` in all, `accumulation` of them per data rank."""
+    """How a global batch is cut: `micro_batches` in all, `accumulation` of them per data rank.
+
+    `batch`, `micro_batch` and `eval_micro_batch` are amounts of `unit`.
+    """
 
     batch: int
     micro_batch: int
     micro_batches: int
     accumulation: int
     eval_micro_batch: int
+    unit: str = "examples"
+
+    @property
+    def per_rank(self) -> int:
+        """The examples of a micro-batch as DeepSpeed is told them: 1 where they vary."""
+        return self.micro_batch if self.unit == "examples" else 1
 
 
 def layout_of(recipe: Recipe, processes: int | None = None) -> Layout:
@@ -39,7 +48,7 @@ def batching(recipe: Recipe, layout: Layout) -> Batching:
     if micro_batches % layout.data:
         step = run.micro_batch * layout.data
         found = (
-            f"{run.batch} examples = {micro_batches} micro-batches of {run.micro_batch}"
+            f"{run.batch} {run.batch_unit} = {micro_batches} micro-batches of {run.micro_batch}"
             f" on {layout.data} data ranks"
         )
         allowed = f"a multiple of run.micro_batch x data ranks = {step}"
@@ -48,4 +57,5 @@ def batching(recipe: Recipe, layout: Layout) -> Batching:
             [Fault(origin(recipe, "run.batch"), "run.batch", found, allowed, f"run.batch={near}")]
         )
     accumulation = micro_batches // layout.data
-    return Batching(run.batch, run.micro_batch, micro_batches, accumulation, run.eval_micro_batch)
+    at_once = run.micro_batch, micro_batches, accumulation, run.eval_micro_batch
+    return Batching(run.batch, *at_once, run.batch_unit)

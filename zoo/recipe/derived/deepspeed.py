@@ -22,8 +22,8 @@ def deepspeed_config(recipe: Recipe, layout: Layout) -> dict[str, Any]:
     # Cutting activations over tensor ranks is cached by shape, and shapes vary here.
     whole = {"pipe_partitioned": False, "grad_partitioned": False}
     return {
-        "train_batch_size": cut.micro_batch * cut.accumulation * layout.data,
-        "train_micro_batch_size_per_gpu": cut.micro_batch,
+        "train_batch_size": cut.per_rank * cut.accumulation * layout.data,
+        "train_micro_batch_size_per_gpu": cut.per_rank,
         "gradient_accumulation_steps": cut.accumulation,
         "gradient_clipping": clipping,
         "zero_optimization": zero,

@@ -46,6 +46,7 @@ COLUMN = {
     "run.batch": "=",
     "run.micro_batch": "!",
     "run.eval_micro_batch": "~",
+    "run.batch_unit": "=",
     "run.precision": "=",
     "run.seed": "=",
     "run.folder": "~",
@@ -99,6 +100,10 @@ def changes(old: dict[str, Any], new: dict[str, Any]) -> Changes:
         for path, a, b in _differ(old, new)
         if not _same(".".join(path), a, b, named)
     ]
+    if (
+        new.get("run", {}).get("batch_unit", "examples") != "examples"
+    ):  # which rows a step has follows it
+        found = [(one, "=" if one.key == "run.micro_batch" else rule) for one, rule in found]
     if _steps_alone(new):
         found = [(one, "!" if one.key in MEETINGS else rule) for one, rule in found]
     reported = [change for change, rule in found if rule == "!"]

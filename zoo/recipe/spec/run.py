@@ -6,6 +6,8 @@ from pydantic import Field
 
 from zoo.recipe.spec.words import Folder, MeanOf, Passes, Positive, Range, Rhythm, Seed, Spec, Text
 
+Unit = Literal["examples", "tokens", "seconds", "frames"]
+
 
 class Band(Spec):
     """Where a score is expected; an end that is left out is open."""
@@ -24,11 +26,15 @@ class RunSpec(Spec):
     epochs: Passes | None = None
     """Passes over the train split; becomes steps when the data is open."""
     batch: Positive
-    """Examples per optimizer step, all ranks together."""
+    """Examples (or `batch_unit`) per optimizer step, all ranks together."""
     micro_batch: Positive
-    """Examples that a data rank computes at once; the unit that ranks share out."""
+    """Examples (or `batch_unit`) that a data rank computes at once; what ranks share out."""
     eval_micro_batch: Positive = Field(default_factory=lambda data: data.get("micro_batch", 1))
     """The same in evaluation; `micro_batch` if absent."""
+    batch_unit: Unit = "examples"
+    """What `batch`, `micro_batch` and `eval_micro_batch` count. Of tokens, seconds of audio (at the
+    slowest speed and with all silence of `task.augment`) or log-mel frames a micro-batch has as
+    many examples, of like length, as fit with their padding; each stands once in an epoch."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Of weights and activations in the model; the optimizer's masters are fp32. `fp32` is IEEE's
     on every device, without TF32."""

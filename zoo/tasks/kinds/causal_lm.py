@@ -17,6 +17,8 @@ from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe import Recipe
 from zoo.recipe.spec.tasks.text import CausalLMSpec
+from zoo.tasks.amounts import length_of, tokens_of
+from zoo.tasks.padding import places
 from zoo.tasks.roles import chosen_roles, fault, kind_roles, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
 from zoo.tasks.task import IGNORE, NO_RECORDS, Lost, Outputs, Records, Task, lost_in
@@ -99,6 +101,10 @@ class CausalLM(Task):
             CorruptLimit.of(self.recipe, rows),
         )
 
+    def amounts(self, rows: Rows) -> np.ndarray | None:
+        """See Task: tokens, of rows that are not packed."""
+        return None if self.packed else tokens_of(self.recipe, self, rows, length_of) - 1
+
     def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
         """Token ids, labels of the same length (not shifted), and the targets' UTF-8 bytes."""
         if "input_ids" in row:
@@ -124,8 +130,10 @@ class CausalLM(Task):
         fill = next(token for token in known if token is not None)
         ids = [example["ids"][:-1] for example in examples]
         inputs = {"input_ids": padded(ids, fill)}
+        filled = {}
         if not self.packed:
             inputs["attention_mask"] = attention_mask(ids)
+            filled = {"places": places(inputs["attention_mask"])}
         labels = padded([example["labels"][1:] for example in examples], IGNORE)
         weight = torch.tensor([example["weight"] for example in examples], dtype=torch.float64)
         labels[weight == 0] = IGNORE
@@ -135,6 +143,7 @@ class CausalLM(Task):
             "labels": {"labels": labels, "bytes": size * weight},
             "count": target_count(labels),
             "lost": lost_in(examples, self.lost),
+            **filled,
         }
 
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:

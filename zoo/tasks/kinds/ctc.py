@@ -19,11 +19,12 @@ from zoo.recipe.spec.tasks.speech import CTCSpec
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import ratio
 from zoo.tasks.speech.augment import augmented_clip, drawn_masks, resampled
-from zoo.tasks.speech.clips import between
+from zoo.tasks.speech.clips import between, longest_seconds
 from zoo.tasks.speech.features import (
     SPECTROGRAM,
     WAVEFORM,
     build_extractor,
+    frames_a_second,
     least_samples,
     mel_bins,
     mel_faults,
@@ -113,6 +114,13 @@ class CTC(Task):
         self.dropped[rows.fingerprint] = len(rows) - len(kept)
         return kept
 
+    def amounts(self, rows: Rows) -> np.ndarray | None:
+        """See Task: seconds, or log-mel frames."""
+        frames = self.recipe.run.batch_unit == "frames"
+        rate = frames_a_second(self.recipe, self.extractor) if frames else 1.0
+        seconds = longest_seconds(rows, self.spec.augment)
+        return None if seconds is None else seconds * rate
+
     def outside(self, row: Row) -> bool:
         """Whether a clip is shorter or longer than training takes it."""
         return not self.low <= len(row["audio"]) / row["sampling_rate"] <= self.high
@@ -166,6 +174,7 @@ class CTC(Task):
             "inputs": inputs,
             "labels": labels,
             "count": (aligned * sizes).double().sum(),
+            "places": (int(inputs["frames"].sum()), len(examples) * int(inputs["frames"].max())),
             "lost": unaligned | lost_in(examples, ("dropped", "unspelled")),
         }
 

@@ -14,6 +14,7 @@ from zoo.errors import ConfigError, collected
 from zoo.models.config import model_config
 from zoo.recipe import Recipe
 from zoo.recipe.spec.tasks.detection import ObjectDetectionSpec
+from zoo.tasks.padding import places
 from zoo.tasks.roles import label_digest, label_faults, label_names, role_faults
 from zoo.tasks.scores import ratio
 from zoo.tasks.task import NO_RECORDS, Lost, Outputs, Records, Task, lost_in
@@ -117,11 +118,11 @@ class ObjectDetection(Task):
         if not training:
             labels["truth"] = [truth_of(one["objects"]) for one in examples]
         weight = float(sum(one["weight"] for one in examples))
+        pixels = self._pixels([examples[n]["image"] for n in kept], shortest)
+        mask = pixels.get("pixel_mask")
         return {
-            "inputs": {
-                **self._pixels([examples[n]["image"] for n in kept], shortest),
-                "labels": targets,
-            },
+            "inputs": {**pixels, "labels": targets},
+            **({} if mask is None else {"places": places(mask)}),
             "labels": labels,
             "count": torch.tensor(count, dtype=torch.float64),
             "lost": {

@@ -17,6 +17,8 @@ from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe import Recipe
 from zoo.recipe.spec.tasks.text import QuestionAnsweringSpec
+from zoo.tasks.amounts import tokens_of
+from zoo.tasks.padding import places
 from zoo.tasks.roles import fault, role_faults, sets
 from zoo.tasks.scores import ratio
 from zoo.tasks.task import NO_RECORDS, Lost, Outputs, Records, Task, lost_in
@@ -82,6 +84,10 @@ class QuestionAnswering(Task):
         """The windows of all of them."""
         return windowed(rows, self.windows, cache_root(self.recipe.data))
 
+    def amounts(self, rows: Rows) -> np.ndarray:
+        """See Task: tokens."""
+        return tokens_of(self.recipe, self, rows, _length)
+
     def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
         """One window: ids, segments, spans of its tokens, where the first answer stands in it, and
         what scoring needs of its question.
@@ -129,6 +135,7 @@ class QuestionAnswering(Task):
             "inputs": inputs,
             "labels": labels,
             "count": weight.double().sum(),
+            "places": places(mask),
             "lost": lost_in(examples, self.lost),
         }
 
@@ -194,6 +201,11 @@ class QuestionAnswering(Task):
     def save(self, folder: Path) -> None:
         """The tokenizer's files."""
         save_tokenizer(self.recipe, self.tokenizer, folder)
+
+
+def _length(example: Example) -> int:
+    """The tokens of a window."""
+    return len(example["here"].ids)
 
 
 def _without_answer(rows: Rows) -> bool:

@@ -6,13 +6,15 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from zoo.data.rows import Batch, CorruptExample, Example, Row
+from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows
 from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe import Recipe
 from zoo.recipe.spec.tasks.text import SequenceClassificationSpec
 from zoo.recipe.vocabulary.kinds import kind_of
+from zoo.tasks.amounts import length_of, tokens_of
+from zoo.tasks.padding import places
 from zoo.tasks.problems.classification import Classification, build_problem
 from zoo.tasks.problems.single_label import SingleLabel
 from zoo.tasks.roles import (
@@ -114,6 +116,10 @@ class SequenceClassification(Classification):
         self.pair = "text_pair" in roles
         self.segments = has_segments(self.tokenizer, self.config)
 
+    def amounts(self, rows: Rows) -> np.ndarray:
+        """See Task: tokens."""
+        return tokens_of(self.recipe, self, rows, length_of)
+
     def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
         """Token ids framed by the tokenizer's special tokens, segments, and the label.
 
@@ -137,7 +143,8 @@ class SequenceClassification(Classification):
         if self.segments:
             inputs["token_type_ids"] = padded([example["segments"] for example in examples], 0)
         labels, count = self.targets(examples)
-        return {"inputs": inputs, "labels": labels, "count": count}
+        filled = places(inputs["attention_mask"])
+        return {"inputs": inputs, "labels": labels, "count": count, "places": filled}
 
     def digests(self) -> dict[str, str]:
         """See Task."""

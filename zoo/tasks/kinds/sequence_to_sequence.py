@@ -12,10 +12,12 @@ from zoo.errors import ConfigError, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe import Recipe
 from zoo.recipe.spec.tasks.sequences import SequenceToSequenceSpec
+from zoo.tasks.amounts import longer_side_of, tokens_of
 from zoo.tasks.generation import Writer, generation_config
+from zoo.tasks.padding import places
 from zoo.tasks.roles import fault, role_faults
 from zoo.tasks.scores import ratio
-from zoo.tasks.task import NO_RECORDS, Lost, Outputs, Records, Task, lost_in
+from zoo.tasks.task import IGNORE, NO_RECORDS, Lost, Outputs, Records, Task, lost_in
 from zoo.tasks.text.files import limit_length, save_tokenizer
 from zoo.tasks.text.overlap import overlap_scores, overlap_sums
 from zoo.tasks.text.router import router_faults
@@ -109,6 +111,10 @@ class SequenceToSequence(Task):
         """All of them, as they are."""
         return rows
 
+    def amounts(self, rows: Rows) -> np.ndarray:
+        """See Task: tokens of the longer of the two sides."""
+        return tokens_of(self.recipe, self, rows, longer_side_of)
+
     def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
         """Ids of both texts, and the target to score with."""
         ids, _ = self.source(self.spec.prefix + row["source"])
@@ -132,6 +138,7 @@ class SequenceToSequence(Task):
             "inputs": inputs,
             "labels": labels,
             "count": count,
+            "places": places(inputs["attention_mask"], labels["labels"] != IGNORE),
             "lost": lost_in(examples, self.lost),
         }
 

@@ -29,6 +29,7 @@ from zoo.tasks.speech.windows import (
     said_prefix,
     start_fault,
     tell_languages,
+    window,
     window_faults,
     window_ids,
 )
@@ -128,6 +129,12 @@ class SpeechSeq2Seq(Task):
         self.dropped[rows.fingerprint] = len(rows) - len(kept)
         return kept
 
+    def amounts(self, rows: Rows) -> np.ndarray:
+        """See Task: the whole window, whatever is said in it."""
+        frames = self.recipe.run.batch_unit == "frames"
+        whole = window(self.extractor) if frames else self.extractor.chunk_length
+        return np.full(len(rows), float(whole))
+
     def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
         """What is handed over of the clip, its frames and what of them is hidden, target ids, and
         the transcript to score with.
@@ -165,6 +172,10 @@ class SpeechSeq2Seq(Task):
             "inputs": {**handed_over(examples), "decoder_input_ids": written},
             "labels": labels,
             "count": count,
+            "places": (
+                sum(one["frames"] for one in examples),
+                len(examples) * window(self.extractor),
+            ),
             "lost": lost_in(examples, self.lost),
         }
 

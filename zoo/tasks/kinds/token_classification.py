@@ -14,6 +14,8 @@ from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe import Recipe
 from zoo.recipe.spec.tasks.text import TokenClassificationSpec
+from zoo.tasks.amounts import length_of, tokens_of
+from zoo.tasks.padding import places
 from zoo.tasks.roles import fault, label_digest, label_faults, label_names, role_faults
 from zoo.tasks.scores import ratio
 from zoo.tasks.task import IGNORE, NO_RECORDS, Lost, Outputs, Records, Task, lost_in
@@ -87,6 +89,10 @@ class TokenClassification(Task):
         """All of them, as they are."""
         return rows
 
+    def amounts(self, rows: Rows) -> np.ndarray:
+        """See Task: tokens."""
+        return tokens_of(self.recipe, self, rows, length_of)
+
     def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
         """Token ids, segments, a label on the first token of each word, all tags, and where each
         word's first token is (-1: nowhere).
@@ -134,6 +140,7 @@ class TokenClassification(Task):
                 "weight": torch.tensor([example["weight"] for example in examples]),
             },
             "count": target_count(labels),
+            "places": places(inputs["attention_mask"]),
             "lost": lost_in(examples, self.lost),
         }
 

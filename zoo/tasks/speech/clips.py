@@ -5,6 +5,7 @@ import numpy as np
 from zoo.data.rows import Rows, Subset
 from zoo.errors import ConfigError
 from zoo.recipe import Recipe
+from zoo.recipe.spec.tasks.speech import SpeechAugment
 from zoo.tasks.roles import fault
 from zoo.tasks.targets import LEAST
 from zoo.tasks.task import Lost
@@ -23,3 +24,9 @@ def between(recipe: Recipe, rows: Rows, low: float, high: float, lost: Lost) -> 
         longest = f"{np.nanmin(seconds):.3g} to {np.nanmax(seconds):.3g} seconds"
         raise ConfigError([fault(recipe, lost.key, f"{found} of {longest}", lost.allowed)])
     return Subset(rows, kept)
+
+
+def longest_seconds(rows: Rows, augment: SpeechAugment) -> np.ndarray | None:
+    """How long each clip may become in training, in seconds; None where it is not known."""
+    seconds = rows.lengths()
+    return None if seconds is None else seconds / augment.speed[0] + 2 * augment.silence

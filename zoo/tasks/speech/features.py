@@ -87,6 +87,14 @@ def least_samples(extractor: SequenceFeatureExtractor, config: PreTrainedConfig)
     return samples
 
 
+def frames_a_second(recipe: Recipe, extractor: SequenceFeatureExtractor) -> float:
+    """Log-mel frames of a second; raises ConfigError where the model reads samples."""
+    if not hasattr(extractor, "hop_length"):
+        found = f"frames with {type(extractor).__name__}, which gives samples"
+        raise ConfigError([fault(recipe, "run.batch_unit", found, "examples, seconds")])
+    return float(extractor.sampling_rate / extractor.hop_length)
+
+
 def output_lengths(config: PreTrainedConfig, lengths: Tensor) -> Tensor:
     """How many frames of logits belong to inputs of these lengths, int64 (batch,)."""
     if config.model_type in SPECTROGRAM:

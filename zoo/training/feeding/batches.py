@@ -17,6 +17,7 @@ from zoo.recipe.derived.batching import batching
 from zoo.tasks.task import Task
 from zoo.training.checks import Checked
 from zoo.training.disk.unread import Unread
+from zoo.training.feeding.prepared import cuts_of
 from zoo.training.scoring import ScoredSet
 from zoo.training.world import Here, say
 
@@ -59,7 +60,9 @@ def valid_sets(
     hands = hands_of(layout, here.place.rank)
 
     def batches_of(rows: Rows, limit: CorruptLimit) -> Callable[[], Iterator[Batch]]:
-        most = -(-len(rows) // (recipe.run.eval_micro_batch * layout.data))
+        cuts = cuts_of(recipe, task, rows)
+        count = -(-len(rows) // recipe.run.eval_micro_batch) if cuts is None else len(cuts)
+        most = -(-count // layout.data)
         workers = cache(lambda: workers_of(recipe, task, rows, limit, False, most))
 
         def made() -> Iterator[list[Batch]]:
@@ -73,6 +76,7 @@ def valid_sets(
                 recipe.run.seed,
                 workers(),
                 limit,
+                cuts,
             )
             return ([batch] for batch in batches)
 

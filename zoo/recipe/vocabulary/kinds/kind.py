@@ -1,7 +1,7 @@
 """What an entry of a kind of task says."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from zoo.recipe.spec.task import TaskSpec
 from zoo.recipe.vocabulary.scores import Score
@@ -35,6 +35,9 @@ class Kind:
     """Needs a tokenizer."""
     may_be_blank: tuple[str, ...] = ()
     """Roles of text that may be blank in a row; others make it a corrupt one."""
+    amounts: Mapping[str, str] = field(default_factory=dict)
+    """What `run.batch_unit` may be beside examples, and by each the key that bounds an example's;
+    empty where the model gets examples of one size."""
     one_length: bool = False
     """All its examples have one length."""
     labels_enter: bool = False

@@ -1,6 +1,7 @@
 """The kinds of task that hear speech."""
 
 from zoo.recipe.spec.tasks.speech import CTCSpec, SpeechSeq2SeqSpec
+from zoo.recipe.vocabulary.amounts import OF_CLIPS, OF_WINDOWS
 from zoo.recipe.vocabulary.kinds.kind import Kind
 from zoo.recipe.vocabulary.scores import OF_TRANSCRIPTS
 
@@ -14,6 +15,7 @@ SPEECH: dict[str, Kind] = {
         scores=OF_TRANSCRIPTS,
         unit="characters",
         may_be_blank=("transcript",),
+        amounts=OF_CLIPS,
         predictor="zoo.predicting.speech:Transcription",
     ),
     "speech-seq2seq": Kind(
@@ -26,6 +28,7 @@ SPEECH: dict[str, Kind] = {
         unit="tokens",
         may_be_blank=("transcript",),
         generates=True,
+        amounts=OF_WINDOWS,
         predictor="zoo.predicting.speech:Hearing",
     ),
 }

@@ -8,6 +8,7 @@ from zoo.recipe.spec.tasks.text import (
     SequenceClassificationSpec,
     TokenClassificationSpec,
 )
+from zoo.recipe.vocabulary.amounts import OF_PAIRS, OF_TEXT
 from zoo.recipe.vocabulary.kinds.kind import Kind
 from zoo.recipe.vocabulary.scores import (
     ACCURACY,
@@ -33,6 +34,7 @@ TEXT: dict[str, Kind] = {
         scores={"perplexity": PERPLEXITY, "loss": LOSS, "bits_per_byte": BITS_PER_BYTE},
         unit="tokens",
         may_be_blank=("text", "prompt"),
+        amounts=OF_TEXT,
         predictor="zoo.predicting.generation:Continuation",
     ),
     "masked-lm": Kind(
@@ -66,6 +68,7 @@ TEXT: dict[str, Kind] = {
             "f1": F1,
         },
         classes=True,
+        amounts=OF_TEXT,
         predictor="zoo.predicting.text:TextClasses",
     ),
     "sequence-to-sequence": Kind(
@@ -77,6 +80,7 @@ TEXT: dict[str, Kind] = {
         scores=OF_TEXTS,
         unit="tokens",
         generates=True,
+        amounts=OF_PAIRS,
         predictor="zoo.predicting.generation:Rewriting",
     ),
     "token-classification": Kind(
@@ -88,6 +92,7 @@ TEXT: dict[str, Kind] = {
         scores=ENTITIES,
         unit="words",
         classes=True,
+        amounts=OF_TEXT,
         predictor="zoo.predicting.marks:Tags",
     ),
     "question-answering": Kind(
@@ -98,6 +103,7 @@ TEXT: dict[str, Kind] = {
         built_in=("constants",),
         scores=ANSWERS,
         unit="windows",
+        amounts=OF_TEXT,
         predictor="zoo.predicting.marks:Answers",
     ),
 }
