@@ -169,6 +169,11 @@ BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "streamed shards": (FILES, ["data.streaming=true", "data.format=csv"]),
     "shards far away": (FILES, ["data.folder=s3://bucket/data", "data.format=csv"]),
     "a cache that is used": (FILES, ["data.cache_limit=1 GB"]),
+    "whose tokens": (FILES, ["data.format=megatron", "model.tokenizer=characters"]),
+    "tokens of text": (
+        {**FILES, "task": {"kind": "sequence-classification", "sequence_length": 64}},
+        ["data.format=megatron", "model.tokenizer=a/b"],
+    ),
     "lengths": (IMAGES, ["data.sampling=group-by-length"]),
     "numbers have no names": (IMAGES, ["task.problem=regression", 'data.labels=["a","b"]']),
     "labels": ({}, ['data.labels=["a","a"]']),
