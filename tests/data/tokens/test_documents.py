@@ -8,6 +8,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from tests.data.tokens import megatron
+from tests.runs import SHORT, losses, train, twin
 from zoo.data.rows import Rows, Subset
 from zoo.data.source import open_source
 from zoo.data.tokens.documents import TokenDocuments, token_documents
@@ -52,13 +53,32 @@ def folder(tmp_path: Path) -> Path:
 def test_the_blocks_are_those_of_the_text_path_and_so_are_ours(folder: Path) -> None:
     text = blocks(folder, "data.train=text.jsonl")
     whole = np.stack([text[n]["input_ids"] for n in range(len(text))])
-    for train in ("tokens", "tokens/*.idx", "c/tokens-*"):
-        rows = blocks(folder, "data.format=megatron", f"data.train={train}")
-        assert np.array_equal(whole, [rows[n]["input_ids"] for n in range(len(rows))]), train
-        known = train == "c/tokens-*"  # there shards.json says how much text it was
+    for given in ("tokens", "tokens/*.idx", "c/tokens-*"):
+        rows = blocks(folder, "data.format=megatron", f"data.train={given}")
+        assert np.array_equal(whole, [rows[n]["input_ids"] for n in range(len(rows))]), given
+        known = given == "c/tokens-*"  # there shards.json says how much text it was
         assert rows[0]["bytes"] == pytest.approx(text[0]["bytes"] if known else np.nan, nan_ok=True)
     first = blocks(folder, "data.format=megatron", "data.train=tokens/a")
     assert np.array_equal(whole[: len(first)], [first[n]["input_ids"] for n in range(len(first))])
+
+
+@pytest.mark.slow
+def test_a_training_on_tokens_of_an_independent_writer_has_the_losses_of_the_text(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    runs = tmp_path_factory.mktemp("runs")
+    data = {"source": "files", "folder": str(folder), "cache": str(folder / "c")}
+    words = [
+        f"data={json.dumps(data)}",
+        *(f"model.tokenizer={folder / 'bpe'}", "task.sequence_length=16", "run.report_to=[]"),
+        *(word for word in SHORT if "data." not in word),
+    ]
+    text = twin("causal-lm")
+    train(1, text, runs / "text", *words, "data.train=text.jsonl")
+    for world, train_on in ((1, "tokens"), (2, "c/tokens-*")):
+        name = f"{train_on[0]}{world}"
+        train(world, text, runs / name, *words, "data.format=megatron", f"data.train={train_on}")
+        assert losses(runs / name) == pytest.approx(losses(runs / "text"), rel=1e-6)
 
 
 def test_some_of_the_documents_are_a_stream_of_their_own(folder: Path) -> None:
