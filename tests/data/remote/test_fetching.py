@@ -140,8 +140,8 @@ def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path) -> N
 
     root = tmp_path / "cache"
     root.mkdir()
-    dead = root / f"x.tar.{socket.gethostname()}.999999.1.part"
-    alive = root / f"x.tar.{socket.gethostname()}.{os.getpid()}.1.0.part"
+    dead = root / f"x.tar.{socket.gethostname()}.999999.1.room9.part"
+    alive = root / f"x.tar.{socket.gethostname()}.{os.getpid()}.1.room9.0.part"
     for part in (dead, alive):
         part.write_bytes(b"half")
     ShardCache(root, None)

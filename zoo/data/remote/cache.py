@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import threading
+import time
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +15,8 @@ from filelock import FileLock
 
 from zoo.data.remote.trying import Unreachable
 
+_DAY = 86_400  # seconds
+_ROOM = re.compile(r"\.room(\d+)\.part$")
 _LOCKS = 512  # files; two shards that share one are fetched one after the other
 
 
@@ -51,10 +54,10 @@ class ShardCache:
             os.utime(self.root / name)
 
     def _make(self, target: Path, size: int, make: Callable[[Path], None]) -> None:
-        self._shrink(target, size)
-        thread = threading.get_ident()
-        part = target.with_name(f"{target.name}.{socket.gethostname()}.{os.getpid()}.{thread}.part")
+        who = f"{socket.gethostname()}.{os.getpid()}.{threading.get_ident()}"
+        part = target.with_name(f"{target.name}.{who}.room{size}.part")
         try:
+            self._shrink(target, part)
             make(part)
             part.replace(target)
         except OSError as error:
@@ -64,20 +67,26 @@ class ShardCache:
             raise Unreachable(f"a shard cannot be written below {why}") from error
         finally:
             part.unlink(missing_ok=True)
-        self._shrink(target, 0)
+        self._shrink(target)
 
-    def _shrink(self, kept: Path, more: int) -> None:
-        """Removes the least lately used but for `kept`, until `more` bytes have room."""
+    def _shrink(self, kept: Path, part: Path | None = None) -> None:
+        """Removes the least lately used but for `kept`, until what is there has room, and what is
+        being made: of that a `part` tells by its name, from now on this one too.
+        """
         if self.limit is None:
             return
         with FileLock(self.root / "locks" / "shrink"):
-            found = []
+            if part is not None:
+                part.touch()
+            found, held = [], 0
             for path in self.root.iterdir():
                 with suppress(FileNotFoundError):
-                    stat = path.stat()
-                    if path.is_file() and path.suffix != ".part":
+                    stat, room = path.stat(), _ROOM.search(path.name)
+                    if room is not None:
+                        held += int(room[1])
+                    elif path.is_file() and path.suffix != ".part":
                         found.append((stat.st_mtime_ns, stat.st_size, path))
-            held = sum(size for _, size, _ in found) + more
+                        held += stat.st_size
             for _, size, path in sorted(found):
                 if held <= self.limit:
                     return
@@ -86,12 +95,16 @@ class ShardCache:
                     held -= size
 
     def _clear(self) -> None:
-        """Removes what killed processes of this machine have left half written."""
-        ours = re.compile(rf"\.{re.escape(socket.gethostname())}\.(\d+)\.[\d.]+part$")
+        """Removes what killed processes have left half written: of this machine those that are no
+        more, of others what is a day old.
+        """
+        ours = re.compile(rf"\.{re.escape(socket.gethostname())}\.(\d+)\.[\w.]+part$")
         for part in self.root.glob("*.part"):
             found = ours.search(part.name)
-            if found and not _lives(int(found[1])):
-                part.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                old = part.stat().st_mtime < time.time() - _DAY
+                if old or (found is not None and not _lives(int(found[1]))):
+                    part.unlink()
 
 
 def _lives(pid: int) -> bool:
