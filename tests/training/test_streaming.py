@@ -1,0 +1,136 @@
+"""Runs from shards on a server: the losses of shards at hand, and what a dead server ends."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.data.remote.server import Server, serving
+from tests.data.sources.shards.making import clip, images, parquet, tar
+from tests.ranks import run_ranks
+from tests.runs import rows, run_twin, train, twin
+
+SHARDS, ROWS = 24, 16
+NAMES = f"{{00000..000{SHARDS - 1}}}"
+
+
+def image_shards(folder: Path) -> str:
+    images(folder, SHARDS, ROWS, size=32)
+    return f"train-{NAMES}.tar"
+
+
+def clip_shards(folder: Path) -> str:
+    for shard in range(SHARDS):
+        numbers = range(shard * 4, shard * 4 + 4)
+        samples = {f"{n}": {"flac": clip(n, 0.5), "txt": b"ab ba"[: 1 + n % 5]} for n in numbers}
+        tar(folder / f"train-{shard:05}.tar", samples)
+    return f"train-{NAMES}.tar"
+
+
+def text_shards(folder: Path) -> str:
+    for shard in range(SHARDS):
+        numbers = range(shard * ROWS, (shard + 1) * ROWS)
+        texts = [{"text": f"{n} is {n % 2} " * 9, "label": f"l{n % 2}"} for n in numbers]
+        parquet(folder / f"train-{shard:05}.parquet", texts)
+    return f"train-{NAMES}.parquet"
+
+
+CASES = {
+    "image-classification": image_shards,
+    "ctc": clip_shards,
+    "sequence-classification": text_shards,
+    "causal-lm": text_shards,
+}
+BATCH = ("run.batch=8", "run.micro_batch=4", "run.eval_micro_batch=4", "run.log_every=1")
+
+
+def words(place: str, entry: str, cache: Path, limit: int, *more: str) -> list[str]:
+    streamed = ["data.streaming=true", "data.shuffle_window=1", f"data.cache_limit={limit}"]
+    return [
+        *("data.source=files", f"data.folder={place}", f"data.train={entry}"),
+        *(f"data.cache={cache}", "data.valid=false", "data.test=false", *streamed, *BATCH),
+        *("run.eval_every=0", "run.best_metric=unset", "run.export=last", *more),
+    ]
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Path:
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def server(shards: Path) -> Iterator[Server]:
+    with serving(shards) as one:
+        yield one
+
+
+def losses(metrics: list[dict[str, Any]]) -> list[float]:
+    return [row["loss"] for row in metrics if "loss" in row]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", CASES)
+def test_streamed_runs_have_the_losses_of_shards_at_hand(
+    kind: str, shards: Path, server: Server, tmp_path: Path
+) -> None:
+    entry = CASES[kind](shards)
+    limit = 17 * max(path.stat().st_size for path in shards.iterdir())
+    if kind != "causal-lm":
+        limit *= 3 if "parquet" in entry else 1
+    found = {}
+    for name, world, place in (("here", 1, str(shards)), ("there", 2, server.url)):
+        said = words(place, entry, tmp_path / name, limit, "run.steps=20", "data.workers=1")
+        found[name] = losses(train(world, twin(kind), tmp_path / f"run-{name}", *said))
+    assert len(found["here"]) == 20
+    assert found["there"] == pytest.approx(found["here"], rel=1e-5)
+
+
+def limited(shards: Path) -> int:
+    return 17 * next(shards.glob("*.tar")).stat().st_size
+
+
+@pytest.mark.slow
+def test_a_run_outlives_its_server_for_a_while_and_ends_with_it_for_good(
+    shards: Path, server: Server, tmp_path: Path
+) -> None:
+    entry = image_shards(shards)
+    kind, folder = "image-classification", tmp_path / "run"
+    said = ["run.steps=300", "run.save_every=0", "data.timeout=8.0"]
+    here = words(str(shards), entry, tmp_path / "here", limited(shards), *said)
+    whole = losses(train(1, twin(kind), tmp_path / "whole", *here))
+
+    def reached(steps: int) -> None:
+        metrics = folder / "metrics.jsonl"
+        while not metrics.exists() or len(metrics.read_text().splitlines()) < steps:
+            time.sleep(0.01)
+
+    def fail() -> None:
+        reached(5)
+        server.down_for(5)
+        time.sleep(6)
+        reached(len(rows(folder)) + 20)
+        server.down()
+
+    threading.Thread(target=fail, daemon=True).start()
+    there = words(server.url, entry, tmp_path / "there", limited(shards), *said)
+    started = time.monotonic()
+    with pytest.raises(AssertionError, match="DataError: rank 0 on"):
+        run_ranks(2, run_twin, twin(kind), [f"run.folder={folder}", *there], timeout=200)
+    spent = time.monotonic() - started
+    status = json.loads((folder / "status.json").read_text())
+    assert status["state"] == "failed"
+    assert f"{server.url}/train-" in json.dumps(status)
+    assert "nothing of it came for 8 s (data.timeout)" in json.dumps(status)
+    first = losses(rows(folder))
+    assert 25 <= len(first) < 300
+    assert spent < 150
+    server.up()
+    after = losses(train(2, twin(kind), folder, *there))
+    assert len(after) == 300
+    assert after[:100] == pytest.approx(whole[:100], rel=1e-4)  # rounding grows in 300 steps
