@@ -182,7 +182,11 @@ def as_filled(value: Any) -> str | None:
 
 def is_text(value: str) -> bool:
     """Whether a string can be written as UTF-8: it holds no half of a character."""
-    return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def spoken(value: object) -> str:
