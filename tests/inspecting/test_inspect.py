@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from tests.runs import twin
+from zoo.cli.data import look_at_data
 from zoo.data.rows import ListRows
+from zoo.errors import ConfigError
 from zoo.inspecting.copies import copies
 from zoo.inspecting.facts import class_facts, padding_share, set_facts
 from zoo.inspecting.inspect import inspect
@@ -81,3 +83,10 @@ def test_tokens_that_are_targets_say_which(tmp_path: Path) -> None:
     first_pieces = [token["target"] for token in tokens if token.get("mark") == "target"]
     assert first_pieces == row["tags"].split()
     assert "".join(token["text"] for token in tokens[:2]).startswith("[CLS]")
+
+
+def test_a_page_that_cannot_be_written_is_a_fault_of_out(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    name = twin("token-classification").stem
+    with pytest.raises(ConfigError, match="--out: found .*page.html"):
+        look_at_data(name, tiny=True, out=tmp_path / "file" / "page.html", examples=1, most=5)

@@ -13,6 +13,7 @@ from zoo.cli.words import (
     TinyOption,
     choose_accelerator,
 )
+from zoo.errors import ConfigError, Fault
 
 
 def look_at_data(
@@ -45,7 +46,11 @@ def look_at_data(
         print(json.dumps(found.content(), indent=2))
         return
     path = out or Path(f"{loaded.name}.data.html")
-    write_page(found, path)
+    try:
+        write_page(found, path)
+    except OSError as error:
+        unfit = Fault("command line", "--out", f"{path} ({error.strerror})", "a file to write")
+        raise ConfigError([unfit]) from None
     print_page(terminal_page(found), as_json)
     if not as_json:
         print(f"the page lies in {path}")

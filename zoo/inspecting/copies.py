@@ -4,9 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
-from zoo.data.rows import CorruptExample, Rows
+from zoo.data.rows import CorruptExample, Rows, spread
 from zoo.recipe.vocabulary.roles import MEDIA, ROLES
 from zoo.training.disk.learned import content
 
@@ -16,7 +14,7 @@ def copies(sets: Mapping[str, Rows], most: int) -> dict[str, dict[str, int]]:
 
     Compared are images and clips where rows have them, else all that a row holds but its classes.
     "of" says how many of the set were looked for, "among" in how many rows of train: at most `most`
-    each, evenly spread.
+    each, evenly spread (of rows in shards over the first).
     """
     train = sets["train"]
     others = {name: rows for name, rows in sets.items() if name != "train" and len(rows)}
@@ -27,20 +25,14 @@ def copies(sets: Mapping[str, Rows], most: int) -> dict[str, dict[str, int]]:
     for name, rows in others.items():
         own = list(digests(rows, most))
         again = sum(digest in known for digest in own)
-        found[name] = {"copies": again, "of": len(own), "among": min(most, len(train))}
+        found[name] = {"copies": again, "of": len(own), "among": len(spread(train, most))}
     return found
-
-
-def spread(rows: Rows, most: int) -> list[int]:
-    """At most so many places of the rows, evenly spread."""
-    places = np.linspace(0, len(rows) - 1, min(most, len(rows)))
-    return [int(place) for place in np.unique(places.astype(np.int64))]
 
 
 def digests(rows: Rows, most: int) -> Iterator[bytes]:
     """16 bytes for what each of the rows holds; nothing of one that cannot be read."""
     roles = compared(rows)
-    for index in spread(rows, most):
+    for index in spread(rows, most).tolist():
         found = hashlib.blake2b(digest_size=16)
         try:
             for role in roles:

@@ -9,9 +9,9 @@ import numpy as np
 
 from zoo.data.joined import Mixed
 from zoo.data.objects import Objects
-from zoo.data.rows import Batch, CorruptExample, Rows
+from zoo.data.rows import Batch, CorruptExample, Rows, spread
 from zoo.data.source import Source
-from zoo.inspecting.copies import copies, spread
+from zoo.inspecting.copies import copies
 from zoo.recipe.vocabulary.roles import role_of_classes
 
 Facts = dict[str, Any]
@@ -89,10 +89,11 @@ def class_facts(rows: Rows, names: Sequence[str] | None, most: int) -> Facts:
     if role is None or not len(rows):
         return {}
     counts: Counter[Any] = Counter()
-    for index in spread(rows, most):
+    places = spread(rows, most)
+    for index in places.tolist():
         with suppress(CorruptExample):
             counts.update(counted(rows.value(index, role)))
-    asked = {"looked_at": min(most, len(rows))}
+    asked = {"looked_at": len(places)}
     if names is not None:
         return asked | {"classes": {str(name): counts[place] for place, name in enumerate(names)}}
     numbers = {value: count for value, count in counts.items() if isinstance(value, int | float)}

@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from zoo.inspecting.inspect import Inspected
 from zoo.telling.page import Page, Table
+from zoo.training.disk.writing import write_text
 
 MOST_CLASSES = 30  # in a table; the page has all
 BARS = " ▁▂▃▄▅▆▇█"
@@ -86,7 +87,7 @@ def _of_labels(name: str, one: dict[str, Any]) -> list[str]:
 
 
 def write_page(found: Inspected, path: Path) -> None:
-    """Writes the page beside and renames it; it needs no network and no other file."""
+    """Writes the page, which needs no network and no other file; raises OSError."""
     environment = Environment(
         loader=PackageLoader("zoo.inspecting", "."), autoescape=True, undefined=StrictUndefined
     )
@@ -98,6 +99,4 @@ def write_page(found: Inspected, path: Path) -> None:
         name=found.name, tables=tables, lines=lines(found), sets=sets, examples=found.examples
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.part")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+    write_text(path, text)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zoo.data.cache import cache_root
-from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows
+from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows, spread
 from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
@@ -210,7 +210,7 @@ def _length(example: Example) -> int:
 
 def _without_answer(rows: Rows) -> bool:
     """Whether one of some evenly spread rows has no answer."""
-    for place in np.linspace(0, len(rows) - 1, min(_SAMPLED, len(rows)), dtype=np.int64).tolist():
+    for place in spread(rows, _SAMPLED).tolist():
         try:
             if not rows.value(place, "answers"):
                 return True

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows
+from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows, spread
 from zoo.data.source import Source
 from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
@@ -223,7 +223,7 @@ def _scheme(recipe: Recipe, chosen: str | None, names: list[str], train: Rows) -
         raise ConfigError([fault(recipe, key, odd, allowed)])
     if chosen:
         return chosen
-    places = np.linspace(0, len(train) - 1, min(_SAMPLED, len(train)), dtype=np.int64)
+    places = spread(train, _SAMPLED)
     found = scheme_of(names, _sampled(train, places, names))
     if found:
         return found
