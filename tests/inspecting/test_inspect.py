@@ -88,5 +88,5 @@ def test_tokens_that_are_targets_say_which(tmp_path: Path) -> None:
 def test_a_page_that_cannot_be_written_is_a_fault_of_out(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     name = twin("token-classification").stem
-    with pytest.raises(ConfigError, match="--out: found .*page.html"):
+    with pytest.raises(ConfigError, match=r"--out: found .*page\.html"):
         look_at_data(name, tiny=True, out=tmp_path / "file" / "page.html", examples=1, most=5)
