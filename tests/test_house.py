@@ -30,7 +30,16 @@ def test_every_file_and_folder_of_the_map_exists() -> None:
     }
     inside |= {"optimizers/", "sources/", "listing/", "reading/", "builtin/", "families/", "rules/"}
     inside |= {"tokens/", "preparing/", "ordering/", "loading/", "shards/", "remote/"}
-    inside |= {"feeding/", "disk/", "spec/", "vocabulary/", "compose/", "derived/", "checks/"}
+    inside |= {
+        "feeding/",
+        "logs/",
+        "disk/",
+        "spec/",
+        "vocabulary/",
+        "compose/",
+        "derived/",
+        "checks/",
+    }
     inside |= {"catalog.py", "runs.py", "launch.py", "predict.py", "data.py", "run.py", "loop.py"}
     inside |= {"ahead.py", "recipe.py", "provenance.py", "load.py", "schema.py", "compat.py"}
     for name in named:

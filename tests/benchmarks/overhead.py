@@ -43,7 +43,7 @@ def zoo_step(recipe: Recipe, root: Path, place: Place) -> tuple[Callable[[], Non
     from zoo.training.disk.unread import Unread
     from zoo.training.feeding.batches import training_batches
     from zoo.training.folder import RunFolder
-    from zoo.training.log import Log
+    from zoo.training.logs.log import Log
     from zoo.training.loop import Fit
     from zoo.training.progress import Progress
     from zoo.training.run import prepare

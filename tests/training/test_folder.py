@@ -10,7 +10,7 @@ from tests.runs import twin
 from zoo.errors import ConfigError
 from zoo.recipe import load_recipe
 from zoo.training.folder import RunFolder
-from zoo.training.log import Log, finite
+from zoo.training.logs.log import Log, finite
 
 RECIPE = twin("sequence-classification")
 

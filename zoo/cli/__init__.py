@@ -29,24 +29,28 @@ def root(
     del local_rank  # the deepspeed launcher puts it before the verb; LOCAL_RANK says the same
 
 
-VERBS: dict[str, Callable[..., None]] = {
-    "list": catalog.list_recipes,
-    "show": catalog.show_recipe,
-    "check": catalog.check,
-    "explain": catalog.explain,
-    "compat": catalog.compat,
-    "advise": launch.advise,
-    "data": data.look_at_data,
-    "train": runs.train,
-    "prepare": runs.prepare,
-    "eval": runs.evaluate_folder,
-    "export": runs.export_run,
-    "predict": predict.predict,
-    "launch": launch.launch,
-    "schema": catalog.schema,
+VERBS: dict[str, dict[str, Callable[..., None]]] = {
+    "Recipes": {
+        "list": catalog.list_recipes,
+        "show": catalog.show_recipe,
+        "explain": catalog.explain,
+        "check": catalog.check,
+        "compat": catalog.compat,
+        "schema": catalog.schema,
+    },
+    "Data": {"data": data.look_at_data, "prepare": runs.prepare},
+    "Runs": {
+        "train": runs.train,
+        "launch": launch.launch,
+        "advise": launch.advise,
+        "eval": runs.evaluate_folder,
+    },
+    "Models": {"export": runs.export_run, "predict": predict.predict},
 }
-for _name, _verb in VERBS.items():
-    app.command(_name)(_verb)
+"""What can be asked for, by the subject under which `--help` lists it."""
+for _group, _verbs in VERBS.items():
+    for _name, _verb in _verbs.items():
+        app.command(_name, rich_help_panel=_group)(_verb)
 app.command("train-encoded", hidden=True)(launch.train_encoded)
 
 

@@ -91,7 +91,7 @@ def evaluate_folder(
     choose_accelerator()
     from zoo.layout import Place
     from zoo.training.evaluate import evaluate
-    from zoo.training.log import finite
+    from zoo.training.logs.log import finite
 
     scores = evaluate(folder, split.value, changes or ())
     if Place.from_environment().rank == 0:

@@ -18,7 +18,7 @@ from zoo.training import checkpoint
 from zoo.training.disk.together import on_first
 from zoo.training.disk.unread import Unread
 from zoo.training.folder import RunFolder
-from zoo.training.log import Log, forget_peak, memory_gib, padding, people_line
+from zoo.training.logs.log import Log, forget_peak, memory_gib, padding, people_line
 from zoo.training.progress import Progress, due
 from zoo.training.scoring import ScoredSet, Stopped, score_set
 from zoo.training.world import Here

@@ -29,7 +29,7 @@ from zoo.training.feeding.batches import training_batches, valid_sets
 from zoo.training.feeding.prepared import Prepared, examples_at_once, prepare
 from zoo.training.feeding.rehearsal import rehearse
 from zoo.training.folder import RunFolder
-from zoo.training.log import Log
+from zoo.training.logs.log import Log
 from zoo.training.loop import Fit
 from zoo.training.scoring import Stopped
 from zoo.training.world import Here, device_of, refuse_different, say, world

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from zoo.training.folder import RunFolder
-from zoo.training.log import Log
+from zoo.training.logs.log import Log
 
 
 def test_steps_that_wait_for_data_are_said_once_and_not_for_the_start(
