@@ -198,6 +198,12 @@ class Layout:
         """Which slice of the split matrices a rank holds."""
         return self.place(rank, "tensor")
 
+    def reads(self, rank: int) -> bool:
+        """Whether a rank reads rows for all that hold one model with it: of the first stage the
+        first tensor rank.
+        """
+        return self.stage(rank) == 0 and self.tensor_rank(rank) == 0
+
     def peers(self, *axes: str) -> list[list[int]]:
         """All ranks in groups that differ only along `axes`."""
         found: dict[tuple[int, ...], list[int]] = {}

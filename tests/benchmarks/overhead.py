@@ -58,7 +58,7 @@ def zoo_step(recipe: Recipe, root: Path, place: Place) -> tuple[Callable[[], Non
     )  # fmt: skip
     progress = Progress()
     train, order = prepared.train, prepared.order
-    batches = training_batches(recipe, checked, train, order, 0, here)
+    batches = training_batches(recipe, checked, train, order, 0, here, recipe.data.workers)
     folder = RunFolder(root)
     fit = Fit(
         recipe, engine, checked.task, batches, Unread(CorruptLimit(), here), {}, folder, progress,
@@ -78,7 +78,7 @@ def zoo_step(recipe: Recipe, root: Path, place: Place) -> tuple[Callable[[], Non
         if progress.step % recipe.run.log_every == 0:
             fit.write_row(done)
 
-    more = training_batches(recipe, checked, train, order, 0, here)
+    more = training_batches(recipe, checked, train, order, 0, here, recipe.data.workers)
     return step, checked, more
 
 

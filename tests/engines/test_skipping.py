@@ -84,7 +84,8 @@ def built(how: str, here: Here) -> tuple[Engine, Iterator[list[Batch]]]:
         recipe, checked.layout, here.place, checked.task, checked.model, checked.weights,
         here.device, prepared.steps,
     )  # fmt: skip
-    return engine, training_batches(recipe, checked, prepared.train, prepared.order, 0, here)
+    batches = training_batches(recipe, checked, prepared.train, prepared.order, 0, here, 0)
+    return engine, batches
 
 
 def poisoned(engine: Any, poisons: bool) -> Callable[[], None]:

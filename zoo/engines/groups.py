@@ -76,7 +76,7 @@ def hands_of(layout: Layout, rank: int) -> Hands | None:
         return None
     found: list[Hands] = []
     for ranks in layout.peers("pipe", "tensor"):
-        source = ranks[0]
+        source = next(filter(layout.reads, ranks))
         ends = [[one for one in ranks if layout.stage(one) == n] for n in (0, layout.pipe - 1)]
         carried: list[tuple[list[int], Callable[[str], bool]]] = [(ranks, lambda key: True)]
         if layout.pipe > 1:

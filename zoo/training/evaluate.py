@@ -21,6 +21,7 @@ from zoo.training.checks import ring_two
 from zoo.training.disk.averaged import reader_of
 from zoo.training.export import export, refuse_foreign
 from zoo.training.feeding.batches import valid_sets
+from zoo.training.feeding.crew import crew_of
 from zoo.training.folder import RunFolder
 from zoo.training.run import sample_batch
 from zoo.training.scoring import score_set
@@ -105,7 +106,7 @@ def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str,
     rows = {name: drawn(checked.task.rows(part), most, seed) for name, part in sets.items()}
     found = open_weights(checked.model, str(folder), None, partial(reader_of, recipe))
     weights, _ = fitting(checked.model, found, str(folder), "weights")
-    with world(place) as here:
+    with crew_of(recipe, checked, None, rows, place) as crew, world(place) as here:
         engine = build_engine(
             recipe,
             checked.layout,
@@ -118,7 +119,7 @@ def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str,
             sample=lambda: sample_batch(recipe, checked.task, next(iter(rows.values()))),
         )
         scores: dict[str, float] = {}
-        for name, one in valid_sets(recipe, checked.layout, checked.task, rows, here).items():
+        for name, one in valid_sets(recipe, checked, rows, here, crew.valid).items():
             own = score_set(engine, checked.task, one, here, StopSignals())  # heeds none
             scores |= {f"{name}/{key}": value for key, value in own.items()}
         engine.close()

@@ -26,6 +26,7 @@ from zoo.training.disk.together import on_first
 from zoo.training.disk.unread import Unread
 from zoo.training.export import finish
 from zoo.training.feeding.batches import training_batches, valid_sets
+from zoo.training.feeding.crew import Crew, crew_of
 from zoo.training.feeding.prepared import Prepared, examples_at_once, prepare
 from zoo.training.feeding.rehearsal import rehearse
 from zoo.training.folder import RunFolder
@@ -54,7 +55,8 @@ def run(recipe: Recipe, start: Start = AS_IT_LIES) -> int:
             check_room(recipe, prepared.train, prepared.order, checked.layout, place)
             notes += said_left_out(checked.task) + prepared.told_of_parts
             data = learned(checked.source.train, checked.task)
-        with world(place) as here:
+        rows = prepared.train, prepared.valid
+        with crew_of(recipe, checked, *rows, place) as crew, world(place) as here:
             refuse_different(here, recipe, equal_everywhere(data))
             for note in [*told(recipe), *checked.notes, *notes]:
                 say(here, note)
@@ -65,7 +67,7 @@ def run(recipe: Recipe, start: Start = AS_IT_LIES) -> int:
             chosen = choose(folder, start, data, here)
             on_first(here, lambda: begin(kept, recipe, checked, folder))
             status.say("running")
-            ended = train(recipe, checked, prepared, folder, chosen, status, here)
+            ended = train(recipe, checked, prepared, folder, chosen, status, here, crew)
         more = ended.more()
         if here.first and ended.code == 0:
             more |= finish(folder, recipe, checked.task, checked.source)
@@ -98,7 +100,7 @@ class Ended:
 
 def train(
     recipe: Recipe, checked: Checked, prepared: Prepared, folder: RunFolder, chosen: Chosen,
-    status: Status, here: Here,
+    status: Status, here: Here, crew: Crew,
 ) -> Ended:  # fmt: skip
     """The part inside the process group, from the checkpoint that was chosen on."""
     engine = engine_of(recipe, checked, prepared, here)
@@ -118,10 +120,10 @@ def train(
         engine=engine,
         task=checked.task,
         batches=training_batches(
-            recipe, checked, prepared.train, prepared.order, progress.step, here
+            recipe, checked, prepared.train, prepared.order, progress.step, here, crew.train
         ),
         unread=Unread(CorruptLimit.of(recipe, prepared.train), here, progress.unread),
-        sets=valid_sets(recipe, checked.layout, checked.task, prepared.valid, here),
+        sets=valid_sets(recipe, checked, prepared.valid, here, crew.valid),
         folder=folder,
         progress=progress,
         steps=prepared.steps,
