@@ -170,20 +170,28 @@ def test_workers_are_kept_from_one_way_through_the_rows_to_the_next() -> None:
     assert not any(Path(f"/proc/{number}").exists() for number in numbers)
 
 
-@pytest.mark.parametrize("free", [1 << 30, 20 << 20])
-def test_batches_come_by_pipe_where_shared_memory_is_small(
-    free: int, monkeypatch: pytest.MonkeyPatch
+SIZE = 400_000
+"""Doubles: 3.2 MB."""
+
+
+@pytest.mark.parametrize(
+    ("free", "ahead", "piped"),
+    [(1 << 30, 4, False), (90 << 20, 4, False), (64 << 20, 2, False), (20 << 20, 1, True)],
+)
+def test_workers_are_less_far_ahead_where_shared_memory_is_small_and_pipes_are_the_last_resort(
+    free: int, ahead: int, piped: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, "free_bytes", lambda: free)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
-    size = 400_000  # doubles: 3.2 MB, 4 of which may be written at once, twice over
     workers = Workers(Numbers(), 2)
-    assert all(
-        torch.equal(batch["wide"], torch.full((size,), 1.0).double())
-        for batch in workers.batches(iter([size] * 5))
-    )
-    assert workers.narrow == (0 if free > 1 << 25 else size * 8)
-    assert "3.2 MB come through pipes" in room.narrow(size * 8)
+    cells, asked = itertools.count(), list[int]()
+    batches = workers.batches(asked.append(next(cells)) or SIZE for _ in range(20))  # type: ignore[func-returns-value]
+    assert torch.equal(next(batches)["wide"], torch.full((SIZE,), 1.0).double())
+    assert len(asked) == 1 + 2 * ahead
+    assert sum(1 for _ in batches) == 19
+    assert workers.room.piped == (SIZE * 8 if piped else 0)
+    told = {4: "", 2: "a worker is 2 ahead instead of 4", 1: "they come through pipes"}[ahead]
+    assert (told in workers.room.told) if told else workers.room.told == ""
     workers.close()
 
 

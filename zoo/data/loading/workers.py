@@ -22,11 +22,10 @@ import numpy as np
 import torch
 from torch import multiprocessing as _shares_tensors  # noqa: F401  # teaches pipes to share tensors
 
-from zoo.data.loading.room import has_room
+from zoo.data.loading.room import Room, fits
 from zoo.data.rows import Batch
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
-_PREFETCH = 4  # micro-batches each worker is ahead
 _BY_PIPE = 1 << 19  # bytes; a smaller tensor crosses a pipe faster than it is shared (measured)
 
 
@@ -45,10 +44,10 @@ class Workers:
     them before the process has threads and a GPU; they live no longer than the thread that does.
     """
 
-    def __init__(self, maker: Maker, count: int) -> None:
+    def __init__(self, maker: Maker, count: int, held: int = 2) -> None:
         self.maker = maker
-        self.narrow = 0
-        """Bytes of a batch for which there was no room in shared memory."""
+        self.room = Room(count, held)
+        """How far they are ahead; `held` batches at a time are kept by whoever reads them."""
         self.workers = [_Worker(maker, count) for _ in range(count)]
         self.close = weakref.finalize(self, _end, self.workers, os.getpid())
         """Ends the workers; so does the end of whoever holds this."""
@@ -66,13 +65,17 @@ class Workers:
         for worker in self.workers:
             worker.forget()
         turns, asked = itertools.cycle(self.workers), deque[_Worker]()
-        for cell in itertools.islice(cells, _PREFETCH * len(self.workers)):
-            asked.append(next(turns).ask(cell))
-        while asked:
-            batch, narrow = asked.popleft().answer()
-            self.narrow = max(self.narrow, narrow)
-            for cell in itertools.islice(cells, 1):
+
+        def ask() -> None:
+            most = self.room.ahead * len(self.workers)
+            for cell in itertools.islice(cells, max(most - len(asked), 0)):
                 asked.append(next(turns).ask(cell))
+
+        ask()
+        while asked:
+            batch, size, fit = asked.popleft().answer()
+            self.room.took(size, fit)
+            ask()
             yield _restored(batch)
 
 
@@ -95,10 +98,10 @@ class _Worker:
         self.owed += 1
         return self
 
-    def answer(self) -> tuple[Batch, int]:
-        """The next batch, and its bytes if it found no room."""
+    def answer(self) -> tuple[Batch, int, bool]:
+        """The next batch, its bytes that are for shared memory, and whether they fit there."""
         try:
-            good, found, narrow = self.batches.recv()
+            good, found, *of_room = self.batches.recv()
         except (EOFError, OSError) as error:
             self.process.join(5)
             name = f"data worker (pid {self.process.pid})"
@@ -107,7 +110,7 @@ class _Worker:
         if not good:
             kind, text = found
             raise kind(text)
-        return found, narrow
+        return found, *of_room
 
     def forget(self) -> None:
         """Drops what is still to come."""
@@ -152,15 +155,14 @@ def _work(maker: Maker, cells: Any, batches: Connection, count: int) -> None:
     _begin_worker()
     while True:
         cell = cells.get()
-        narrow = 0
         try:
             found = maker[cell]
             wide = sum(size for size in _sizes(found) if size > _BY_PIPE)
-            narrow = 0 if has_room(wide, count) else wide
-            answer: Any = (True, lightened(found, sys.maxsize if narrow else _BY_PIPE), narrow)
+            fit = fits(wide, count)
+            answer: Any = (True, lightened(found, _BY_PIPE if fit else sys.maxsize), wide, fit)
         except Exception as error:
             kind = OSError if isinstance(error, OSError) else RuntimeError
-            answer = (False, (kind, f"in a data worker:\n{traceback.format_exc()}"), 0)
+            answer = (False, (kind, f"in a data worker:\n{traceback.format_exc()}"))
         batches.send(answer)
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loading.handing import handed
 from zoo.data.loading.loader import eval_batches, train_batches
-from zoo.data.loading.room import narrow
 from zoo.data.loading.workers import Workers
 from zoo.data.ordering.order import Order
 from zoo.data.rows import Batch, Rows
@@ -31,7 +30,7 @@ def training_batches(
     limit = CorruptLimit.of(recipe, rows, alone=False)
 
     def made() -> Iterator[list[Batch]]:
-        told = False
+        told = ""
         shares = train_batches(
             rows,
             order,
@@ -45,9 +44,9 @@ def training_batches(
             limit,
         )
         for share in shares:
-            if isinstance(workers, Workers) and workers.narrow and not told:
-                say(here, narrow(workers.narrow))
-                told = True
+            if isinstance(workers, Workers) and workers.room.told != told:
+                told = workers.room.told
+                say(here, told)
             yield share
 
     shares = handed(hands_of(checked.layout, here.place.rank), made)

@@ -10,6 +10,7 @@ from zoo.data.loading.workers import Workers
 from zoo.data.rows import Rows
 from zoo.layout import Place
 from zoo.recipe import Recipe
+from zoo.recipe.derived.batching import batching
 from zoo.training.checks import Checked
 from zoo.training.feeding.prepared import cuts_of
 
@@ -35,11 +36,12 @@ def crew_of(
     weights and moments that lie in main memory beside those that are trained.
     """
     count = recipe.data.workers if checked.layout.reads(place.rank) else 0
+    each = batching(recipe, checked.layout).accumulation  # the present share is kept, and the next
 
-    def pool(rows: Rows, training: bool, most: int) -> Workers:
+    def pool(rows: Rows, training: bool, most: int, held: int) -> Workers:
         task, seed, limit = checked.task, recipe.run.seed, CorruptLimit.of(recipe, rows)
         maker = MicroBatches(rows, task.example, task.collate, seed, training, limit.allowed)
-        return Workers(maker, min(count, most))
+        return Workers(maker, min(count, most), held)
 
     def most_at_once(rows: Rows) -> int:
         cuts = cuts_of(recipe, checked.task, rows)
@@ -47,8 +49,8 @@ def crew_of(
         return -(-micro_batches // checked.layout.data)
 
     crew = Crew(
-        0 if train is None else pool(train, True, count),
-        {name: pool(rows, False, most_at_once(rows)) for name, rows in valid.items()},
+        0 if train is None else pool(train, True, count, 2 * each),
+        {name: pool(rows, False, most_at_once(rows), 2) for name, rows in valid.items()},
     )
     try:
         yield crew
