@@ -1,9 +1,10 @@
 """What a worker of the loader makes in a second: the way before issue 16 against today's, in turn.
 
-`python -m tests.benchmarks.input [images] [step] [speech]`. Before, a worker decoded and resized
-with Pillow, and scaled and mixed in float32; of speech it asked transformers' extractor. That way
-is written out beside (`input_before.py`); both go through the same loader, each with one worker, in
-rounds, of which the fastest counts. `step` trains ResNet-50's twin from the same files.
+`python -m tests.benchmarks.input [images] [large] [step] [speech]`. Before, a worker decoded and
+resized with Pillow, and scaled and mixed in float32; of speech it asked transformers' extractor.
+That way is written out beside (`input_before.py`); both go through the same loader, each with one
+worker, in rounds, of which the fastest counts. `large` compares large photographs decoded whole
+with what a crop asks of them. `step` trains ResNet-50's twin from the same files.
 """
 
 import argparse
@@ -25,29 +26,33 @@ from tests.benchmarks.input_before import Before, BeforeSpeech, clips
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loading.loader import train_batches
 from zoo.data.ordering.build import order_of
-from zoo.data.rows import Batch, Rows
+from zoo.data.rows import Batch, Example, Row, Rows
 from zoo.engines.engine import moved
 from zoo.engines.transforms import in_training
 from zoo.models.fill import NoWeights, fill
 from zoo.recipe import Recipe, load_recipe
+from zoo.tasks.task import Task
 from zoo.training.checks import Checked, ring_two
 
 CATALOG = Path(__file__).parents[2] / "configs" / "recipes"
 IMAGES, CLIPS, ROUNDS = 256, 48, 3
 MIXED = ['task.augment={"crop": {}, "hflip": 0.5, "mixup": 0.8, "cutmix": 1.0}']
 MASKS = {"freq_masks": 2, "freq_width": 27, "time_masks": 5, "time_width": 0.05}
-SHORT = ["run.steps=100", "run.eval_every=0", "data.workers=1"]
+SHORT = ["run.steps=100", "run.eval_every=0", "data.workers=1", "run.expected=unset"]
 CPU = torch.device("cpu")
 
 
-def photographs(folder: Path) -> None:
-    """JPEGs of 500x375 in two class folders: pieces of scikit-learn's two photographs, 80 kB."""
+def photographs(folder: Path, width: int = 500, height: int = 375, count: int = IMAGES) -> None:
+    """JPEGs in two class folders: pieces of 500x375 of scikit-learn's two photographs (80 kB),
+    enlarged.
+    """
     rng = np.random.default_rng(0)
     for number, photograph in enumerate(load_sample_images().images):
-        (folder / str(number)).mkdir()
-        for index in range(IMAGES // 2):
+        (folder / str(number)).mkdir(parents=True)
+        for index in range(count // 2):
             top, left = rng.integers(photograph.shape[0] - 375), rng.integers(640 - 500)
             piece = Image.fromarray(photograph[top : top + 375, left : left + 500])
+            piece = piece.resize((width, height), Image.Resampling.LANCZOS)
             piece.save(folder / str(number) / f"{index}.jpg", quality=95)
 
 
@@ -119,6 +124,21 @@ def images(folder: Path) -> None:
         compared(name, recipe, ways, 8)
 
 
+def large(folder: Path) -> None:
+    """Images a second at 224 from larger photographs: whole, and as small as their crop allows."""
+    for width, height in ((800, 600), (1024, 768), (2000, 1500), (4000, 3000)):
+        photographs(folder / str(width), width, height, 64)
+        recipe, checked = of_images(folder / str(width))
+        task, rows = checked.task, checked.source.train
+
+        def whole(row: Row, rng: np.random.Generator, training: bool, task: Task = task) -> Example:
+            row["image"].load()
+            return task.example(row, rng, training)
+
+        ways = {"before": (rows, whole, task.collate), "now": (rows, task.example, task.collate)}
+        compared(f"images of {width}x{height}", recipe, ways, 2)
+
+
 def speech(folder: Path) -> None:
     """Clips of 8 to 12 s a second, FLAC and WAV."""
     for kind in ("flac", "wav"):
@@ -176,7 +196,7 @@ def step_at(size: int, folder: Path) -> None:
         print(f"step at {size}, {name}: {whole / 10:.3f} s, of which {part}")
 
 
-PARTS = {"images": images, "step": step, "speech": speech}
+PARTS = {"images": images, "large": large, "step": step, "speech": speech}
 
 
 def main() -> None:
@@ -187,7 +207,7 @@ def main() -> None:
     for name in parser.parse_args().parts or PARTS:
         with TemporaryDirectory() as root:
             folder = Path(root)
-            if name != "speech":
+            if name in ("images", "step"):
                 photographs(folder)
             PARTS[name](folder)
 

@@ -13,9 +13,13 @@ Numbers beyond these ranges have no meaning that could be known here: a corrupt 
 
 Plain JPEGs are decoded by simplejpeg: the same libjpeg-turbo, the same pixels, and an array at once
 (a third faster with all that Pillow copies). Whatever else a file is, Pillow says.
+
+Where a part of a large JPEG is to become small anyway, it is decoded in a half, a quarter or an
+eighth of its size (`cut`): libjpeg-turbo then computes fewer values of each block of 8x8.
 """
 
 import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,6 +35,9 @@ _TRANSPARENT = ("RGBA", "RGBa", "LA", "La", "PA")
 _SIXTEEN_BITS = 65535
 _JPEG, _APP1 = b"\xff\xd8\xff", b"\xff\xe1"  # first bytes; what holds EXIF, and XMP
 _PLAIN = ("YCbCr", "Gray")
+WHOLE = sys.maxsize
+"""As many pixels as there are (see `cut`)."""
+_FACTORS = (8, 4, 2)  # of which libjpeg-turbo has fast code
 
 
 class ArrayImage(Image.Image):
@@ -56,9 +63,81 @@ class ArrayImage(Image.Image):
         return super().__array_interface__
 
 
-def decode_image(source: bytes | Path) -> Image.Image:
-    """The image as RGB; raises CorruptExample for one that is missing, truncated or no image."""
+class JpegImage(ArrayImage):
+    """A plain JPEG, decoded when its pixels are asked for; CorruptExample is raised only then where
+    they cannot be had. Until then it may be had `reduced`.
+    """
+
+    content: bytes | None
+
+    def __init__(self, content: bytes, size: tuple[int, int], source: bytes | Path) -> None:
+        Image.Image.__init__(self)
+        self._mode, self._size = "RGB", size
+        self.array, self.content, self.source = None, content, source
+
+    def load(self) -> Any:
+        """See Pillow."""
+        self._decode()
+        return super().load()
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        self._decode()
+        return super().__array_interface__
+
+    def reduced(self, factor: int) -> np.ndarray | None:
+        """The image in one `factor`th (2, 4, 8) of its size, rounded up, uint8 (height, width, 3);
+        None once its pixels were asked for, and where it cannot be had like this.
+        """
+        height, width = -(-self.height // factor), -(-self.width // factor)
+        try:
+            found: np.ndarray = simplejpeg.decode_jpeg(
+                self.content, min_height=height, min_width=width, min_factor=factor
+            )
+        except Exception:  # damaged, or decoded already: the whole image says it
+            return None
+        return found if found.shape[:2] == (height, width) else None
+
+    def _decode(self) -> None:
+        """Makes the array of what is in the file; for good."""
+        if self.content is None:
+            return
+        try:
+            self.array = simplejpeg.decode_jpeg(self.content)
+        except Exception:  # damaged, or of a kind that it does not know: Pillow says which
+            self.array = np.array(_decoded(self.source, as_rgb))
+        self.content = None
+
+
+def open_image(source: bytes | Path) -> Image.Image:
+    """The image as RGB; raises CorruptExample for one that is missing, truncated or no image. Of a
+    plain JPEG only the header is read yet: it raises when its pixels are asked for.
+    """
     return _decoded(source, as_rgb, _plain_jpeg)
+
+
+def decode_image(source: bytes | Path) -> Image.Image:
+    """The image as RGB, decoded; raises CorruptExample as `open_image`."""
+    image = open_image(source)
+    np.asarray(image)
+    return image
+
+
+def cut(image: Image.Image, box: tuple[int, int, int, int], least: int) -> np.ndarray:
+    """What lies in a box (left, top, right, bottom), uint8 (height, width[, channels]).
+
+    Of a JPEG that is not decoded yet it is as many times smaller as leaves `least` pixels each way,
+    with the box's edges moved to the next pixels of that. Resized to `least`, photographs are then
+    0.7 to 1.4 of 255 off what the whole image gives on average, and 1 value in 100 by 5 to 10.
+    """
+    left, top, right, bottom = box
+    if isinstance(image, JpegImage):
+        side = min(right - left, bottom - top)
+        for factor in (one for one in _FACTORS if side >= one * (least + 1)):
+            if (small := image.reduced(factor)) is not None:
+                left, top, right, bottom = (round(edge / factor) for edge in box)
+                return small[top:bottom, left:right]
+    return np.asarray(image)[top:bottom, left:right]
 
 
 def decode_mask(source: bytes | Path) -> Image.Image:
@@ -66,18 +145,18 @@ def decode_mask(source: bytes | Path) -> Image.Image:
 
     Raises CorruptExample for one that is missing, truncated or no image.
     """
-    return _decoded(source, Image.Image.copy, lambda content: None)
+    return _decoded(source, Image.Image.copy)
 
 
 def _decoded(
     source: bytes | Path,
     change: Callable[[Image.Image], Image.Image],
-    at_once: Callable[[bytes], Image.Image | None],
+    at_once: Callable[[bytes, bytes | Path], Image.Image | None] = lambda content, source: None,
 ) -> Image.Image:
     """The image, upright and changed, or what `at_once` makes of the file's bytes."""
     try:
         content = source if isinstance(source, bytes) else source.read_bytes()
-        if (found := at_once(content)) is not None:
+        if (found := at_once(content, source)) is not None:
             return found
         with Image.open(io.BytesIO(content)) as image:
             image.load()
@@ -98,9 +177,9 @@ def as_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _plain_jpeg(content: bytes) -> Image.Image | None:
-    """The image of a JPEG that lies as it is seen, in colours or in gray, and is whole; else None,
-    and for one so large that Pillow warns of it.
+def _plain_jpeg(content: bytes, source: bytes | Path) -> Image.Image | None:
+    """The image of a JPEG that lies as it is seen, in colours or in gray; else None, and for one so
+    large that Pillow warns of it.
     """
     if not content.startswith(_JPEG):
         return None
@@ -110,7 +189,7 @@ def _plain_jpeg(content: bytes) -> Image.Image | None:
             return None
         if _APP1 in content and _is_turned(Image.open(io.BytesIO(content))):
             return None
-        return ArrayImage(simplejpeg.decode_jpeg(content))
+        return JpegImage(content, (width, height), source)
     except Exception:  # damaged, or of a kind that it does not know: Pillow says which
         return None
 

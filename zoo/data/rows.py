@@ -40,7 +40,9 @@ class Rows(ABC):
 
     @abstractmethod
     def __getitem__(self, index: int) -> Row:
-        """The row at `index`; raises CorruptExample if it cannot be read."""
+        """The row at `index`; raises CorruptExample if it cannot be read. Of an image that may be
+        only when its pixels are asked for (zoo.data.image: open_image).
+        """
 
     def lengths(self) -> np.ndarray | None:
         """Seconds of audio (NaN if unreadable), characters of text (bytes of whole text files) or

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.image import decode_image, decode_mask
+from zoo.data.image import decode_image, decode_mask, open_image
 from zoo.data.rows import PIECE, CorruptExample, Row, Rows, digest
 from zoo.data.sources.listing.paths import Classes, Paths
 from zoo.data.sources.listing.stats import files_digest
@@ -64,7 +64,7 @@ class ClassFolders(Rows):
 
     def __getitem__(self, index: int) -> Row:
         label = self.value(index, "label")
-        return {"image": decode_image(self.paths[index]), "label": label}
+        return {"image": open_image(self.paths[index]), "label": label}
 
     def value(self, index: int, role: str) -> Any:
         if role != "label":

@@ -13,7 +13,7 @@ import pyarrow.compute
 
 from zoo.data.audio import Stretch, decode_audio
 from zoo.data.cache import cached
-from zoo.data.image import decode_image, decode_mask
+from zoo.data.image import decode_mask, open_image
 from zoo.data.objects import Objects
 from zoo.data.reading.lengths import characters, is_list, seconds
 from zoo.data.reading.marked import misfit, names_in
@@ -168,7 +168,7 @@ def decoded(row: Row) -> Row:
     """A row whose images and clips are bytes or files, as what is in them; CorruptExample."""
     done = dict(row)
     if "image" in row:
-        done["image"] = decode_image(row["image"])
+        done["image"] = open_image(row["image"])
     if "mask" in row:
         done["mask"] = decode_mask(row["mask"])
     if "audio" in row:
