@@ -29,6 +29,7 @@ from zoo.tasks.build import build_task
 from zoo.tasks.labels import in_checkpoints_order
 from zoo.tasks.targets import checked_targets
 from zoo.tasks.task import Task
+from zoo.training.logs.followers import tracker_faults
 from zoo.training.reader import Reader
 from zoo.training.starting import starting_moments, starting_weights
 
@@ -71,7 +72,7 @@ def ring_two(
         stages, tensor = recipe.parallel.pipeline.stages, recipe.parallel.tensor
         layout = Layout.fit(processes, pipe=stages, tensor=tensor)
         faults += launcher_conflicts(recipe, deepspeed_config(recipe, layout), environment)
-    faults += device_faults(recipe, device) if device else []
+    faults += device_faults(recipe, device) + tracker_faults(recipe, environment) if device else []
     task: Task | None = None
     said: list[str] = []
     with collected(faults):

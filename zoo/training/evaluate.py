@@ -28,9 +28,15 @@ from zoo.training.scoring import score_set
 from zoo.training.starting import fitting, open_weights
 from zoo.training.world import StopSignals, device_of, world
 
-ELSEWHERE = ("run.best_metric", "run.expected", "run.patience", "optimizer.state")
-"""What speaks of the sets that the run scored, where another may be scored now, and of a run that
-may be gone.
+ELSEWHERE = (
+    "run.best_metric",
+    "run.expected",
+    "run.patience",
+    "run.report_to",
+    "optimizer.state",
+)
+"""What speaks of the sets that the run scored, where another may be scored now, of a run that may
+be gone, and of trackers that need not be here.
 """
 
 

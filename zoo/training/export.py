@@ -32,7 +32,8 @@ from zoo.telling.expected import told, verdicts
 from zoo.training.disk.averaged import Mean, reader_of
 from zoo.training.disk.kept import BEST, fault_of, folders, pointed, proof, step_of
 from zoo.training.disk.writing import put_in_place, told_in_a_line
-from zoo.training.folder import METRICS, RunFolder
+from zoo.training.folder import RunFolder
+from zoo.training.logs.metrics import METRICS
 
 SOURCE = "checkpoint.txt"
 

@@ -19,8 +19,8 @@ from zoo.tasks.text.kept import TOKENIZER
 from zoo.training.disk.kept import CHECKPOINTS, name_of
 from zoo.training.disk.lease import Lease
 from zoo.training.disk.writing import put_in_place, told_in_a_line, write_json, write_text
+from zoo.training.logs.metrics import METRICS, SUPERSEDED, row_of
 
-METRICS, SUPERSEDED = "metrics.jsonl", "metrics-superseded.jsonl"
 ORIGIN = "origin.json"
 FOREIGN = frozenset({"lost+found"})
 """What lies in a folder that is as good as empty."""
@@ -147,12 +147,3 @@ class RunFolder:
             with (self.root / SUPERSEDED).open("a", encoding="utf-8") as file:
                 file.writelines(gone)
             write_text(path, "".join(kept))
-
-
-def row_of(line: str) -> tuple[float, bool]:
-    """The step of a row of metrics, infinite for a line that was torn, and whether it is scores."""
-    try:
-        row = json.loads(line)
-        return float(row["step"]), any(key.startswith("valid/") for key in row)
-    except (ValueError, KeyError, TypeError):
-        return float("inf"), False

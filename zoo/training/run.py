@@ -30,12 +30,13 @@ from zoo.training.feeding.crew import Crew, crew_of
 from zoo.training.feeding.prepared import Prepared, examples_at_once, prepare
 from zoo.training.feeding.rehearsal import rehearse
 from zoo.training.folder import RunFolder
+from zoo.training.logs.followers import trackers_of
 from zoo.training.logs.log import Log
 from zoo.training.loop import Fit
 from zoo.training.scoring import Stopped
 from zoo.training.world import Here, device_of, refuse_different, say, world
 
-NOT_FINITE = 3
+FAILED, NOT_FINITE = 1, 3
 
 
 def run(recipe: Recipe, start: Start = AS_IT_LIES) -> int:
@@ -114,7 +115,7 @@ def train(
         say(here, f"the run has all its {prepared.steps} steps")
     else:
         rehearse(recipe, checked.task, prepared.train, prepared.order, engine, here)
-    log = Log(folder, recipe.run.report_to, progress.step, here.first)
+    log = Log(folder, trackers_of(recipe), progress.step, here.first, progress.evaluated)
     fit = Fit(
         recipe=recipe,
         engine=engine,
@@ -160,10 +161,10 @@ def fitted(fit: Fit) -> Ended:
     """
     gc.collect()
     gc.freeze()
-    code, why = 0, ""
+    code, why = FAILED, ""
     try:
         fit.run()
-        why = fit.given_up()
+        code, why = 0, fit.given_up()
     except Stopped as stop:
         code, why = 128 + stop.signal, f"{stop}, saved at step {fit.progress.step}"
     except NonFiniteLoss as error:
@@ -172,7 +173,9 @@ def fitted(fit: Fit) -> Ended:
         gc.unfreeze()
         if why:
             fit.log.line(why)
-        fit.log.close()
+        state = {0: "done", FAILED: "failed", NOT_FINITE: "failed"}.get(code, "stopped")
+        best = {"best": fit.progress.best, "best_step": fit.progress.best_step}
+        fit.log.close(state, best if fit.progress.best_step else {})
     return Ended(code, fit.progress.step, why)
 
 

@@ -59,6 +59,8 @@ COLUMN = {
     "run.expected": "~",
     "run.export": "~",
     "run.report_to": "~",
+    "run.project": "~",
+    "run.tags": "~",
 }
 
 # What an absent key stands for where `model.name` brings nothing else; older versions wrote it out.

@@ -7,6 +7,7 @@ from pydantic import Field
 from zoo.recipe.spec.words import Folder, MeanOf, Passes, Positive, Range, Rhythm, Seed, Spec, Text
 
 Unit = Literal["examples", "tokens", "seconds", "frames"]
+Tracker = Literal["tensorboard", "wandb", "mlflow", "trackio", "csv"]
 
 
 class Band(Spec):
@@ -60,5 +61,12 @@ class RunSpec(Spec):
     export: Literal["last", "best"] | MeanOf = "last"
     """Which checkpoint becomes the exported folder; `average-5`: the mean weights of the newest
     five that are kept."""
-    report_to: tuple[Literal["tensorboard"], ...] = ("tensorboard",)
-    """Where else metrics go; metrics.jsonl is always written."""
+    report_to: tuple[Tracker, ...] | None = None
+    """Trackers that get the metrics, by names; absent: tensorboard, where it is installed.
+    metrics.jsonl is always written. Their own environment variables hold: WANDB_MODE=offline,
+    MLFLOW_TRACKING_URI, TRACKIO_SPACE_ID and the like."""
+    project: Text | None = None
+    """What trackers gather runs under: the project of wandb and trackio, mlflow's experiment;
+    absent: what WANDB_PROJECT and the like say, else `zoo`."""
+    tags: tuple[Text, ...] = ()
+    """Tags for trackers and the model card, beside the kind of task."""

@@ -1,4 +1,4 @@
-"""What a run tells: rows of metrics.jsonl, TensorBoard, and a line for people."""
+"""What a run tells: rows of metrics.jsonl, which trackers follow, and a line for people."""
 
 import json
 import math
@@ -6,7 +6,6 @@ import os
 import resource
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any, TextIO
 
 import torch
@@ -14,7 +13,9 @@ import torch
 from zoo.engines.engine import Step
 from zoo.errors import printable
 from zoo.training.disk.writing import told_in_a_line
-from zoo.training.folder import METRICS, RunFolder
+from zoo.training.folder import RunFolder
+from zoo.training.logs.followers import Followers
+from zoo.training.logs.metrics import METRICS
 from zoo.training.world import Here
 
 MUCH = 0.2
@@ -25,35 +26,35 @@ class Log:
     """Writes rows on rank 0; other ranks hold one that writes nothing."""
 
     def __init__(
-        self, folder: RunFolder, report_to: tuple[str, ...], step: int, first: bool
+        self, folder: RunFolder, report_to: tuple[str, ...], step: int, first: bool, scored: int = 0
     ) -> None:
-        self.folder, self.first, self.board = folder, first, None
+        self.folder, self.first = folder, first
         self.file: TextIO | None = None
         self.terminal = first and sys.stderr.isatty()
         self.scores: dict[str, float] = {}
         self.rows, self.waited = 0, False
         if first:
             self.file = (folder.root / METRICS).open("a", encoding="utf-8")
-            if "tensorboard" in report_to:
-                self.board = open_board(folder, step)
+        names = report_to if first else ()
+        self.trackers = Followers(folder.root, names, step, scored, self.line)
 
     def row(self, values: dict[str, Any]) -> None:
-        """One row of metrics.jsonl, on the disk when this returns, and its numbers to TensorBoard.
+        """One row of metrics.jsonl, on the disk when this returns, where trackers find it.
 
         Numbers that are not finite become null. Raises DiskError; a folder that another run has
         taken over is left alone.
         """
         lease = self.folder.lease
-        if self.file is None or (lease is not None and not lease.held):
+        if self.file is None:
+            return
+        if lease is not None and not lease.held:
+            self.trackers.stop()
             return
         with told_in_a_line(self.folder.root / METRICS):
             self.file.write(json.dumps(finite(values), allow_nan=False) + "\n")
             self.file.flush()
             os.fsync(self.file.fileno())
-        if self.board is not None:
-            for key, value in values.items():
-                if key != "step" and isinstance(value, int | float):
-                    self.board.add_scalar(key, value, values["step"])
+        self.trackers.look(values["step"])
 
     def line(self, text: str, passing: bool = False) -> None:
         """A line on stderr; on a terminal a passing one is overwritten by the next."""
@@ -74,12 +75,11 @@ class Log:
             hint = "more data.workers would read faster"
             self.line(f"{share:.0%} of a step's time it waits for data: {hint} ({workers} now)")
 
-    def close(self) -> None:
-        """Writes out what is buffered."""
+    def close(self, state: str = "done", summary: Mapping[str, Any] | None = None) -> None:
+        """Closes the file, and lets trackers send what is left: with how the run ended."""
         if self.file is not None:
             self.file.close()
-        if self.board is not None:
-            self.board.close()
+        self.trackers.close(state, finite(summary or {}))
 
 
 def finite(value: Any) -> Any:
@@ -89,16 +89,6 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def open_board(folder: RunFolder, step: int) -> Any:
-    """TensorBoard's writer, rid of what was written beyond `step`; None if not installed."""
-    with suppress(ImportError):
-        from torch.utils.tensorboard import SummaryWriter
-
-        return SummaryWriter(str(folder.root / "tensorboard"), purge_step=step + 1)
-    print("tensorboard is not installed: metrics.jsonl only", file=sys.stderr)
-    return None
 
 
 def forget_peak(here: Here) -> None:
