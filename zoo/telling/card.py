@@ -1,46 +1,58 @@
 """The model card of an exported folder."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from zoo.recipe import Recipe
 from zoo.recipe.provenance import Made
+from zoo.recipe.vocabulary.kinds import kind_of
 from zoo.telling.expected import verdicts
+from zoo.telling.hub_head import Head, base_of, head, on_hub, said, score_of, sources, title
 
 
 def card(
     recipe: Recipe, content: dict[str, Any], made: Made, parameters: int, scores: dict[str, Any],
-    mean_of: Sequence[int] = (),
+    mean_of: Sequence[int] = (), base: Head | None = None,
 ) -> str:  # fmt: skip
-    """Markdown: what was trained, how it scores, the whole recipe, how to make it again.
+    """Markdown under the hub's head: what it is, how it is used, how it was trained and scores.
 
     `content` is the expanded recipe as the folder holds it, `made` what it was made from,
     `parameters` the exported model's, `scores` the evaluation row of the checkpoint, `mean_of` the
-    steps of the checkpoints where it is a mean of several.
+    steps of the checkpoints where it is a mean of several, `base` the head of the card of the model
+    that training started from. What nobody knows is not said.
     """
-    values = {key: number(value) for key, value in scores.items() if key != "step"}
-    values |= {one.score: str(one) for one in verdicts(recipe, scores)}
-    table = "\n".join(f"| {key} | {value} |" for key, value in values.items())
     several = f"\n\nThe mean of the weights after steps {', '.join(map(str, mean_of))}."
     where = f"after {scores['step']} steps" if scores else "(not evaluated)"
     return f"""---
-library_name: transformers
-tags:
-- {recipe.task.kind}
+{head(recipe, made, scores, base or {})}
 ---
 
-# {made.recipe}{"-tiny" if made.twin else ""}
+# {title(made)}
 
 {about(recipe, made)}
 
 {parameters:,} parameters.{several if mean_of else ""}
 
+## Usage
+
+```python
+{kind_of(recipe.task).usage.strip() or "# Load it with transformers' " + kind_of(recipe.task).head}
+```
+
+## Intended use and limits
+
+<!-- To be written by who publishes it: what it is for, what it must not be used for, where it
+fails, and whom its errors touch. Nothing of this can be told from a training run. -->
+Not described yet.
+
+## Training
+
+{table(("", ""), training(content, recipe))}
+
 ## Scores {where}
 
-| score | value |
-| --- | --- |
-{table}
+{table(("score", "value", "meaning"), scored(recipe, scores))}
 
 ## How to make it again
 
@@ -53,14 +65,60 @@ this folder with `zoo eval FOLDER`.
 """
 
 
+def table(head: Sequence[str], rows: Iterator[tuple[str, ...]]) -> str:
+    """Markdown's table; a cell ends no line and no cell."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(
+        f"| {' | '.join(' '.join(cell.split()).replace('|', '&#124;') for cell in row)} |"
+        for row in lines
+    )
+
+
+def training(content: Mapping[str, Any], recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """Data, start, hyper-parameters and layout, each with its name."""
+    run, parallel = recipe.run, recipe.parallel
+    for name, data in sources(recipe).items():
+        splits = f"`{quiet(str(data.train))}`, scored on `{quiet(str(data.valid))}`"
+        yield f"data {name}".strip(), f"{quiet(said(data))}: {splits}"
+    start = base_of(recipe)
+    if start:
+        yield "started from", quiet(start) if on_hub(start) else "weights of another folder"
+    else:
+        yield "started from", "random weights"
+    yield "length", f"{run.steps} steps" if run.steps else f"{run.epochs} epochs"
+    yield "batch", f"{run.batch} {run.batch_unit}, {run.micro_batch} at once on a rank"
+    yield "optimizer", f"`{inline(content['optimizer'])}`"
+    yield "precision", f"{run.precision}, master weights fp32"
+    yield "seed", str(run.seed)
+    degrees = {"pipeline stages": parallel.pipeline.stages, "tensor ranks": parallel.tensor}
+    layout = [f"ZeRO {parallel.zero.get('stage', 0)}"]
+    layout += [f"{count} {name}" for name, count in degrees.items() if count > 1]
+    yield "layout", ", ".join(layout)
+
+
+def inline(value: Mapping[str, Any]) -> str:
+    """A section in a line, without what is empty."""
+    return quiet(json.dumps({key: one for key, one in value.items() if one not in ({}, [], None)}))
+
+
+def scored(recipe: Recipe, scores: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Each score with its value, what was expected of it, and what it means."""
+    values = {key: number(value) for key, value in scores.items() if key != "step"}
+    values |= {one.score: str(one) for one in verdicts(recipe, scores)}
+    for key, value in values.items():
+        entry = score_of(recipe, key)
+        yield key, value, entry.doc if entry else ""
+
+
 def about(recipe: Recipe, made: Made) -> str:
     """What the recipe says of itself; of a twin or a changed run that this is another model."""
     own = recipe.description or "Trained from a recipe of the zoo."
     lines = []
     if made.twin:
         lines.append(
-            f"The tiny twin of the recipe {made.recipe}: a small model on data that the package"
-            " makes itself. What is published of that recipe is not of this model."
+            f"**A toy.** The tiny twin of the recipe {made.recipe}: a small model on data that the"
+            " package makes itself, for trying the recipe out. What is published of that recipe is"
+            " not of this model, and it is of no use beyond the trial."
         )
     if made.words:
         lines += [

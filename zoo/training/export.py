@@ -1,6 +1,5 @@
 """Turns a checkpoint of any layout into a folder that plain transformers loads, and proves it."""
 
-import json
 import shutil
 from itertools import islice
 from pathlib import Path
@@ -21,21 +20,17 @@ from zoo.errors import ConfigError, Fault, ResumeError
 from zoo.models.fill import fill
 from zoo.models.upstream import attention_of, attention_words, tied_names
 from zoo.models.weights import untie
-from zoo.recipe import Recipe, expanded
-from zoo.recipe.compose.catalog import RECIPE
+from zoo.recipe import Recipe
 from zoo.recipe.derived.anywhere import anywhere
 from zoo.recipe.derived.average import exported_together
 from zoo.tasks.build import head_class
 from zoo.tasks.task import Task
-from zoo.telling.card import card
 from zoo.telling.expected import told, verdicts
+from zoo.training.described import SOURCE, describe, identity, scores_at
 from zoo.training.disk.averaged import Mean, reader_of
-from zoo.training.disk.kept import BEST, fault_of, folders, pointed, proof, step_of
+from zoo.training.disk.kept import BEST, fault_of, folders, pointed
 from zoo.training.disk.writing import put_in_place, told_in_a_line
 from zoo.training.folder import RunFolder
-from zoo.training.logs.metrics import METRICS
-
-SOURCE = "checkpoint.txt"
 
 
 def export(
@@ -92,29 +87,6 @@ def refuse_foreign(out: Path) -> None:
         )
 
 
-def describe(
-    recipe: Recipe, model: PreTrainedModel, folder: RunFolder, found: list[Path], part: Path
-) -> None:
-    """Writes recipe.json, the card and the checkpoints' names: what this model is."""
-    count = sum(parameter.numel() for parameter in model.parameters())
-    content = expanded(recipe)
-    content["run"].pop("folder", None)
-    if "parameters" in content["model"]:
-        content["model"]["parameters"] = count  # and not what the recipe says of the unchanged one
-    several = list(map(step_of, reversed(found))) if len(found) > 1 else []
-    text = card(recipe, content, folder.made(), count, scores_at(folder, found), several)
-    (part / RECIPE).write_text(json.dumps(content, indent=1), encoding="utf-8")
-    (part / "README.md").write_text(text, encoding="utf-8")
-    (part / SOURCE).write_text(identity(found), encoding="utf-8")
-
-
-def identity(found: list[Path]) -> str:
-    """Checkpoints' names, each with a digest of what it holds: a run that went back saves a step
-    anew.
-    """
-    return "".join(f"{one.name}\n{proof(one)['sha256']}\n" for one in found)
-
-
 def chosen(folder: RunFolder, recipe: Recipe) -> list[Path]:
     """The checkpoint that `best` names or the newest whole one, or as many whole ones as are to be
     averaged, newest first; ResumeError if there is none.
@@ -150,14 +122,6 @@ def rounded(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:
         if tensor.is_floating_point():
             tensor.data = tensor.data.to(dtype)
     return model
-
-
-def scores_at(folder: RunFolder, found: list[Path]) -> dict[str, Any]:
-    """The evaluation row of a checkpoint's step; empty if there is none, and for a mean."""
-    step, path = step_of(found[0]), folder.root / METRICS
-    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    scored = [row for row in rows if row["step"] == step and any("/" in key for key in row)]
-    return scored[-1] if scored and len(found) == 1 else {}
 
 
 def compare(recipe: Recipe, task: Task, rows: Rows, model: PreTrainedModel, part: Path) -> None:

@@ -25,6 +25,8 @@ COLUMN = {
     "model": "=",
     "model.attention": "~",
     "model.parameters": "~",
+    "model.license": "~",
+    "model.language": "~",
     "data": "=",
     "data.folder": "!",
     "data.temperature": "!",

@@ -41,5 +41,10 @@ class ModelSpec(Spec):
     """What BatchNorm does; `synchronized` runs on GPUs only."""
     trust_remote_code: bool = False
     """Run code that comes with `name`."""
+    license: Text | None = None
+    """Licence of what is exported, for its card, by its id on the hub (apache-2.0, cc-by-4.0);
+    absent: that of the model it starts from, where that one's card says so."""
+    language: tuple[Text, ...] = ()
+    """Languages of what the model reads, hears or writes, for its card: ISO codes such as en."""
     parameters: Positive | None = None
     """How many parameters, for `zoo list`."""

@@ -12,38 +12,46 @@ class Score:
     larger_is_better: bool = False
     of_two: bool = False
     """Given where there are two classes, of which the second is the one looked for."""
+    metric: str = ""
+    """What the hub calls it; empty: by our name for it."""
 
 
 LOSS = Score("Mean loss over targets, in nats.")
-PERPLEXITY = Score("exp of the mean loss.")
+PERPLEXITY = Score("exp of the mean loss.", metric="perplexity")
 BITS_PER_BYTE = Score("Bits a UTF-8 byte of text.")
 BITS_PER_TOKEN = Score("Bits a target token.")
-ACCURACY = Score("Share of right answers.", larger_is_better=True)
-MACRO_F1 = Score("Unweighted mean of F1 over classes.", larger_is_better=True)
+ACCURACY = Score("Share of right answers.", larger_is_better=True, metric="accuracy")
+MACRO_F1 = Score("Unweighted mean of F1 over classes.", larger_is_better=True, metric="f1")
 F1 = Score(
     "F1 of the second of two classes, as GLUE's; not given of others.",
     larger_is_better=True,
     of_two=True,
+    metric="f1",
 )
-MATTHEWS = Score("Matthews' correlation.", larger_is_better=True)
-TOP_1 = Score("Share of images whose label comes first.", larger_is_better=True)
+MATTHEWS = Score("Matthews' correlation.", larger_is_better=True, metric="matthews_correlation")
+TOP_1 = Score("Share of images whose label comes first.", larger_is_better=True, metric="accuracy")
 TOP_5 = Score("Share of images whose label is among the first five.", larger_is_better=True)
 MIOU = Score(
     "Mean over classes of intersection over union (iou/CLASS: of each); those in neither truth nor "
     "answer are left out.",
     larger_is_better=True,
+    metric="mean_iou",
 )
 PIXEL_ACCURACY = Score("Share of pixels with the right class.", larger_is_better=True)
 MEAN_ACCURACY = Score(
     "Mean over the classes there are of the share of their pixels found.", larger_is_better=True
 )
-WER = Score("Word error rate.")
-CER = Score("Character error rate.")
-EXACT = Score("Share of transcripts, or texts, without an error.", larger_is_better=True)
-BLEU = Score("BLEU over the whole set as sacrebleu counts it (13a), as a share.", True)
-ROUGE_1 = Score("Mean F1 of the words that agree, as rouge-score's without stemming.", True)
-ROUGE_2 = Score("The same of pairs of words.", True)
-ROUGE_L = Score("The same of the longest common subsequence of words.", True)
+WER = Score("Word error rate.", metric="wer")
+CER = Score("Character error rate.", metric="cer")
+EXACT = Score("Share of transcripts, or texts, without an error.", True, metric="exact_match")
+BLEU = Score(
+    "BLEU over the whole set as sacrebleu counts it (13a), as a share.", True, metric="bleu"
+)
+ROUGE_1 = Score(
+    "Mean F1 of the words that agree, as rouge-score's without stemming.", True, metric="rouge"
+)
+ROUGE_2 = Score("The same of pairs of words.", True, metric="rouge")
+ROUGE_L = Score("The same of the longest common subsequence of words.", True, metric="rouge")
 MAP = Score(
     "COCO's average precision: over classes and overlaps from 0.50 to 0.95.", larger_is_better=True
 )
@@ -53,7 +61,9 @@ MAP_SMALL = Score("The same of objects below 32x32 pixels.", larger_is_better=Tr
 MAP_MEDIUM = Score("The same of objects from 32x32 to 96x96 pixels.", larger_is_better=True)
 MAP_LARGE = Score("The same of larger objects.", larger_is_better=True)
 ENTITIES = {
-    "entity_f1": Score("F1 of entities whose ends and type are right (seqeval).", True),
+    "entity_f1": Score(
+        "F1 of entities whose ends and type are right (seqeval).", True, metric="f1"
+    ),
     "loss": LOSS,
     "precision": Score("Share of the entities found that are right.", larger_is_better=True),
     "recall": Score("Share of the entities wanted that are found.", larger_is_better=True),
@@ -61,8 +71,8 @@ ENTITIES = {
     "accuracy": ACCURACY,
 }
 ANSWERS = {
-    "exact": Score("Share of questions whose answer is exact (SQuAD).", larger_is_better=True),
-    "f1": Score("Mean F1 of the words of answers (SQuAD).", larger_is_better=True),
+    "exact": Score("Share of questions whose answer is exact (SQuAD).", True, metric="exact_match"),
+    "f1": Score("Mean F1 of the words of answers (SQuAD).", True, metric="f1"),
     "loss": LOSS,
 }
 
@@ -80,9 +90,7 @@ class Problem:
 PROBLEMS = {
     "multi-label": Problem(
         scores={
-            "micro_f1": Score(
-                "F1 over all pairs of an example and a class.", larger_is_better=True
-            ),
+            "micro_f1": Score("F1 over all pairs of an example and a class.", True, metric="f1"),
             "macro_f1": MACRO_F1,
             "exact": Score("Share of examples with every class right.", larger_is_better=True),
             "mean_ap": Score(
@@ -95,10 +103,10 @@ PROBLEMS = {
     ),
     "regression": Problem(
         scores={
-            "pearson": Score("Pearson's correlation of guess and label.", larger_is_better=True),
-            "spearman": Score("Spearman's correlation, of their ranks.", larger_is_better=True),
-            "mse": Score("Mean squared error."),
-            "mae": Score("Mean absolute error."),
+            "pearson": Score("Pearson's correlation of guess and label.", True, metric="pearsonr"),
+            "spearman": Score("Spearman's correlation, of their ranks.", True, metric="spearmanr"),
+            "mse": Score("Mean squared error.", metric="mse"),
+            "mae": Score("Mean absolute error.", metric="mae"),
             "loss": Score("Mean squared error, what is learned."),
         },
         classes=False,

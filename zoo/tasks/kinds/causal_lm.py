@@ -175,7 +175,7 @@ class CausalLM(Task):
 
     def save(self, folder: Path) -> None:
         """The tokenizer's files, and how a pretrained model generates."""
-        save_tokenizer(self.recipe, self.tokenizer, folder)
+        save_tokenizer(self.recipe, self.tokenizer, self.config, folder)
         save_generation(self.recipe, self.tokenizer, folder)
 
 

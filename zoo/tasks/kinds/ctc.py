@@ -223,7 +223,7 @@ class CTC(Task):
     def save(self, folder: Path) -> None:
         """Extractor and tokenizer, each in its own file: Parakeet's processor takes 16 kHz only."""
         self.extractor.save_pretrained(folder)
-        save_tokenizer(self.recipe, self.tokenizer, folder)
+        save_tokenizer(self.recipe, self.tokenizer, self.config, folder)
 
     def _transcripts(self, rows: Rows) -> Iterator[str]:
         return (self.normal(text) for text in texts(rows, ["transcript"]))

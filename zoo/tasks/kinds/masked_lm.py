@@ -142,4 +142,4 @@ class MaskedLM(Task):
 
     def save(self, folder: Path) -> None:
         """The tokenizer's files."""
-        save_tokenizer(self.recipe, self.tokenizer, folder)
+        save_tokenizer(self.recipe, self.tokenizer, self.config, folder)

@@ -200,7 +200,7 @@ class QuestionAnswering(Task):
 
     def save(self, folder: Path) -> None:
         """The tokenizer's files."""
-        save_tokenizer(self.recipe, self.tokenizer, folder)
+        save_tokenizer(self.recipe, self.tokenizer, self.config, folder)
 
 
 def _length(example: Example) -> int:

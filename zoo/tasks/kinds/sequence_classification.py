@@ -152,7 +152,7 @@ class SequenceClassification(Classification):
 
     def save(self, folder: Path) -> None:
         """The tokenizer's files."""
-        save_tokenizer(self.recipe, self.tokenizer, folder)
+        save_tokenizer(self.recipe, self.tokenizer, self.config, folder)
 
 
 def _token_faults(recipe: Recipe, tokenizer: Any, mask_probability: float) -> list[Fault]:

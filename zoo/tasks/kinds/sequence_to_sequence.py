@@ -173,5 +173,5 @@ class SequenceToSequence(Task):
 
     def save(self, folder: Path) -> None:
         """The tokenizer's files, and how the model writes."""
-        save_tokenizer(self.recipe, self.tokenizer, folder)
+        save_tokenizer(self.recipe, self.tokenizer, self.config, folder)
         self.generation.save_pretrained(folder)

@@ -215,7 +215,7 @@ class SpeechSeq2Seq(Task):
     def save(self, folder: Path) -> None:
         """Extractor and tokenizer, each in its own file, and how the model writes."""
         self.extractor.save_pretrained(folder)
-        save_tokenizer(self.recipe, self.tokenizer, folder)
+        save_tokenizer(self.recipe, self.tokenizer, self.config, folder)
         self.generation.save_pretrained(folder)
 
     def _transcripts(self, rows: Rows) -> Iterator[str]:

@@ -197,7 +197,7 @@ class TokenClassification(Task):
 
     def save(self, folder: Path) -> None:
         """The tokenizer's files."""
-        save_tokenizer(self.recipe, self.tokenizer, folder)
+        save_tokenizer(self.recipe, self.tokenizer, self.config, folder)
 
 
 def _share(part: float, whole: float) -> float:

@@ -6,12 +6,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from zoo.models.config import located
 from zoo.models.upstream import optional_file
 from zoo.recipe import Recipe
 from zoo.tasks.text.kept import made_from_texts
+from zoo.tasks.text.tokens import SEGMENTS, has_segments
 
 GENERATION = "generation_config.json"
 _VOCABULARIES = (
@@ -21,11 +22,17 @@ _VOCABULARIES = (
 _IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
 
 
-def save_tokenizer(recipe: Recipe, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+def save_tokenizer(
+    recipe: Recipe, tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig, folder: Path
+) -> None:
     """Writes the tokenizer, and the vocabulary files of the name that it came from, which other
-    programs than transformers read.
+    programs than transformers read. Of a model that does not tell texts apart it gives no segments.
     """
+    names = tokenizer.model_input_names
+    if not has_segments(tokenizer, config):
+        tokenizer.model_input_names = [name for name in names if name != SEGMENTS]
     tokenizer.save_pretrained(folder)
+    tokenizer.model_input_names = names
     chosen = recipe.model.tokenizer
     if chosen == "bytes" or made_from_texts(recipe):
         return

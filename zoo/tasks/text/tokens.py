@@ -17,6 +17,7 @@ from zoo.tasks.task import IGNORE
 from zoo.tasks.text.conversations import turns_of
 from zoo.tasks.text.encoding import vocabulary_size
 
+SEGMENTS = "token_type_ids"
 _IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
 _AFTER_PADDING = {"roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "roberta-prelayernorm"}
 
@@ -57,7 +58,7 @@ def special_ids(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> dict[str,
 def has_segments(tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig) -> bool:
     """Whether a model takes which of two texts a token is of, and its tokenizer says so."""
     several = getattr(config, "type_vocab_size", 0) > 1  # GPT-2 would add the tokens 0 and 1
-    return several and "token_type_ids" in tokenizer.model_input_names
+    return several and SEGMENTS in tokenizer.model_input_names
 
 
 def pad_faults(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> list[Fault]:

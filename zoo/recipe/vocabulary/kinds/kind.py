@@ -46,6 +46,11 @@ class Kind:
     """Its evaluation generates with the whole model: not in a pipeline."""
     predictor: str = ""
     """`module:name` of the class in predicting/ that answers with its exported model."""
+    pipeline: str = ""
+    """What the hub calls the task (`pipeline_tag`); empty: it has no word."""
+    usage: str = ""
+    """Python that answers once with the exported folder `.`, as its card shows it; what it reads
+    is called `text`, `image.jpg` or `speech.wav`."""
 
     @property
     def headline(self) -> str:

@@ -3,6 +3,7 @@
 from zoo.recipe.spec.tasks.speech import CTCSpec, SpeechSeq2SeqSpec
 from zoo.recipe.vocabulary.amounts import OF_CLIPS, OF_WINDOWS
 from zoo.recipe.vocabulary.kinds.kind import Kind
+from zoo.recipe.vocabulary.kinds.usage import HEARS, TRANSCRIBES
 from zoo.recipe.vocabulary.scores import OF_TRANSCRIPTS
 
 SPEECH: dict[str, Kind] = {
@@ -17,6 +18,8 @@ SPEECH: dict[str, Kind] = {
         may_be_blank=("transcript",),
         amounts=OF_CLIPS,
         predictor="zoo.predicting.speech:Transcription",
+        pipeline="automatic-speech-recognition",
+        usage=TRANSCRIBES,
     ),
     "speech-seq2seq": Kind(
         spec=SpeechSeq2SeqSpec,
@@ -30,5 +33,7 @@ SPEECH: dict[str, Kind] = {
         generates=True,
         amounts=OF_WINDOWS,
         predictor="zoo.predicting.speech:Hearing",
+        pipeline="automatic-speech-recognition",
+        usage=HEARS,
     ),
 }

@@ -10,6 +10,14 @@ from zoo.recipe.spec.tasks.text import (
 )
 from zoo.recipe.vocabulary.amounts import OF_PAIRS, OF_TEXT
 from zoo.recipe.vocabulary.kinds.kind import Kind
+from zoo.recipe.vocabulary.kinds.usage import (
+    ANSWERS_QUESTIONS,
+    CLASSIFIES_TEXTS,
+    CONTINUES,
+    FILLS,
+    REWRITES,
+    TAGS,
+)
 from zoo.recipe.vocabulary.scores import (
     ACCURACY,
     ANSWERS,
@@ -36,6 +44,8 @@ TEXT: dict[str, Kind] = {
         may_be_blank=("text", "prompt"),
         amounts=OF_TEXT,
         predictor="zoo.predicting.generation:Continuation",
+        pipeline="text-generation",
+        usage=CONTINUES,
     ),
     "masked-lm": Kind(
         spec=MaskedLMSpec,
@@ -53,6 +63,8 @@ TEXT: dict[str, Kind] = {
         may_be_blank=("text",),
         one_length=True,
         predictor="zoo.predicting.text:MaskFilling",
+        pipeline="fill-mask",
+        usage=FILLS,
     ),
     "sequence-classification": Kind(
         spec=SequenceClassificationSpec,
@@ -70,6 +82,8 @@ TEXT: dict[str, Kind] = {
         classes=True,
         amounts=OF_TEXT,
         predictor="zoo.predicting.text:TextClasses",
+        pipeline="text-classification",
+        usage=CLASSIFIES_TEXTS,
     ),
     "sequence-to-sequence": Kind(
         spec=SequenceToSequenceSpec,
@@ -82,6 +96,8 @@ TEXT: dict[str, Kind] = {
         generates=True,
         amounts=OF_PAIRS,
         predictor="zoo.predicting.generation:Rewriting",
+        pipeline="text2text-generation",
+        usage=REWRITES,
     ),
     "token-classification": Kind(
         spec=TokenClassificationSpec,
@@ -94,6 +110,8 @@ TEXT: dict[str, Kind] = {
         classes=True,
         amounts=OF_TEXT,
         predictor="zoo.predicting.marks:Tags",
+        pipeline="token-classification",
+        usage=TAGS,
     ),
     "question-answering": Kind(
         spec=QuestionAnsweringSpec,
@@ -105,5 +123,7 @@ TEXT: dict[str, Kind] = {
         unit="windows",
         amounts=OF_TEXT,
         predictor="zoo.predicting.marks:Answers",
+        pipeline="question-answering",
+        usage=ANSWERS_QUESTIONS,
     ),
 }

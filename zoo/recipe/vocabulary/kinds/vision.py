@@ -4,6 +4,7 @@ from zoo.recipe.spec.tasks.detection import ObjectDetectionSpec
 from zoo.recipe.spec.tasks.segmentation import SemanticSegmentationSpec
 from zoo.recipe.spec.tasks.vision import ImageClassificationSpec
 from zoo.recipe.vocabulary.kinds.kind import Kind
+from zoo.recipe.vocabulary.kinds.usage import CLASSIFIES_IMAGES, DETECTS, SEGMENTS
 from zoo.recipe.vocabulary.scores import (
     LOSS,
     MAP,
@@ -31,6 +32,8 @@ VISION: dict[str, Kind] = {
         tokenizer=False,
         one_length=True,
         predictor="zoo.predicting.vision:ImageClasses",
+        pipeline="image-classification",
+        usage=CLASSIFIES_IMAGES,
     ),
     "object-detection": Kind(
         spec=ObjectDetectionSpec,
@@ -54,6 +57,8 @@ VISION: dict[str, Kind] = {
         one_length=True,
         labels_enter=True,
         predictor="zoo.predicting.vision:Boxes",
+        pipeline="object-detection",
+        usage=DETECTS,
     ),
     "semantic-segmentation": Kind(
         spec=SemanticSegmentationSpec,
@@ -72,5 +77,7 @@ VISION: dict[str, Kind] = {
         tokenizer=False,
         one_length=True,
         predictor="zoo.predicting.vision:Masks",
+        pipeline="image-segmentation",
+        usage=SEGMENTS,
     ),
 }
