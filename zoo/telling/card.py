@@ -10,6 +10,12 @@ from zoo.recipe.vocabulary.kinds import kind_of
 from zoo.telling.expected import verdicts
 from zoo.telling.hub_head import Head, base_of, head, on_hub, said, score_of, sources, title
 
+INTENDED = """## Intended use and limits
+
+<!-- To be written by who publishes it: what it is for, what it must not be used for, where it
+fails, and whom its errors touch. Nothing of this can be told from a training run. -->
+Not described yet."""
+
 
 def card(
     recipe: Recipe, content: dict[str, Any], made: Made, parameters: int, scores: dict[str, Any],
@@ -36,15 +42,9 @@ def card(
 
 ## Usage
 
-```python
-{kind_of(recipe.task).usage.strip() or "# Load it with transformers' " + kind_of(recipe.task).head}
-```
+{usage(recipe)}
 
-## Intended use and limits
-
-<!-- To be written by who publishes it: what it is for, what it must not be used for, where it
-fails, and whom its errors touch. Nothing of this can be told from a training run. -->
-Not described yet.
+{INTENDED}
 
 ## Training
 
@@ -63,6 +63,13 @@ this folder with `zoo eval FOLDER`.
 {json.dumps(content, indent=2)}
 ```
 """
+
+
+def usage(recipe: Recipe) -> str:
+    """The kind's snippet, or of a kind without one the class that loads the folder."""
+    kind = kind_of(recipe.task)
+    code = kind.usage.strip() or f'transformers.{kind.head}.from_pretrained(".")'
+    return f"```python\n{code}\n```"
 
 
 def table(head: Sequence[str], rows: Iterator[tuple[str, ...]]) -> str:
