@@ -25,8 +25,7 @@ def card(
 
     `content` is the expanded recipe as the folder holds it, `made` what it was made from,
     `parameters` the exported model's, `scores` the evaluation row of the checkpoint, `mean_of` the
-    steps of the checkpoints where it is a mean of several, `base` the head of the card of the model
-    that training started from. What nobody knows is not said.
+    steps of the checkpoints where it is a mean of several, `base` the head of its base's card.
     """
     several = f"\n\nThe mean of the weights after steps {', '.join(map(str, mean_of))}."
     where = f"after {scores['step']} steps" if scores else "(not evaluated)"
