@@ -25,7 +25,8 @@ MAY = {
     "predicting": MIDDLE | {"data", "models", "tasks"},
     "planning": MIDDLE | {"data", "models", "tasks", "engines", "compression", "training"},
     "inspecting": MIDDLE | {"data", "models", "tasks", "training", "predicting"},
-    "cli": MIDDLE | {"training", "planning", "predicting", "inspecting"},
+    "publishing": MIDDLE | {"data", "models", "tasks", "training"},
+    "cli": MIDDLE | {"training", "planning", "predicting", "inspecting", "publishing"},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli import catalog, data, launch, predict, runs
+from zoo.cli import catalog, data, export, launch, predict, runs
 from zoo.cli.leaving import leave, speaks, spoken
 from zoo.errors import Told
 
@@ -45,7 +45,7 @@ VERBS: dict[str, dict[str, Callable[..., None]]] = {
         "advise": launch.advise,
         "eval": runs.evaluate_folder,
     },
-    "Models": {"export": runs.export_run, "predict": predict.predict},
+    "Models": {"export": export.export_run, "predict": predict.predict},
 }
 """What can be asked for, by the subject under which `--help` lists it."""
 for _group, _verbs in VERBS.items():

@@ -2,7 +2,6 @@
 
 import json
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -97,20 +96,3 @@ def evaluate_folder(
     if Place.from_environment().rank == 0:
         lines = [f"{key} {value:.6g}" for key, value in scores.items()]
         print(json.dumps(finite(scores)) if as_json else "\n".join(lines))
-
-
-def export_run(
-    folder: FolderArgument,
-    out: Annotated[Path | None, typer.Argument(metavar="[OUT]", help="Default: RUN/model.")] = None,
-    trusted: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run the code that comes with the model.")
-    ] = False,
-    average: Annotated[
-        int | None, typer.Option("--average", metavar="N", help="The mean of the newest N.")
-    ] = None,
-) -> None:
-    """Write a run's checkpoint, or a mean of several, as a folder that plain transformers loads."""
-    choose_accelerator()
-    from zoo.training.evaluate import export_folder
-
-    print(f"the model lies in {export_folder(folder, out, trusted, average)}")

@@ -18,6 +18,7 @@ from zoo.recipe.vocabulary.kinds import kind_of
 from zoo.tasks.labels import names_by_id
 from zoo.tasks.text.kept import kept_tokenizer, made_from_texts
 from zoo.training.checks import ring_two
+from zoo.training.described import SOURCE
 from zoo.training.disk.averaged import reader_of
 from zoo.training.export import export, refuse_foreign
 from zoo.training.feeding.batches import valid_sets
@@ -130,6 +131,11 @@ def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str,
             scores |= {f"{name}/{key}": value for key, value in own.items()}
         engine.close()
     return scores
+
+
+def is_exported(folder: Path) -> bool:
+    """Whether a folder is one that an export wrote, and no run's."""
+    return (folder / SOURCE).is_file()
 
 
 def export_folder(
