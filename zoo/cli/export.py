@@ -8,7 +8,6 @@ import typer
 from zoo.cli.words import FolderArgument, choose_accelerator
 from zoo.errors import ConfigError, Fault
 
-
 OutArgument = Annotated[Path | None, typer.Argument(metavar="[OUT]", help="Default: RUN/model.")]
 TrustedOption = Annotated[
     bool, typer.Option("--trust-remote-code", help="Run the code that comes with the model.")
