@@ -14,12 +14,16 @@ from tests.ranks import free_port
 
 
 class Server:
-    """Serves `folder` while it is up; `asked` counts the whole files that were asked for."""
+    """Serves `folder` while it is up; `asked` counts the files that were asked for, and with
+    `parts` (ranges of bytes, which it gives then) `sent` their bytes.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
         self.asked: Counter[str] = Counter()
         self.queries: list[str] = []
+        self.parts = False
+        self.sent: Counter[str] = Counter()
         self.cut = 0
         """So many answers break off in their middle."""
         self.silent = threading.Event()
@@ -75,20 +79,26 @@ class _Handler(SimpleHTTPRequestHandler):
         if self.owner.status:
             self.send_error(self.owner.status)
             return
-        if path.is_file():
-            self.owner.asked[name] += 1
-        if path.is_file() and (self.owner.cut or self.owner.silent.is_set()):
+        if not path.is_file():
+            super().do_GET()
+            return
+        self.owner.asked[name] += 1
+        content, status = path.read_bytes(), 200
+        if self.owner.parts and (asked := self.headers.get("Range")):
+            first, last = asked.removeprefix("bytes=").split("-")
+            content, status = content[int(first) : int(last) + 1], 206
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.owner.cut or self.owner.silent.is_set():
             self.owner.cut -= 1
-            content = path.read_bytes()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
             self.wfile.write(content[: len(content) // 2])
             self.wfile.flush()
             while self.owner.silent.is_set():
                 time.sleep(0.02)
             self.close_connection = True
             return
-        super().do_GET()
+        self.owner.sent[name] += len(content)
+        self.wfile.write(content)
 
     def log_message(self, *_: Any) -> None: ...

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,18 @@ def test_whatever_ends_a_run_stands_in_its_status(
     assert (found["state"], found["exit_code"]) == (state, code)
     assert str(error) in found["error"] and found["error"]
     assert found.get("step") == (12 if runs else None)
+
+
+def test_ranks_that_leave_with_what_all_have_wait_until_rank_0_has_said_it(tmp_path: Path) -> None:
+    first = Status(tmp_path, take(tmp_path))
+    first.say("running")
+    other = Status(tmp_path, None)
+    other.lease = first.lease
+    fault = ConfigError([Fault("recipe", "run.steps", "0", "more")])
+    fault.everywhere = True
+    threading.Timer(0.2, first.ended, [fault]).start()
+    other.ended(fault)
+    assert said(tmp_path)["state"] == "failed"
 
 
 def test_a_signal_while_a_run_is_prepared_stands_in_its_status(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ STATUS = "status.json"
 REFUSED, CRASHED = 2, 1
 _SIGNALLED = 128  # and the number of a signal
 _SHOWN = 5  # touches of the lease between two heartbeats in status.json
+_FIRST = 2.0  # seconds that rank 0 has to say how the run ended
 _LONGEST = 2000  # characters of an error
 
 
@@ -50,15 +51,18 @@ class Status:
 
     def ended(self, error: BaseException) -> None:
         """Says that the run ended with an error, unless a rank has said so before, or rank 0 will:
-        what all ranks have is its to say.
+        what all ranks have is its to say, and it is waited for, as launchers kill it when we leave.
         """
         if self.lease is None or not self.lease.held:
             return
         if isinstance(error, Told) and error.everywhere and not self.first:
+            end = time.monotonic() + _FIRST
+            while _goes_on(_read(self.root / STATUS)) and time.monotonic() < end:
+                time.sleep(0.02)
             return
         code, now = exit_code_of(error), _read(self.root / STATUS)
-        told = now.get("state") not in ("starting", "running")
-        if told and (not self.first or now.get("started") == self.values["started"]):
+        own = now.get("started") == self.values["started"]
+        if not _goes_on(now) and (own or not self.first):
             return
         self.values = self.values if self.first else now
         begun = self.values.get("state") != "starting"
@@ -188,6 +192,11 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return values if isinstance(values, dict) else {}
+
+
+def _goes_on(values: dict[str, Any]) -> bool:
+    """Whether nobody has said that the run ended."""
+    return values.get("state") in ("starting", "running")
 
 
 def _write(path: Path, values: dict[str, Any]) -> None:

@@ -52,9 +52,8 @@ def crew_of(
         0 if train is None else pool(train, True, count, 2 * each),
         {name: pool(rows, False, most_at_once(rows), 2) for name, rows in valid.items()},
     )
-    try:
-        yield crew
-    finally:
-        for workers in (crew.train, *crew.valid.values()):
-            if isinstance(workers, Workers):
-                workers.close()
+    yield crew
+    # Not with an error in flight, which is to be told at once: then they end with the process.
+    for workers in (crew.train, *crew.valid.values()):
+        if isinstance(workers, Workers):
+            workers.close()

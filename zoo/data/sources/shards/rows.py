@@ -90,8 +90,11 @@ class ShardRows(Rows):
         return np.array(held, dtype=np.int64)
 
     def expect(self, shards: Sequence[int]) -> None:
-        if self.streaming:
-            self.ahead.want(shards)
+        if not self.streaming:
+            return
+        for number in shards:  # none of them is to make room for one that is still to come
+            self.store.used(self.shards[number])
+        self.ahead.want(shards)
 
     def _bring(self, number: int) -> None:
         self.store.file(self.shards[number])

@@ -16,6 +16,7 @@ from zoo.data.remote.trying import Unreachable, tried
 from zoo.data.rows import digest
 from zoo.data.sources.records import UnreadableFile
 from zoo.data.sources.shards.arrows import OpenArrow, into_arrow
+from zoo.data.sources.shards.columnwise import bring_columns
 from zoo.data.sources.shards.shard import Facts, Shard
 from zoo.data.sources.shards.tars import OpenTar, indexed
 from zoo.recipe.spec.words import is_url
@@ -30,7 +31,8 @@ Look = Callable[[OpenShard], tuple[list[Any], np.ndarray | None]]
 class Store:
     """Shards below `root`, in `limit` bytes (None: no end); `seconds` is `data.timeout`.
 
-    Of parquet the `columns` are kept, as Arrow. Tars and Arrow that are files here stay where they
+    Of parquet the `columns` are kept, as Arrow, and of one on a server they alone are fetched where
+    they are few. Tars and Arrow that are files here stay where they
     lie. All methods raise Unreachable, also for a shard that is none.
     """
 
@@ -38,7 +40,7 @@ class Store:
         self, root: Path, limit: int | None, seconds: float, columns: Sequence[str] = ()
     ) -> None:
         self.root, self.seconds, self.columns = root, seconds, tuple(sorted(columns))
-        self.cache = ShardCache(root / "shards", limit)
+        self.cache, self.by_columns = ShardCache(root / "shards", limit), True
 
     def file(self, shard: Shard) -> Path:
         """The file that rows are read from, brought here first.
@@ -120,15 +122,27 @@ class Store:
         if shard.kind != "parquet":
             fetch(shard.place, part, shard.size, shard.sha256, self.seconds)
             return
-        fetched = part.with_suffix(".0.part")
+        fetched = part.with_suffix(".whole.part")
         try:
             if is_url(shard.place):
+                if self._by_columns(shard, part):
+                    return
                 fetch(shard.place, fetched, shard.size, shard.sha256, self.seconds)
             into_arrow(fetched if is_url(shard.place) else Path(shard.place), self.columns, part)
         except UnreadableFile as error:
             raise Unreachable(f"{shown(shard.place)} ({error})") from None
         finally:
             fetched.unlink(missing_ok=True)
+
+    def _by_columns(self, shard: Shard, part: Path) -> bool:
+        """Whether the columns of a shard were written without the rest of it. One whose sha256 is
+        known comes whole, to be proved; and so do all once one had to.
+        """
+        if self.by_columns and shard.size and shard.sha256 is None:
+            of = (shard.place, shard.size, self.columns, part, self.seconds)
+            self.by_columns = bring_columns(*of)
+            return self.by_columns
+        return False
 
     def _index(self, shard: Shard, path: Path) -> tuple[list[str], np.ndarray]:
         """Where the members of a tar's rows lie, found once; mapped."""
