@@ -1,12 +1,21 @@
-"""The verb export: a run's checkpoint as a folder for others, and on the hub."""
+"""The verb export: a run's checkpoint as a folder for others, as ONNX, on the hub."""
 
+from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from zoo.cli.words import FolderArgument, choose_accelerator
-from zoo.errors import ConfigError, Fault
+from zoo.errors import ConfigError, Fault, collected
+
+
+class Format(StrEnum):
+    """What `--to` writes beside the folder of transformers."""
+
+    onnx = "onnx"
+
 
 OutArgument = Annotated[Path | None, typer.Argument(metavar="[OUT]", help="Default: RUN/model.")]
 TrustedOption = Annotated[
@@ -14,6 +23,9 @@ TrustedOption = Annotated[
 ]
 AverageOption = Annotated[
     int | None, typer.Option("--average", metavar="N", help="The mean of the newest N.")
+]
+ToOption = Annotated[
+    Format | None, typer.Option("--to", help="Also onnx/model.onnx, checked by onnxruntime.")
 ]
 PushOption = Annotated[
     str, typer.Option("--push", metavar="NAME", help="Upload to the hub, into a private NAME.")
@@ -32,6 +44,7 @@ def export_run(
     out: OutArgument = None,
     trusted: TrustedOption = False,
     average: AverageOption = None,
+    to: ToOption = None,
     push: PushOption = "",
     public: PublicOption = False,
     dry_run: DryRunOption = False,
@@ -39,7 +52,7 @@ def export_run(
 ) -> None:
     """Write a run's checkpoint, or a mean of several, as a folder that plain transformers loads.
 
-    FOLDER may be an exported one where it only goes on, to the hub. The hub's token is
+    FOLDER may be an exported one where it only goes on, to the hub or as ONNX. The hub's token is
     that of `hf auth login` or HF_TOKEN.
     """
     alone = {"--public": public, "--dry-run": dry_run, "--twin-too": twin_too}
@@ -48,16 +61,32 @@ def export_run(
         raise ConfigError([Fault("command line", given, "no --push", "--push NAME beside it")])
     choose_accelerator()
     from zoo.publishing.hub import Push, pushed, refused
+    from zoo.publishing.onnx_file import refused_onnx, to_onnx
     from zoo.training.evaluate import export_folder, is_exported
 
     wanted = Push(push, public, twin_too, dry_run)
-    if push:
-        refused(wanted, folder)
-    if is_exported(folder) and out is None and average is None and push:
+    refuse(
+        *([lambda: refused(wanted, folder)] if push else []),
+        *([lambda: refused_onnx(folder, trusted)] if to else []),
+    )
+    if is_exported(folder) and out is None and average is None and (push or to):
         model = folder
     else:
         model = export_folder(folder, out, trusted, average)
         print(f"the model lies in {model}")
+    if to:
+        path, apart = to_onnx(model, trusted)
+        print(f"ONNX lies in {path}, at most {apart:.1g} off torch")
     if push:
         for line in pushed(wanted, model):
             print(line)
+
+
+def refuse(*checks: Callable[[], None]) -> None:
+    """Raises ConfigError with what all of them refuse."""
+    faults: list[Fault] = []
+    for check in checks:
+        with collected(faults):
+            check()
+    if faults:
+        raise ConfigError(faults)
