@@ -13,7 +13,7 @@ from tests.ranks import run_ranks
 from tests.runs import LAYOUTS, losses, rows, run_twin, twin
 from zoo.data.rows import Batch
 from zoo.engines.engine import each_tensor
-from zoo.training.feeding import batches
+from zoo.training.feeding import batches, prefetch
 from zoo.training.feeding.prefetch import one_ahead, prefetched
 
 CPU = torch.device("cpu")
@@ -130,8 +130,11 @@ def made(number: int) -> list[Batch]:
     ]
 
 
+ON_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+
+
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@ON_GPU
 def test_shares_arrive_whole_on_a_gpu_that_is_busy() -> None:
     gpu = torch.device("cuda", 0)
     compared: list[torch.Tensor] = []
@@ -149,3 +152,12 @@ def test_shares_arrive_whole_on_a_gpu_that_is_busy() -> None:
                     compared.append((there == here.to(gpu)).all())
     assert len(compared) == 60 * 2 * 5
     assert bool(torch.stack(compared).all())
+
+
+@pytest.mark.gpu
+@ON_GPU
+def test_a_large_share_is_on_a_gpu_ahead_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = torch.device("cuda", 0)
+    monkeypatch.setattr(prefetch, "_MOST", 150_000)  # bytes: one of the two, of 110,000 each
+    (share,) = prefetched(iter([made(0)]), gpu)
+    assert [batch["inputs"]["pixels"].device for batch in share] == [gpu, CPU]

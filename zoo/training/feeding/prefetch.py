@@ -3,7 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from typing import Any, Protocol
 
 import torch
@@ -14,6 +14,7 @@ from zoo.engines.engine import each_tensor
 
 Share = list[Batch]
 _MOVED = ("inputs", "labels")  # "count" is asked for on the CPU
+_MOST = 256 << 20  # bytes of a share that lie on the GPU ahead of their step
 _PATIENCE = 5.0  # seconds that the end waits for what is still being read
 
 
@@ -21,11 +22,12 @@ def prefetched(shares: Iterator[Share], device: torch.device) -> Iterator[Share]
     """The same shares in the same order, with inputs and labels on the device where it is a GPU:
     the next one is read, pinned and copied by a thread of its own while this one is worked on.
 
-    What is made of inputs there (`Task.on_device`) is left to the step. On a CPU nothing is done.
+    What is made of inputs there (`Task.on_device`) is left to the step, and so are the last
+    micro-batches of a large share, which the step moves itself. On a CPU nothing is done.
     """
     if device.type != "cuda":
         return shares
-    return one_ahead(shares, Copies(device))
+    return one_ahead(shares, _copies(device))
 
 
 class Copies:
@@ -39,14 +41,17 @@ class Copies:
 
         Memory that is pinned here is torch's, which keeps it until its copy is done.
         """
-
-        def sent(tensor: Tensor) -> Tensor:
-            return tensor.pin_memory().to(self.device, non_blocking=True)
-
+        there: Share = []
+        room = _MOST
         with torch.cuda.device(self.device), torch.cuda.stream(self.stream):
-            there = [batch | {k: each_tensor(batch[k], sent) for k in _MOVED if k in batch}
-                     for batch in share]  # fmt: skip
+            for batch in share:
+                moving = {key: batch[key] for key in _MOVED if key in batch}
+                room -= sum(one.nbytes for one in _tensors(moving))
+                there.append(batch | each_tensor(moving, self._sent) if room >= 0 else batch)
             return there, self.stream.record_event()
+
+    def _sent(self, tensor: Tensor) -> Tensor:
+        return tensor.pin_memory().to(self.device, non_blocking=True)
 
     def arrived(self, begun: tuple[Share, Any]) -> Share:
         """The share, for whom computes on the current stream from now on.
@@ -57,10 +62,23 @@ class Copies:
         share, event = begun
         computing = torch.cuda.current_stream(self.device)
         computing.wait_event(event)
-        for batch in share:
-            for key in _MOVED:
-                each_tensor(batch.get(key), lambda one: one.record_stream(computing))
+        for tensor in _tensors([[batch.get(key) for key in _MOVED] for batch in share]):
+            if tensor.is_cuda:
+                tensor.record_stream(computing)
         return share
+
+
+@cache
+def _copies(device: torch.device) -> Copies:
+    """The one stream of a device: memory that was used on it is used again on it alone."""
+    return Copies(device)
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    """The tensors in nested mappings and lists."""
+    found: list[Tensor] = []
+    each_tensor(value, found.append)
+    return found
 
 
 class Moves(Protocol):
@@ -102,10 +120,14 @@ def _read(
     """
     while wanted.get():
         try:
-            share = next(shares, [])
-            found.put(partial(moves.arrived, moves.begin(share)) if share else list)
+            found.put(_begun(shares, moves))
         except BaseException as error:
             found.put(partial(_raise, error))
+
+
+def _begun(shares: Iterator[Share], moves: Moves) -> Callable[[], Share]:
+    share = next(shares, [])
+    return partial(moves.arrived, moves.begin(share)) if share else list
 
 
 def _raise(error: BaseException) -> Share:
