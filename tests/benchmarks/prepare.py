@@ -4,18 +4,22 @@
 installed packages and, in one run on the same file with the same 16k byte-level BPE, prints
 
 - MB/s from the file to shards on the disk, of `pack` and of the usual way: `load_dataset`,
-  `map(num_proc=2)` and a `map` that joins and cuts into blocks;
+  `map(num_proc=2)` and a `map` that joins and cuts into blocks; each in turn, as often as --rounds
+  says, in processes that have imported before they begin; and the seconds of CPU that all of
+  its processes took, imports included (what counts where others use the machine);
 - whether the shards' ids are the tokenizer's own, document by document, compared whole;
 - the most memory of all processes that prepare together (PSS);
 - with --kills, whether shards of which the making was killed at random moments are the same bytes.
 """
 
 import argparse
+import ctypes
 import hashlib
 import itertools
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -23,6 +27,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import datasets
@@ -58,16 +63,21 @@ def texts(size: int) -> Iterator[str]:
 
 def ours(folder: Path, cache: Path, processes: int) -> PackedRows:
     """From the file to blocks over shards."""
+    begun = time.perf_counter()
     warm()
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder / "bpe")
-    table = stored([(folder / "text.jsonl", "jsonl")], {}, WANTED, cache)
-    rows = StoredRows(table, ("text",), [folder / "text.jsonl"], WANTED, cache)
     with prepared_by(Crew(processes)):
-        return pack(rows, scheme(tokenizer, "bpe", document_frame(tokenizer)), LENGTH, 0, cache)
+        table = stored([(folder / "text.jsonl", "jsonl")], {}, WANTED, cache)
+        rows = StoredRows(table, ("text",), [folder / "text.jsonl"], WANTED, cache)
+        found = pack(rows, scheme(tokenizer, "bpe", document_frame(tokenizer)), LENGTH, 0, cache)
+    print(time.perf_counter() - begun, flush=True)
+    return found
 
 
-def theirs(folder: Path, cache: Path) -> int:
-    """The usual way; returns the number of blocks."""
+def theirs(folder: Path, cache: Path, processes: int) -> None:
+    """The usual way."""
+    datasets.disable_progress_bars()
+    begun = time.perf_counter()
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder / "bpe")
     data = datasets.load_dataset(
         "json", data_files=str(folder / "text.jsonl"), split="train", cache_dir=str(cache)
@@ -82,8 +92,19 @@ def theirs(folder: Path, cache: Path) -> int:
         ends = range(LENGTH, len(whole) + 1, LENGTH)
         return {"input_ids": [whole[end - LENGTH : end] for end in ends]}
 
-    data = data.map(tokens, batched=True, num_proc=2, remove_columns=data.column_names)
-    return len(data.map(blocks, batched=True, num_proc=2))
+    data = data.map(tokens, batched=True, num_proc=processes, remove_columns=data.column_names)
+    data.map(blocks, batched=True, num_proc=processes)
+    print(time.perf_counter() - begun, flush=True)
+
+
+WAYS = {"ours": ours, "theirs": theirs}
+ONLY = """
+import sys
+from pathlib import Path
+from tests.benchmarks.prepare import WAYS
+WAYS[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]), 2)
+"""
+"""What a process of one way runs: like `zoo`, no module that workers would have to import too."""
 
 
 def memory(group: int) -> int:
@@ -101,10 +122,8 @@ def memory(group: int) -> int:
 
 def alone(folder: Path, cache: Path, kill_after: float | None = None) -> int:
     """Prepares in a session of its own, which is killed if asked; its most memory."""
-    words = ["--only", str(folder), str(cache)]
-    run = subprocess.Popen(
-        [sys.executable, "-m", "tests.benchmarks.prepare", *words], start_new_session=True
-    )
+    words = [sys.executable, "-c", ONLY, "ours", str(folder), str(cache)]
+    run = subprocess.Popen(words, stdout=subprocess.DEVNULL, start_new_session=True)
     begun, most = time.monotonic(), 0
     while run.poll() is None:
         most = max(most, memory(run.pid))
@@ -125,16 +144,32 @@ def content(cache: Path) -> str:
     return found.hexdigest()
 
 
-def speeds(folder: Path, size: int) -> None:
-    """Both ways on the same file, and the ids."""
-    begun = time.perf_counter()
-    packed = ours(folder, folder / "ours", 2)
-    own = time.perf_counter() - begun
-    begun = time.perf_counter()
-    theirs(folder, folder / "theirs")
-    usual = time.perf_counter() - begun
-    mb = size / 1e6
-    print(f"ours {mb / own:.1f} MB/s, datasets {mb / usual:.1f} MB/s, ratio {usual / own:.2f}")
+def timed(way: str, folder: Path, cache: Path) -> tuple[float, float]:
+    """Seconds of a way in a process of its own, and of CPU of that and all that it starts."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    words = [sys.executable, "-c", ONLY, way, str(folder), str(cache)]
+    run = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    said, _ = run.communicate()
+    assert run.returncode == 0 and run.stdout is not None
+    with suppress(ChildProcessError):  # the server of its processes, which outlives it
+        while True:
+            os.wait()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return float(said.split()[-1]), cpu
+
+
+def speeds(folder: Path, size: int, rounds: int) -> None:
+    """Both ways on the same file in turn, and the ids."""
+    ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: whom nobody waits for, this one does
+    for number in range(rounds):
+        own, own_cpu = timed("ours", folder, folder / f"ours-{number}")
+        usual, usual_cpu = timed("theirs", folder, folder / f"theirs-{number}")
+        mb = size / 1e6
+        told = f"ours {mb / own:.1f} MB/s, datasets {mb / usual:.1f} MB/s, ratio {usual / own:.2f}"
+        cpu = f"CPU {own_cpu:.1f} and {usual_cpu:.1f} s, ratio {usual_cpu / own_cpu:.2f}"
+        print(f"{told}; {cpu}", flush=True)
+    packed = ours(folder, folder / "ours-0", 2)
     inner = PreTrainedTokenizerFast.from_pretrained(folder / "bpe").backend_tokenizer
     end, whole = inner.token_to_id(CAUSAL["eos_token"]), []
     with (folder / "text.jsonl").open(encoding="utf-8") as file:
@@ -149,12 +184,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--megabytes", type=int, default=40)
     parser.add_argument("--kills", type=int, default=0)
-    parser.add_argument("--only", nargs=2, type=Path)
+    parser.add_argument("--rounds", type=int, default=2)
     asked = parser.parse_args()
-    if asked.only:
-        ours(*asked.only, 2)
-        return
-    datasets.disable_progress_bars()
     with tempfile.TemporaryDirectory() as place:
         folder, size = Path(place), asked.megabytes * 1_000_000
         with (folder / "text.jsonl").open("w", encoding="utf-8") as file:
@@ -162,7 +193,7 @@ def main() -> None:
         trained_tokenizer("bpe", [*texts(4_000_000)], 16384, False, CAUSAL).save_pretrained(
             folder / "bpe"
         )
-        speeds(folder, size)
+        speeds(folder, size, asked.rounds)
         begun = time.monotonic()
         most = alone(folder, folder / "alone")
         taken = time.monotonic() - begun

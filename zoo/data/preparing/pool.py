@@ -1,4 +1,4 @@
-"""Processes that write shards: clean ones, handed one share after another, gone with their parent.
+"""Processes that prepare data: clean ones, handed one piece after another, gone with their parent.
 
 They come from a server that is forked before anything else has threads (forkserver), and know only
 what is sent to them.
@@ -7,15 +7,15 @@ what is sent to them.
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import Any, TypeVar
 
-from zoo.data.preparing.shares import Share
-from zoo.data.preparing.writing import Shard, Work
 from zoo.errors import DataError
 
-_PRELOADED = ["zoo.data.preparing.pool", "zoo.data.sources.table"]
+_PRELOADED = ["zoo.data.preparing.writing", "zoo.data.sources.table"]
+T = TypeVar("T")
 
 
 def warm() -> None:
@@ -27,33 +27,36 @@ def warm() -> None:
     ensure_running()
 
 
-def written(work: Work, shares: Mapping[int, Share], processes: int) -> Iterator[Shard]:
-    """The shards of the shares as they become whole, by so many processes.
+def worked(work: Callable[..., T], todo: Iterator[tuple[Any, ...]], processes: int) -> Iterator[T]:
+    """What `work` makes of each thing to do as it becomes ready, by so many processes at most.
 
-    Raises DataError where one of them dies, as the system kills those that want too much memory.
+    `todo` is asked for no more than is worked on, and one ahead. Raises what `work` raises, and
+    DataError where a process dies, as the system kills those that want too much memory.
     """
     warm()
     context = multiprocessing.get_context("forkserver")
-    todo = iter(shares.items())
     workers: dict[Connection, BaseProcess] = {}
     try:
-        for _ in range(min(processes, len(shares))):
+        ready = next(todo, None)
+        while ready is not None and len(workers) < processes:
             ours, theirs = context.Pipe()
             process: BaseProcess = context.Process(target=_work, args=(theirs, work), daemon=True)
             process.start()
             theirs.close()
             workers[ours] = process
-            ours.send(next(todo, None))
+            ours.send(ready)
+            ready = next(todo, None)
         while workers:
             for one in wait(list(workers)):
                 assert isinstance(one, Connection)
-                shard = _received(one, workers[one])
-                share = next(todo, None)
-                one.send(share)
-                if share is None:
+                found = _received(one, workers[one])
+                one.send(ready)
+                if ready is None:
                     workers.pop(one).join()
                     one.close()
-                yield shard
+                else:
+                    ready = next(todo, None)
+                yield found
     finally:
         for process in workers.values():
             process.terminate()
@@ -62,7 +65,7 @@ def written(work: Work, shares: Mapping[int, Share], processes: int) -> Iterator
             one.close()
 
 
-def _received(one: Connection, process: BaseProcess) -> Shard:
+def _received(one: Connection, process: BaseProcess) -> Any:
     try:
         found = one.recv()
     except (EOFError, OSError):
@@ -73,12 +76,11 @@ def _received(one: Connection, process: BaseProcess) -> Shard:
         raise DataError(said + more) from None
     if isinstance(found, BaseException):
         raise found
-    assert isinstance(found, Shard)
     return found
 
 
-def _work(one: Connection, work: Work) -> None:
-    """The life of a worker: a share comes, a shard or what went wrong goes, until None comes."""
+def _work(one: Connection, work: Callable[..., Any]) -> None:
+    """The life of a worker: something to do comes, what became of it goes, until None comes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     try:

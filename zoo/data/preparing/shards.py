@@ -13,7 +13,7 @@ from typing import Any
 from zoo.data.cache import cached, filled_together
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.preparing.crew import crew
-from zoo.data.preparing.pool import written
+from zoo.data.preparing.pool import worked
 from zoo.data.preparing.shares import LEAST, Share, shares_of
 from zoo.data.preparing.telling import told
 from zoo.data.preparing.writing import Refused, Shard, Work, read_shard
@@ -109,7 +109,7 @@ class _Building:
     def _written(self, missing: Mapping[int, Share]) -> Iterator[Shard]:
         processes = min(crew().size, len(missing))
         if processes > 1 and self.large:
-            return written(self.work, missing, processes)
+            return worked(self.work, iter(missing.items()), processes)
         return (self.work(*one) for one in missing.items())
 
     def _state(self) -> Any:

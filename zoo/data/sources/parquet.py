@@ -1,6 +1,6 @@
 """Parquet files as records: of a file only the columns that somebody reads, a batch at a time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ _ROWS = 256  # of a batch: images may lie in it
 _BROKEN = (OSError, ValueError, pyarrow.ArrowException)
 
 
-def parquet_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
+def parquet_records(path: Path, wanted: Collection[str]) -> Iterator[Record]:
     """The rows of a file, with the wanted columns alone; raises UnreadableFile."""
     number = 0
     try:

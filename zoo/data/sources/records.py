@@ -5,15 +5,15 @@ A record that is none (not UTF-8, no object, fields too many) is handed on as su
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import zip_longest
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain, zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 from zoo.data.reading.manifests import kaldi_rows, manifest_row
 from zoo.data.reading.marked import conll_rows, squad_rows
-from zoo.data.reading.packed import open_bytes, open_text
+from zoo.data.reading.packed import as_characters, open_bytes
 from zoo.data.sources.coco import coco_classes, coco_document, coco_rows
 from zoo.data.sources.values import Written, is_text, spoken
 
@@ -22,11 +22,10 @@ _DELIMITERS = ",;\t|"
 _DECODER = json.JSONDecoder(
     parse_int=Written, parse_float=Written, parse_constant=lambda word: None
 )
-_BLANK = b"\xef\xbb\xbf \t\r\n"  # what may stand before JSON: a mark of the encoding, too
+BLANK = b"\xef\xbb\xbf \t\r\n"  # what may stand before JSON: a mark of the encoding, too
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One record: its values by column, or why there are none; `place` as a message names it, and
     the class names of its file where that lists them.
     """
@@ -41,32 +40,46 @@ class UnreadableFile(Exception):
     """A file that is not what its name says; the message says why, and what would be right."""
 
 
-def csv_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
+def csv_lines(file: BinaryIO, wanted: Collection[str], skipped: int = 0) -> Iterator[Record]:
     """Records of comma-separated values with quotes; the header may use another delimiter.
 
     Semicolons, tabs or bars separate where the header has no comma (as spreadsheets write it where
-    the comma is the decimal point).
+    the comma is the decimal point). `skipped` lines of the file are not here, behind the header.
     """
     before = csv.field_size_limit(_LONGEST)
     try:
-        with open_text(path, newline="") as file:
-            delimiter = _delimiter(file.readline(), wanted)
-        with open_text(path, newline="") as file:
-            yield from _tabular(_quoted(csv.reader(file, delimiter=delimiter, strict=True)))
+        text = as_characters(file, newline="")
+        header = text.readline()
+        reader = csv.reader(
+            chain([header], text), delimiter=_delimiter(header, wanted), strict=True
+        )
+        yield from _tabular(_quoted(reader, skipped))
     finally:
         csv.field_size_limit(before)
 
 
-def tsv_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
+def tsv_lines(file: BinaryIO, wanted: Collection[str], skipped: int = 0) -> Iterator[Record]:
     """Records of tab-separated values: a quote is a character like any other."""
-    with open_text(path, newline="\n") as file:
-        lines = (line.rstrip("\r\n") for line in file)
-        yield from _tabular(
-            (number, line.split("\t")) for number, line in enumerate(lines, 1) if line
-        )
+    lines = (line.rstrip("\r\n") for line in as_characters(file, newline="\n"))
+    numbered = enumerate(lines, 1 + skipped)
+    yield from _tabular((number, line.split("\t")) for number, line in numbered if line)
 
 
-def json_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
+def jsonl_lines(
+    file: Iterable[bytes], wanted: Collection[str], skipped: int = 0
+) -> Iterator[Record]:
+    """Records of an object a line."""
+    for number, line in enumerate(file, 1 + skipped):
+        if line.strip(BLANK):
+            yield _on_line(number, line)
+
+
+def _all_lines(kind: str, path: Path, wanted: Collection[str]) -> Iterator[Record]:
+    with open_bytes(path) as file:
+        yield from LINES[kind](file, wanted, 0)
+
+
+def json_records(path: Path, wanted: Collection[str]) -> Iterator[Record]:
     """Records of one JSON document: a list of objects, one such list under a key, or columns.
 
     A file of this name that holds an object a line is read as one that does, COCO's instances are a
@@ -88,35 +101,41 @@ def json_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
         yield _record(f"row {number}", row)
 
 
-def jsonl_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
+def jsonl_records(path: Path, wanted: Collection[str]) -> Iterator[Record]:
     """Records of an object a line; a file of this name that begins a list is read as one."""
     with open_bytes(path) as file:
-        filled = ((n, line) for n, line in enumerate(file, 1) if line.strip(_BLANK))
-        first = next(filled, None)
-        if first is None:
+        before, first = next(((n, one) for n, one in enumerate(file) if one.strip(BLANK)), (0, b""))
+        if not first.lstrip(BLANK).startswith(b"["):
+            yield from jsonl_lines(chain([first], file), wanted, before)
             return
-        if not first[1].lstrip(_BLANK).startswith(b"["):
-            yield _on_line(*first)
-            yield from (_on_line(number, line) for number, line in filled)
-            return
-    yield from _list_records(path)
+    try:
+        rows = _parsed(_content(path))
+    except (ValueError, RecursionError) as error:
+        raise UnreadableFile(str(error)) from None
+    yield from (_record(f"row {number}", row) for number, row in enumerate(rows, 1))
 
 
-def conll_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
+def conll_records(path: Path, wanted: Collection[str]) -> Iterator[Record]:
     """A record of `tokens` and `tags` for each sentence."""
     for number, values, fault in conll_rows(path):
         yield Record(f"line {number}", values, fault)
 
 
-def kaldi_records(path: Path, wanted: frozenset[str]) -> Iterator[Record]:
+def kaldi_records(path: Path, wanted: Collection[str]) -> Iterator[Record]:
     """A record of `audio` and `transcript` for each utterance of a wav.scp."""
     for place, values, fault in kaldi_rows(path):
         yield Record(place, values, fault)
 
 
-READERS: dict[str, Callable[[Path, frozenset[str]], Iterator[Record]]] = {
-    "csv": csv_records,
-    "tsv": tsv_records,
+LINES: dict[str, Callable[[BinaryIO, Collection[str], int], Iterator[Record]]] = {
+    "csv": csv_lines,
+    "tsv": tsv_lines,
+    "jsonl": jsonl_lines,
+}
+"""Formats of lines, read from an open file that may lack some behind the header: so many."""
+READERS: dict[str, Callable[[Path, Collection[str]], Iterator[Record]]] = {
+    "csv": partial(_all_lines, "csv"),
+    "tsv": partial(_all_lines, "tsv"),
     "json": json_records,
     "jsonl": jsonl_records,
     "conll": conll_records,
@@ -135,18 +154,18 @@ def _coco(path: Path, document: dict[str, Any]) -> Iterator[Record]:
         raise UnreadableFile(str(error)) from None
 
 
-def _delimiter(header: str, wanted: frozenset[str]) -> str:
+def _delimiter(header: str, wanted: Collection[str]) -> str:
     """The comma, unless the header is one name to it that nobody wants."""
     names = next(csv.reader([header]), [])
-    if len(names) > 1 or wanted & set(names):
+    if len(names) > 1 or set(wanted).intersection(names):
         return ","
     return next((one for one in _DELIMITERS if one in header), ",")
 
 
-def _quoted(reader: Any) -> Iterator[tuple[int, list[str] | str]]:
+def _quoted(reader: Any, skipped: int) -> Iterator[tuple[int, list[str] | str]]:
     """(line, fields or what is wrong) of every record of a csv.reader."""
     while True:
-        line = reader.line_num + 1
+        line = reader.line_num + 1 + skipped
         try:
             fields = next(reader)
         except StopIteration:
@@ -204,21 +223,13 @@ def _parsed(content: bytes) -> Any:
     return _DECODER.decode(content.decode().removeprefix("\ufeff"))
 
 
-def _list_records(path: Path) -> Iterator[Record]:
-    try:
-        rows = _parsed(_content(path))
-    except (ValueError, RecursionError) as error:
-        raise UnreadableFile(str(error)) from None
-    yield from (_record(f"row {number}", row) for number, row in enumerate(rows, 1))
-
-
-def _listed(document: Any, wanted: frozenset[str]) -> Sequence[Any]:
+def _listed(document: Any, wanted: Collection[str]) -> Sequence[Any]:
     """The rows of a JSON document."""
     if isinstance(document, list):
         return document
     if not isinstance(document, Mapping):
         raise UnreadableFile(f"{spoken(document)}, no list of objects")
-    if wanted & document.keys():
+    if document.keys() & wanted:
         columns = [v for v in document.values() if isinstance(v, list) and not _objects(v)]
         if len(columns) == len(document) and len({len(column) for column in columns}) == 1:
             return [

@@ -20,7 +20,8 @@ from zoo.data.reading.marked import misfit, names_in
 from zoo.data.reading.restored import restored
 from zoo.data.rows import CorruptExample, Row, Rows, digest, pieces_of_text
 from zoo.data.sources.opened import Wanted
-from zoo.data.sources.stored import FILE, PLACE, WHY, Stored
+from zoo.data.sources.stored import Stored
+from zoo.data.sources.storing.writer import FILE, PLACE, WHY
 from zoo.data.sources.values import Odd
 from zoo.recipe.vocabulary.roles import MEDIA, ROLES
 

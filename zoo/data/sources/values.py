@@ -60,7 +60,7 @@ def as_label(value: Any, names: Sequence[str] | None = None) -> str | None:
 
 def as_number(value: Any) -> float | int | None:
     """A number, whether it is one or is written as one; None where there is none. Raises Odd."""
-    text = as_label(value)
+    text = value if type(value) is Written else as_label(value)
     if text is None:
         return None
     try:
@@ -125,7 +125,7 @@ def as_media(value: Any) -> bytes | str | Stretch | None:
     """The bytes of an image or a clip, or its path, or the stretch of such a clip that an object
     says with `offset`, `duration` and `channel`; None where there is none. Raises Odd.
     """
-    if isinstance(value, Mapping) and value.keys() & {"bytes", "path"}:
+    if isinstance(value, dict | Mapping) and ("bytes" in value or "path" in value):
         source = as_media(value.get("bytes") or value.get("path"))
         given = [value.get(name) for name in ("offset", "duration", "channel")]
         part = source is not None and any(one is not None for one in given)
@@ -182,6 +182,8 @@ def as_filled(value: Any) -> str | None:
 
 def is_text(value: str) -> bool:
     """Whether a string can be written as UTF-8: it holds no half of a character."""
+    if value.isascii():  # known without looking
+        return True
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tokenizers import Tokenizer
@@ -51,6 +51,29 @@ def _split_pattern(steps: Sequence[dict[str, Any]]) -> str | None:
         return None
     pattern = split["pattern"].get("Regex")
     return str(pattern) if pattern else None
+
+
+def of_bytes(inner: Tokenizer) -> Callable[[str], list[int]]:
+    """What gives the ids of one word that byte-level cuts left: its model, asked without the way to
+    it, in a quarter of the time.
+    """
+    model = inner.model
+
+    def ids(word: str) -> list[int]:
+        spelled = word.encode().decode("latin-1").translate(_LETTERS)
+        return [token.id for token in model.tokenize(spelled)]
+
+    return ids
+
+
+def _letters_of_bytes() -> dict[int, str]:
+    """The letter that stands for each byte (openai/gpt-2, encoder.py: bytes_to_unicode)."""
+    plain = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    others = (byte for byte in range(256) if byte not in plain)
+    return {byte: chr(byte) for byte in plain} | {b: chr(256 + n) for n, b in enumerate(others)}
+
+
+_LETTERS = _letters_of_bytes()
 
 
 def for_ascii(pattern: str) -> re.Pattern[str] | None:

@@ -3,16 +3,16 @@
 Most of a tokenizer's time goes into cutting, and words recur: each is encoded once.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import regex
 from tokenizers import Tokenizer
 
 from zoo.data.rows import PIECE
-from zoo.data.tokens.patterns import GPT2, SPACED, for_ascii, pattern_of
+from zoo.data.tokens.patterns import GPT2, SPACED, for_ascii, of_bytes, pattern_of
 from zoo.data.tokens.windows import in_windows
 
 _WORDS, _LETTERS = 1 << 18, 1 << 22  # that are kept
@@ -38,8 +38,8 @@ class WordEncoder:
         self.certain = found in (GPT2, SPACED)
         self.added = tuple(token.content for token in inner.get_added_tokens_decoder().values())
         self.heads = tuple({one[:2] for one in self.added})
-        self.known: dict[str, bytes] = {}
-        self.letters = 0
+        by_bytes = found is not None and found != SPACED
+        self.known = _Known(of_bytes(inner) if by_bytes else self._of_text)
 
     @property
     def by_words(self) -> bool:
@@ -68,21 +68,15 @@ class WordEncoder:
         words: list[str] = cutter.findall(text)
         if not self.certain and sum(map(len, words)) != len(text):
             return self._whole(text)
-        if missing := set(words).difference(self.known):
-            self._learn(missing, words)
-        return np.frombuffer(b"".join(map(self.known.__getitem__, words)), "<i4")
-
-    def _learn(self, missing: set[str], words: Sequence[str]) -> None:
-        if len(self.known) + len(missing) > _WORDS or self.letters > _LETTERS:
-            self.known, self.letters, missing = {}, 0, set(words)
-        found = self.inner.encode_batch_fast(list(missing), add_special_tokens=False)
-        for word, one in zip(missing, found, strict=True):
-            self.known[word] = np.array(one.ids, "<i4").tobytes()
-            self.letters += len(word)
+        return np.frombuffer(b"".join(map(self.known.__getitem__, words)), np.intc)
 
     def _whole(self, text: str) -> np.ndarray:
+        return np.array(self._of_text(text), np.intc)
+
+    def _of_text(self, text: str) -> list[int]:
         found = self.inner.encode_batch_fast([text], add_special_tokens=False)[0]
-        return np.array(found.ids, "<i4")
+        ids: list[int] = found.ids
+        return ids
 
     def _holds_added(self, text: str) -> bool:
         return any(head in text for head in self.heads) and any(one in text for one in self.added)
@@ -96,10 +90,26 @@ class WordEncoder:
             yield self._whole(first)
         else:
             whole = in_windows(self.inner, chain([first, second], pieces))
-            yield from (np.array(ids, "<i4") for ids in whole)
+            yield from (np.array(ids, np.intc) for ids in whole)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "known": {}, "letters": 0}
+    def __reduce__(self) -> tuple[type["WordEncoder"], tuple[Tokenizer]]:
+        return WordEncoder, (self.inner,)  # what it knows of words stays here
+
+
+class _Known(dict[str, bytes]):
+    """The ids of words, each encoded when it is first asked for."""
+
+    def __init__(self, encode: Callable[[str], Sequence[int]]) -> None:
+        super().__init__()
+        self.encode, self.letters = encode, 0
+
+    def __missing__(self, word: str) -> bytes:
+        if len(self) >= _WORDS or self.letters >= _LETTERS:
+            self.clear()
+            self.letters = 0
+        found = self[word] = array("i", self.encode(word)).tobytes()
+        self.letters += len(word)
+        return found
 
 
 def _stretches(pieces: Iterable[str]) -> Iterator[str]:
