@@ -82,6 +82,8 @@ def test_mlflow_on_a_file(
     assert found.data.tags["mine"] == "true" and found.data.tags["final.valid/loss"] == "3"
     assert [one.step for one in client.get_metric_history(kept, "loss")] == ROWS
     assert found.data.metrics["valid/loss"] == 3.0
+    assert found.data.metrics["valid/iou/grass_ wet_"] == 1.0
+    assert len(found.data.params["model.config.odd_ key_"]) == 6000
 
 
 def test_trackio_on_this_machine(

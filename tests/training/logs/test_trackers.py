@@ -22,7 +22,14 @@ from zoo.training.logs import followers
 from zoo.training.logs.log import Log
 from zoo.training.logs.trackers import TRACKERS
 
-RECIPE = {"task": {"kind": "causal-lm"}, "run": {"tags": ["mine"], "steps": 9}, "model": {"a": [1]}}
+RECIPE = {
+    "task": {"kind": "causal-lm"},
+    "model": {"freeze": ["*.bias"], "config": {"odd, key*": "x" * 7000}},
+    "run": {"tags": ["mine"], "steps": 9},
+}
+
+ODD = "valid/iou/grass, wet*"
+"""A score whose name comes from a class."""
 
 
 @pytest.fixture
@@ -30,7 +37,7 @@ def run(tmp_path: Path) -> RunFolder:
     """A run's folder before its first step."""
     root = tmp_path / "my-run"
     root.mkdir()
-    (root / "recipe.json").write_text(json.dumps(RECIPE))
+    (root / "recipe.json").write_text(json.dumps({"$schema": "recipe.json"} | RECIPE))
     made = {"recipe": "tiny", "twin": True, "words": ["run.steps=9"], "labels": None}
     (root / "origin.json").write_text(json.dumps(made))
     return RunFolder(root)
@@ -44,7 +51,7 @@ def tell(run: RunFolder, names: tuple[str, ...], steps: range, scored: int = 0) 
     for step in steps:
         log.row({"step": step, "loss": 10.0 * steps[0] + step, "data": "word"})
         if step % 2 == 0:
-            log.row({"step": step, "valid/loss": math.inf if step == 2 else step / 2})
+            log.row({"step": step, "valid/loss": math.inf if step == 2 else step / 2, ODD: 1.0})
     log.close("done", {"best": 1.0, "best_step": 2})
 
 
@@ -115,7 +122,10 @@ def test_a_tracker_that_takes_nothing_back_is_told_each_step_once_under_one_id(
     assert [row["step"] for row in logged if "loss" in row] == list(range(1, 8))
     assert [row["step"] for row in logged if "valid/loss" in row] == [2, 4, 6]
     ends = [what[1:] for what in told if what[0] == "finish"]
-    assert ends[1] == [0, {"state": "done", "valid/loss": 3.0, "best": 1.0, "best_step": 2}]
+    assert ends[1] == [
+        0,
+        {"state": "done", "valid/loss": 3.0, ODD: 1.0, "best": 1.0, "best_step": 2},
+    ]
     assert "wandb keeps what it has of steps 4 to 5" in capsys.readouterr().err
 
 
@@ -199,16 +209,24 @@ def test_a_folder_that_another_run_took_over_is_told_to_no_tracker(run: RunFolde
 
 def test_a_tracker_that_is_named_and_not_installed_is_a_fault_where_it_would_report() -> None:
     recipe = load_recipe("gpt2-small-openwebtext", ['run.report_to=["csv","wandb"]'], tiny=True)
-    real, found = followers.find_spec, {"wandb": None}
+    real, found = followers.installed, {"wandb": False}
     try:
-        followers.find_spec = lambda name: found.get(name, True)  # type: ignore[assignment]
+        followers.installed = lambda name: found.get(name, True)
         with pytest.raises(ConfigError, match=r"report_to: found wandb.*tensorboard.*zoo\[wandb\]"):
             ring_two(recipe, 1)
         ring_two(recipe, 1, environment={"RANK": "1"})
         ring_two(recipe, 1, None)  # only looked at
         absent = load_recipe("gpt2-small-openwebtext", tiny=True)
-        found["tensorboard"] = None
+        found["tensorboard"] = False
         assert followers.trackers_of(absent) == ()
     finally:
-        followers.find_spec = real
+        followers.installed = real
     assert followers.trackers_of(absent) == ("tensorboard",)
+
+
+def test_a_folder_that_a_tracker_left_here_is_no_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "some_tracker").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert not followers.installed("some_tracker") and followers.installed("json")

@@ -98,6 +98,7 @@ def follow(root: Path, name: str, step: int, scored: int) -> None:
 def told_of(root: Path, sent: Sent) -> Tracked:
     """What a tracker needs to know of the run."""
     recipe = json.loads((root / "recipe.json").read_text(encoding="utf-8"))
+    recipe.pop("$schema", None)
     made = json.loads((root / "origin.json").read_text(encoding="utf-8"))
     kept = {key: made.get(key) for key in ("recipe", "twin", "words")}
     tags = [recipe["task"]["kind"], *(["twin"] if made.get("twin") else [])]

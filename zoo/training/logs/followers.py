@@ -26,8 +26,16 @@ def trackers_of(recipe: Recipe) -> tuple[str, ...]:
     """Whom the run reports to; TensorBoard where it is installed and nobody is named."""
     named = recipe.run.report_to
     if named is None:
-        return ("tensorboard",) if find_spec("tensorboard") else ()
+        return ("tensorboard",) if installed("tensorboard") else ()
     return tuple(dict.fromkeys(named))
+
+
+def installed(package: str) -> bool:
+    """Whether a package is there: a folder of its name, as wandb leaves in the working directory,
+    is none.
+    """
+    found = find_spec(package)
+    return found is not None and found.origin is not None
 
 
 def tracker_faults(recipe: Recipe, environment: Mapping[str, str]) -> list[Fault]:
@@ -35,7 +43,7 @@ def tracker_faults(recipe: Recipe, environment: Mapping[str, str]) -> list[Fault
     if environment.get("RANK", "0") != "0":
         return []
     key = "run.report_to"
-    there = [name for name, one in TRACKERS.items() if not one.package or find_spec(one.package)]
+    there = [name for name, one in TRACKERS.items() if not one.package or installed(one.package)]
     return [
         Fault(
             origin(recipe, key),

@@ -7,6 +7,7 @@ offline modes follow the tracker's own environment variables where the recipe do
 import csv
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,8 +22,8 @@ FOLDER = "trackers"
 """Where in a run's folder they keep their ids and what they say."""
 PROJECT = "zoo"
 MLFLOW_STATES = {"done": "FINISHED", "stopped": "KILLED"}
-MLFLOW_MOST, MLFLOW_LONGEST = 100, 6000
-"""Parameters in a request, characters of one."""
+MLFLOW_MOST, MLFLOW_LONGEST, MLFLOW_NAME = 100, 6000, 250
+"""Parameters in a request, characters of one, and of a name."""
 Values = Mapping[str, float]
 
 
@@ -134,11 +135,14 @@ class MLflow:
             name = run.project("MLFLOW_EXPERIMENT_NAME")
             found = self.client.get_experiment_by_name(name)
             group = found.experiment_id if found else self.client.create_experiment(name)
-            tags = dict.fromkeys(run.tags, "true") | {"recipe": run.recipe["made"]["recipe"]}
+            tags = {mlflow_name(one): "true" for one in run.tags} | {
+                "recipe": run.recipe["made"]["recipe"]
+            }
             self.id = self.client.create_run(group, run_name=run.root.name, tags=tags).info.run_id
         # MLflow lets no parameter change: what a resume changes keeps its first value there.
         known = self.client.get_run(self.id).data.params
-        new = {key: one for key, one in flat(run.recipe).items() if key not in known}
+        every = {mlflow_name(key): one for key, one in flat(run.recipe).items()}
+        new = {key: one for key, one in every.items() if key not in known}
         params = [Param(key, str(one)[:MLFLOW_LONGEST]) for key, one in new.items()]
         for at in range(0, len(params), MLFLOW_MOST):
             self.client.log_batch(self.id, params=params[at : at + MLFLOW_MOST])
@@ -146,14 +150,19 @@ class MLflow:
     def log(self, step: int, values: Values) -> None:
         """A metric each, in one request."""
         now = int(time.time() * 1000)
-        metrics = [self.metric(key, one, now, step) for key, one in values.items()]
+        metrics = [self.metric(mlflow_name(key), one, now, step) for key, one in values.items()]
         self.client.log_batch(self.id, metrics=metrics)
 
     def finish(self, state: str, summary: Values) -> None:
         """The scores as tags, since metrics are curves there, and the run's status."""
         for key, one in summary.items():
-            self.client.set_tag(self.id, f"final.{key}", f"{one:g}")
+            self.client.set_tag(self.id, mlflow_name(f"final.{key}"), f"{one:g}")
         self.client.set_terminated(self.id, MLFLOW_STATES.get(state, "FAILED"))
+
+
+def mlflow_name(key: str) -> str:
+    """A key as MLflow takes one: patterns and names of classes may hold what it does not."""
+    return re.sub(r"[^\w\-. :/]", "_", key, flags=re.ASCII)[:MLFLOW_NAME]
 
 
 class Trackio:
