@@ -11,30 +11,41 @@ from torch.utils.data import Dataset
 from zoo.data.cache import cached
 from zoo.data.loading.loader import MakeExample
 from zoo.data.loading.workers import worked
+from zoo.data.preparing.crew import crew
+from zoo.data.preparing.telling import told
 from zoo.data.rows import Batch, CorruptExample, Rows, digest
 
 Size = Callable[[Any], float]
 """The size of an example; a function of a module."""
 _BLOCK = 512  # rows that a worker counts at once
+_MANY = 16  # blocks, which all cores count; of fewer, those that load examples anyway
 _VERSION = 1
+Measure = Callable[[range], Any]
+"""What is counted of some rows, as a tensor whose first dimension may be joined."""
 
 
-class _Sizes(Dataset[Batch]):
+class _Blocks(Dataset[Batch]):
     """Counts the rows from a start on; runs in the workers."""
 
-    def __init__(self, rows: Rows, example: MakeExample, size: Size) -> None:
-        self.rows, self.example, self.size = rows, example, size
+    def __init__(self, measure: Measure, count: int) -> None:
+        self.measure, self.count = measure, count
 
     def __getitem__(self, start: int) -> Batch:
-        places = range(start, min(start + _BLOCK, len(self.rows)))
-        return {"sizes": torch.tensor([self._size(row) for row in places], dtype=torch.float64)}
+        return {"found": self.measure(range(start, min(start + _BLOCK, self.count)))}
 
-    def _size(self, row: int) -> float:
-        try:
-            example = self.example(self.rows[row], np.random.default_rng(0), False)
-        except CorruptExample:
-            return float("nan")
-        return float(self.size(example))
+
+def counted(what: str, measure: Measure, count: int, workers: int = 0) -> np.ndarray:
+    """What `measure` gives of `count` rows, a block at a time, joined; by forked processes, so that
+    nothing of it must cross to others. Of many rows all cores count, and it is told as `what`.
+    """
+    blocks = range(0, count, _BLOCK)
+    few = crew().size if len(blocks) >= _MANY else min(workers, count // _BLOCK)
+    found = []
+    with told(what, count, 0, "rows") as tell:
+        for batch in worked(_Blocks(measure, count), iter(blocks), few):
+            found.append(np.asarray(batch["found"]))
+            tell(min(_BLOCK, count - _BLOCK * (len(found) - 1)))
+    return np.concatenate(found)
 
 
 def counted_sizes(
@@ -47,11 +58,17 @@ def counted_sizes(
     """
 
     def build(folder: Path) -> None:
-        blocks = iter(range(0, len(rows), _BLOCK))
-        few = min(workers, len(rows) // _BLOCK)
-        found = worked(_Sizes(rows, example, size), blocks, few)
-        np.save(folder / "sizes.npy", np.concatenate([np.asarray(b["sizes"]) for b in found]))
+        np.save(folder / "sizes.npy", counted("counting tokens", sizes, len(rows), workers))
+
+    def size_of(row: int) -> float:
+        try:
+            return float(size(example(rows[row], np.random.default_rng(0), False)))
+        except CorruptExample:
+            return float("nan")
+
+    def sizes(places: range) -> torch.Tensor:
+        return torch.tensor(list(map(size_of, places)), dtype=torch.float64)
 
     name = digest("sizes", _VERSION, rows.fingerprint, made_of)
-    sizes: np.ndarray = np.load(cached(root, f"sizes-{name}", build) / "sizes.npy", mmap_mode="r")
-    return sizes
+    found: np.ndarray = np.load(cached(root, f"sizes-{name}", build) / "sizes.npy", mmap_mode="r")
+    return found

@@ -1,17 +1,20 @@
 """How long the rows of a column are, once they are known, without what they hold in memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow
 import pyarrow.compute
 
 from zoo.data.audio import Source, seconds_of
+from zoo.data.preparing.measuring import measured
 from zoo.data.rows import CorruptExample
 
 _AT_ONCE = 16  # headers; reading one waits for the disk, and lets other threads run
 _ROWS = 4096  # of a text column at a time
+_CLIPS = 1024  # whose headers a process reads at a time
 
 
 def is_list(kind: pyarrow.DataType) -> bool:
@@ -34,21 +37,34 @@ def characters(column: pyarrow.ChunkedArray) -> np.ndarray:
 
 def seconds(column: pyarrow.ChunkedArray, clip: Callable[[int], Source]) -> np.ndarray:
     """Seconds of each clip, float32 (rows,): what its row says, else what its header says. NaN for
-    one that cannot be read: it must stay in the set to be counted as corrupt.
+    one that cannot be read: it must stay in the set to be counted as corrupt. `clip` crosses to the
+    processes that read headers where there are many.
     """
+    found = np.concatenate([*map(_said, column.chunks), np.zeros(0, np.float32)])
+    unknown = np.flatnonzero(np.isnan(found))
+    headers = _Headers(clip, unknown)
+    read = measured("reading the lengths of clips", headers, len(unknown), _CLIPS)
+    found[unknown] = np.concatenate([*read, np.zeros(0, np.float32)])
+    return found
 
-    def measured(index: int) -> float:
+
+@dataclass(frozen=True)
+class _Headers:
+    """What the headers of clips say, float32; `places` are int64 (clips,)."""
+
+    clip: Callable[[int], Source]
+    places: np.ndarray
+
+    def __call__(self, start: int, stop: int) -> np.ndarray:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            found = pool.map(self._seconds, self.places[start:stop].tolist())
+            return np.fromiter(found, np.float32, stop - start)
+
+    def _seconds(self, index: int) -> float:
         try:
-            return seconds_of(clip(index))
+            return seconds_of(self.clip(index))
         except CorruptExample:
             return float("nan")
-
-    found = np.concatenate([*map(_said, column.chunks), np.zeros(0, np.float32)])
-    unknown = np.flatnonzero(np.isnan(found)).tolist()
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for places in _batches(unknown):
-            found[places] = list(pool.map(measured, places))
-    return found
 
 
 def _said(chunk: pyarrow.Array) -> np.ndarray:
@@ -60,7 +76,3 @@ def _said(chunk: pyarrow.Array) -> np.ndarray:
     if not pyarrow.types.is_floating(durations.type):
         return nothing
     return np.asarray(durations.to_numpy(zero_copy_only=False), dtype=np.float32)
-
-
-def _batches(places: list[int]) -> Iterator[list[int]]:
-    return (places[start : start + _ROWS] for start in range(0, len(places), _ROWS))

@@ -130,7 +130,10 @@ class TableRows(Rows):
 
     def _seconds(self) -> np.ndarray:
         column = self.dataset.data.column(self.columns["audio"])
-        return seconds(column, lambda index: self._media(index, self._alone(index, "audio")))
+        return seconds(column, self._clip)
+
+    def _clip(self, index: int) -> Any:
+        return self._media(index, self._alone(index, "audio"))
 
     def _characters(self, roles: Sequence[str]) -> np.ndarray:
         columns = [self.dataset.data.column(self.columns[role]) for role in roles]

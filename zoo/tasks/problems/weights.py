@@ -1,14 +1,13 @@
 """What an example of each class weighs: as the recipe says, or by how rare the class is."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.data.cache import cache_root, cached
-from zoo.data.rows import CorruptExample, Rows, digest
+from zoo.data.cache import cache_root
+from zoo.data.preparing.classes import class_counts
 from zoo.data.source import Source
 from zoo.errors import Fault, near
 from zoo.recipe import Recipe
@@ -49,22 +48,3 @@ def class_weights(recipe: Recipe, source: Source) -> Tensor | None:
     weights = np.zeros(len(names))
     np.divide(counts.sum(), len(names) * counts, where=counts > 0, out=weights)
     return torch.from_numpy(weights).float()
-
-
-def class_counts(rows: Rows, classes: int, root: Path) -> np.ndarray:
-    """How many rows each class has, int64 (classes,); corrupt ones have none. Counted once, and
-    kept under `root`.
-    """
-
-    def count(folder: Path) -> None:
-        found = np.zeros(classes, dtype=np.int64)
-        for index in range(len(rows)):
-            try:
-                found[rows.value(index, "label")] += 1
-            except CorruptExample:
-                continue
-        np.save(folder / "counts.npy", found)
-
-    folder = cached(root, digest("classes", rows.fingerprint, classes), count)
-    counts: np.ndarray = np.load(folder / "counts.npy")
-    return counts

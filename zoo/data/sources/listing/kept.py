@@ -71,7 +71,7 @@ def forget(root: Path) -> None:
 
 def _keep(root: Path, pointer: Path, found: Found, walk: Walk, began: int) -> Found:
     """Writes the arrays, named by what they hold, then who they are of."""
-    content = files_digest(found.files.written())
+    content = files_digest(found.files)
     facts = {
         "kind": found.kind,
         "root": found.files.root,

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from transformers import PreTrainedTokenizerBase
 
 from zoo.data.cache import cached
+from zoo.data.loading.sizes import counted
 from zoo.data.rows import CorruptExample, Row, Rows, Subset, digest
 from zoo.tasks.text.encoding import plain_backend
 
@@ -97,12 +99,15 @@ def windowed(rows: Rows, windowing: Windowing, root: Path) -> WindowRows:
     """
 
     def build(folder: Path) -> None:
-        table = [
+        np.save(folder / "windows.npy", counted("counting windows", table, len(rows)))
+
+    def table(numbers: range) -> torch.Tensor:
+        found = [
             (number, window, length)
-            for number in range(len(rows))
+            for number in numbers
             for window, length in enumerate(_lengths(rows, number, windowing))
         ]
-        np.save(folder / "windows.npy", np.array(table, dtype=np.int64).reshape(-1, 3))
+        return torch.tensor(found, dtype=torch.int64)
 
     name = digest(rows.fingerprint, windowing.fingerprint)
     folder = cached(root, f"windows-{name}", build)
