@@ -193,11 +193,12 @@ def main() -> None:
         trained_tokenizer("bpe", [*texts(4_000_000)], 16384, False, CAUSAL).save_pretrained(
             folder / "bpe"
         )
-        speeds(folder, size, asked.rounds)
+        if asked.rounds:
+            speeds(folder, size, asked.rounds)
         begun = time.monotonic()
         most = alone(folder, folder / "alone")
         taken = time.monotonic() - begun
-        print(f"most memory of all processes {most / 1e6:.0f} MB")
+        print(f"most memory of all processes {most / 1e6:.0f} MB, {taken:.0f} s", flush=True)
         for number in range(asked.kills):
             alone(folder, folder / "killed", random.Random(number).uniform(0.2, 0.6) * taken)
         if asked.kills:
