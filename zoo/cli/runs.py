@@ -62,7 +62,7 @@ def prepare(
     changes: ChangesArgument = None,
     tiny: TinyOption = False,
     processes: Annotated[
-        int | None, typer.Option("--processes", min=1, help="That tokenize; else one a core.")
+        int | None, typer.Option("--processes", min=1, help="That prepare; else one a core.")
     ] = None,
 ) -> None:
     """Open, tokenize and pack a recipe's data ahead of training, into the cache.

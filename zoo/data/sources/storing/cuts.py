@@ -28,8 +28,6 @@ class Stretch:
     start: int = 0
     stop: int | None = None
     """None: the whole file, which its own reader reads."""
-    last: bool = True
-    """Whether nothing of the file is behind it."""
     before: int = 0
     """Lines of the file that stand before it."""
     head: bytes = b""
@@ -38,17 +36,15 @@ class Stretch:
     """Its bytes, where the file is packed: who reads a part of one has read all before."""
 
     def records(self, wanted: Collection[str]) -> Iterator[Record]:
-        """Its records, which read `wanted`; raises Uncut and UnreadableFile."""
+        """Its records, which read `wanted`; raises UnreadableFile, and of a part Uncut."""
         if self.stop is None:
             yield from {**READERS, "parquet": parquet_records}[self.kind](self.path, wanted)
             return
         skipped = self.before - (1 if self.head else 0)
         try:
             yield from LINES[self.kind](io.BytesIO(self.head + self._read()), wanted, skipped)
-        except UnreadableFile:
-            if self.last:
-                raise
-            raise Uncut(self.number) from None  # a quote was open: it ends within a record
+        except UnreadableFile:  # a quote is open at its end: here, or where it begins, is none
+            raise Uncut(self.number) from None
 
     def _read(self) -> bytes:
         if self.content is not None or self.stop is None:
@@ -129,7 +125,7 @@ def _cut(number: int, path: Path, kind: str, file: BinaryIO) -> Iterator[Stretch
         if end:
             content = block[:end] if packed else None
             again = head if start else b""
-            yield Stretch(number, path, kind, start, start + end, last, before, again, content)
+            yield Stretch(number, path, kind, start, start + end, before, again, content)
             before += _lines(kind, block[:end])
             start += end
         elif len(block) > MOST:
