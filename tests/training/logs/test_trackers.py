@@ -230,3 +230,16 @@ def test_a_folder_that_a_tracker_left_here_is_no_package(
     (tmp_path / "some_tracker").mkdir()
     monkeypatch.syspath_prepend(str(tmp_path))
     assert not followers.installed("some_tracker") and followers.installed("json")
+
+
+def test_a_tracker_that_comes_later_hears_of_all_rows(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = fake(tmp_path, monkeypatch, RECORDER)
+    tell(run, (), range(1, 301))
+    tell(run, ("wandb",), range(301, 303), scored=300)
+    told = [json.loads(line) for line in (at / "wandb.jsonl").read_text().splitlines()]
+    logged = [what[1]["step"] for what in told if what[0] == "log" and "loss" in what[1]]
+    assert logged == list(range(1, 303))
+    kept = json.loads((run.root / "trackers" / "wandb.json").read_text())
+    assert (kept["step"], kept["scored"]) == (302, 302)

@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,15 +31,24 @@ class Sent:
 
     def __init__(self, path: Path) -> None:
         self.path, self.id = path, ""
+        self.kept: dict[str, Any] = {}
+        self.at = time.monotonic()
         self.steps = {False: -1, True: -1}  # of training rows, of scores
         if path.exists():
             kept = json.loads(path.read_text(encoding="utf-8"))
             self.id, self.steps = kept["id"], {False: kept["step"], True: kept["scored"]}
 
     def write(self) -> None:
-        """Keeps it for the next start, and for the run to look at."""
+        """Keeps it for the next start, and for the run to look at; nothing where all is kept."""
         kept = {"id": self.id, "step": self.steps[False], "scored": self.steps[True]}
-        write_text(self.path, json.dumps(kept))
+        if kept != self.kept:
+            write_text(self.path, json.dumps(kept))
+        self.kept, self.at = kept, time.monotonic()
+
+    def write_at_times(self) -> None:
+        """The same, at most twice a second: a tracker that is new may have many rows to hear."""
+        if time.monotonic() - self.at > POLL:
+            self.write()
 
     def go_back(self, step: int, scored: int, again: str) -> None:
         """Lets those rows be told anew of which the tracker drops what it has."""
@@ -83,13 +93,15 @@ def follow(root: Path, name: str, step: int, scored: int) -> None:
         signal.alarm(LONGEST)
         ended = the_end(parent)  # before the last look at the file
         for line in rows.new():
+            signal.alarm(LONGEST)
             at, is_scores = row_of(line)
             values = numbers(json.loads(line))
             scores = values if is_scores else scores
             if at > sent.steps[is_scores]:
                 tracker.log(int(at), values)
                 sent.steps[is_scores] = int(at)
-                sent.write()
+                sent.write_at_times()
+        sent.write()
     signal.alarm(LAST)
     known = numbers(ended.get("summary", {}))
     tracker.finish(ended.get("state", "crashed"), scores | known)
