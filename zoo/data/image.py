@@ -35,6 +35,7 @@ _TRANSPARENT = ("RGBA", "RGBa", "LA", "La", "PA")
 _SIXTEEN_BITS = 65535
 _JPEG, _APP1 = b"\xff\xd8\xff", b"\xff\xe1"  # first bytes; what holds EXIF, and XMP
 _PLAIN = ("YCbCr", "Gray")
+_ON_THEIR_SIDE = (5, 6, 7, 8)  # EXIF orientations
 WHOLE = sys.maxsize
 """As many pixels as there are (see `cut`)."""
 _FACTORS = (8, 4, 2)  # of which libjpeg-turbo has fast code
@@ -121,6 +122,17 @@ def decode_image(source: bytes | Path) -> Image.Image:
     image = open_image(source)
     np.asarray(image)
     return image
+
+
+def size_of(source: bytes | Path) -> tuple[int, int]:
+    """(width, height) of an image as it is seen, by its header; raises CorruptExample."""
+    try:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _ON_THEIR_SIDE
+            return (image.height, image.width) if turned else (image.width, image.height)
+    except Exception as error:  # damaged bytes make Pillow's readers raise nearly anything
+        named = f"{len(source)} bytes" if isinstance(source, bytes) else source
+        raise CorruptExample(f"{named} ({error or type(error).__name__})") from error
 
 
 def cut(image: Image.Image, box: tuple[int, int, int, int], least: int) -> np.ndarray:

@@ -14,6 +14,7 @@ class Concatenation(Rows):
     def __init__(self, parts: Sequence[Rows]) -> None:
         self.parts = tuple(parts)
         self.roles = frozenset.intersection(*(part.roles for part in parts))
+        self.beside = frozenset.intersection(*(part.beside for part in parts))
         self.fingerprint = digest("concatenation", *(part.fingerprint for part in parts))
         self.ends = np.cumsum([len(part) for part in parts])
 
@@ -39,6 +40,17 @@ class Concatenation(Rows):
             for part, start in zip(self.parts, starts, strict=True)
             for index, reason in part.unreadable().items()
         }
+
+    def between(self, name: str, begin: int, end: int) -> list[Any]:
+        found: list[Any] = []
+        starts = [0, *self.ends[:-1].tolist()]
+        for part, start in zip(self.parts, starts, strict=True):
+            inside = max(begin - start, 0), min(end - start, len(part))
+            found += part.between(name, *inside) if inside[0] < inside[1] else []
+        return found
+
+    def files_here(self) -> str:
+        return " ".join(part.files_here() for part in self.parts).strip()
 
     def lengths(self) -> np.ndarray | None:
         lengths = [part.lengths() for part in self.parts]

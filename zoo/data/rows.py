@@ -21,6 +21,10 @@ PIECE = 1 << 20
 """Characters of a long text that are handed on at once."""
 
 
+UNREADABLE = object()
+"""Stands for a value that cannot be read, where others must be."""
+
+
 class CorruptExample(Exception):
     """One example that cannot be read or decoded; the message names its file."""
 
@@ -34,6 +38,8 @@ class Rows(ABC):
     """Whether some of the rows may be scored without the others."""
     fingerprint: str
     """Changes whenever the content may have changed; caches are named by it."""
+    beside: frozenset[str] = frozenset()
+    """Columns that are no roles, which `between` reads as well."""
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -74,6 +80,22 @@ class Rows(ABC):
         Where that can be, nothing else of the row is decoded.
         """
         return self[index][role]
+
+    def between(self, name: str, begin: int, end: int) -> list[Any]:
+        """What a role or a column `beside` holds in rows [begin, end), media undecoded where that
+        can be (bytes, a path, a stretch): None of nothing, UNREADABLE of what is corrupt.
+        """
+        found = []
+        for index in range(begin, end):
+            try:
+                found.append(self.value(index, name))
+            except CorruptExample:
+                found.append(UNREADABLE)
+        return found
+
+    def files_here(self) -> str:
+        """Names the very files that rows are read from, where their fingerprint does not."""
+        return ""
 
     def pieces(self, index: int, role: str = "text") -> Iterator[str]:
         """One text of one row, in pieces cut at line ends; raises CorruptExample as `[]` does.
@@ -141,12 +163,12 @@ class Wrapped(Rows):
 
 
 class Subset(Wrapped):
-    """The rows at `indices`, in that order."""
+    """The rows at `indices`, in that order; `content` is the indices' SHA-256 where it is known."""
 
-    def __init__(self, rows: Rows, indices: np.ndarray) -> None:
+    def __init__(self, rows: Rows, indices: np.ndarray, content: str = "") -> None:
         super().__init__(rows)
         self.indices = np.asarray(indices, dtype=np.int64)
-        content = hashlib.sha256(self.indices.tobytes()).hexdigest()
+        content = content or hashlib.sha256(self.indices.tobytes()).hexdigest()
         self.fingerprint = digest("subset", rows.fingerprint, content)
 
     def __len__(self) -> int:

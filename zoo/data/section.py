@@ -72,4 +72,4 @@ def _share(train: Opened, share: float, faults: Faults, seed: int) -> tuple[Open
         found = f"{share} of {len(train.rows)} examples"
         faults.add("valid", found, "a share that leaves at least one example on both sides")
         faults.end()
-    return replace(train, rows=kept), replace(train, rows=held)
+    return replace(train, rows=kept), replace(train, rows=held, left_out={})

@@ -1,7 +1,8 @@
 """Opens the data section of a recipe: the rows of every split, their labels, all faults at once."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from zoo.data.cache import cache_root
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.faults import Faults
+from zoo.data.filtering.filter import columns_beside, filtered
+from zoo.data.filtering.values import Tokens
 from zoo.data.joined import Mixed, concatenated
 from zoo.data.labels import Split, labelled
 from zoo.data.rows import Rows, Subset
@@ -29,17 +32,21 @@ class Source:
     valid: dict[str, Rows]
     test: dict[str, Rows]
     labels: tuple[str, ...] | None
+    left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By set, those of a mixture's parts as `train PART`: how many rows each rule of `data.filter`
+    (`COLUMN.CONDITION`) and `deduplicate` let go."""
 
 
-def open_source(recipe: Recipe, with_train: bool = True) -> Source:
+def open_source(recipe: Recipe, with_train: bool = True, tokens: Tokens | None = None) -> Source:
     """Opens what `recipe.data` names; nothing is decoded yet.
 
     A single validation or test set is called "valid" or "test", several by their own names. Without
     `with_train` the train split is not opened, where no other is cut from it: it has no rows then,
-    and class names must come from `data.labels`. Raises a ConfigError that holds every fault found.
+    and class names must come from `data.labels`. `tokens` counts for filters by tokens. Raises a
+    ConfigError that holds every fault found.
     """
     faults = Faults(recipe)
-    opened = _opened_sections(recipe, faults, with_train)
+    opened = _opened_sections(recipe, faults, with_train, tokens)
     faults.end()
     opened = [drawn_of(one, recipe, faults.of(one.at)) for one in opened]
     faults.end()
@@ -51,6 +58,7 @@ def open_source(recipe: Recipe, with_train: bool = True) -> Source:
     whole = len(trains) == len(opened)
     if not whole:  # of a mixture those that a share was cut from were opened for it
         trains = [("train", "train", _without_rows([*valid, *test][0][2]))]
+    left_out = _left_out(trains, [*valid, *test])
     labels, splits = labelled([*trains, *valid, *test], faults, len(trains))
     faults.end()
     scored = splits[len(trains) :]
@@ -58,7 +66,15 @@ def open_source(recipe: Recipe, with_train: bool = True) -> Source:
     train = Mixed(dict(splits[: len(trains)])) if mixed else splits[0][1]
     _refuse_corrupt([("train", train), *scored], faults)
     faults.end()
-    return Source(train, dict(scored[: len(valid)]), dict(scored[len(valid) :]), labels)
+    sets = dict(scored[: len(valid)]), dict(scored[len(valid) :])
+    return Source(train, *sets, labels, left_out)
+
+
+def _left_out(trains: list[Split], others: list[Split]) -> dict[str, Mapping[str, int]]:
+    """How many rows of each set a filter let go, where it did."""
+    named = {"train" if name == "train" else f"train {name}": part for _, name, part in trains}
+    named |= {name: part for _, name, part in others}
+    return {name: part.left_out for name, part in named.items() if part.left_out}
 
 
 READERS = {
@@ -72,7 +88,9 @@ Loaded when it is asked for: a built-in set does without `datasets`.
 """
 
 
-def _opened_sections(recipe: Recipe, faults: Faults, with_train: bool) -> list[Section]:
+def _opened_sections(
+    recipe: Recipe, faults: Faults, with_train: bool, tokens: Tokens | None
+) -> list[Section]:
     """Every section of the data, that of a mixture by the names of its parts; all hold the roles
     that the first one does.
     """
@@ -80,7 +98,10 @@ def _opened_sections(recipe: Recipe, faults: Faults, with_train: bool) -> list[S
     sets = bool(data.valid or data.test)
     found = []
     for at, (part, section) in sorted(sections(data).items()):
-        one = _opened_section(at, part, section, wanted, faults, with_train or not sets)
+        needed = with_train or not sets or isinstance(section.valid, float)
+        one = _opened_section(at, part, section, wanted, faults, needed)
+        if not faults.found:
+            one = _filtered(one, faults.of(at), tokens)
         roles = one.train.rows.roles if one.train else frozenset[str]()
         if part and one.train and not wanted.chosen(roles):
             allowed = " or ".join(" and ".join(choice) for choice in wanted.choices)
@@ -91,12 +112,12 @@ def _opened_sections(recipe: Recipe, faults: Faults, with_train: bool) -> list[S
 
 
 def _opened_section(
-    at: str, part: str, data: OneSource, wanted: Wanted, faults: Faults, with_train: bool
+    at: str, part: str, data: OneSource, wanted: Wanted, faults: Faults, needed: bool
 ) -> Section:
-    """The sets of one section; its train rows where they are needed, or a share of them is."""
+    """The sets of one section; its train rows where they are needed."""
     faults = faults.of(at)
-    reader, share = _reader(data, faults), isinstance(data.valid, float)
-    needed = with_train or share
+    wanted = replace(wanted, beside=columns_beside(data, wanted.roles))
+    reader = _reader(data, faults)
     train = _joined(reader, _entries(data.train), wanted, faults) if needed else None
     if train is not None:
         wanted = wanted.as_in(train.rows.roles)
@@ -105,6 +126,18 @@ def _opened_section(
     valid = _sets(reader, "valid", entries, wanted, faults, prefix)
     test = _sets(reader, "test", _entries(data.test), wanted, faults, prefix)
     return Section(at, part, data, train, valid, test)
+
+
+def _filtered(one: Section, faults: Faults, tokens: Tokens | None) -> Section:
+    """The section with those of its rows that its filter lets stay."""
+    root = cache_root(faults.recipe.data)
+    asked = partial(filtered, data=one.data, faults=faults, root=root, tokens=tokens)
+    valid, test = (
+        [(at, name, asked(opened, key=key)) for at, name, opened in splits]
+        for key, splits in (("valid", one.valid), ("test", one.test))
+    )
+    train = None if one.train is None else asked(one.train, key="train")
+    return replace(one, train=train, valid=valid, test=test)
 
 
 def _reader(data: OneSource, faults: Faults) -> SplitReader:
@@ -182,8 +215,10 @@ def join(parts: Sequence[Opened]) -> Opened:
     """Several pieces one after the other; class names only where all agree on them."""
     values = frozenset[Any]().union(*(part.label_values for part in parts))
     names = {part.label_names for part in parts}
+    every = dict.fromkeys(name for part in parts for name in part.names)
     return Opened(
         concatenated([part.rows for part in parts]),
         values,
         names.pop() if len(names) == 1 else None,
+        tuple(every),
     )

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from zoo.data.filtering.duplicates import content
 from zoo.data.rows import CorruptExample, Rows, spread
 from zoo.recipe.vocabulary.roles import MEDIA, ROLES
-from zoo.training.disk.learned import content
 
 
 def copies(sets: Mapping[str, Rows], most: int) -> dict[str, dict[str, int]]:

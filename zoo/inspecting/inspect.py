@@ -56,6 +56,7 @@ def inspect(recipe: Recipe, examples: int, most: int) -> Inspected:
     facts = facts_of(checked.source, trained, batches, most)
     facts["steps_per_epoch"] = ready.order.steps_per_epoch
     facts["left_out"] = {why: count for why, count in task.left_out.items() if count}
+    facts["filtered"] = {name: dict(rules) for name, rules in checked.source.left_out.items()}
     return Inspected(recipe.name, facts, shown(recipe, task, ready.train, batches, examples))
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from zoo.data.filtering.told import said_of_filters
 from zoo.inspecting.inspect import Inspected
 from zoo.telling.page import Page, Table
 from zoo.training.disk.writing import write_text
@@ -67,6 +68,7 @@ def lines(found: Inspected) -> list[str]:
     if facts["padding_share"] is not None:
         said.append(f"{facts['padding_share']:.1%} of the positions in a micro-batch are padding")
     said += [f"{count:,} train rows left out: {why}" for why, count in facts["left_out"].items()]
+    said += said_of_filters(facts["filtered"])
     for name, one in facts["in_train_too"].items():
         said.append(
             f"{one['copies']:,} of {one['of']:,} examples of {name} stand in train too"

@@ -1,5 +1,6 @@
 """Data prepared ahead of training, by all cores of this machine or by all ranks of a launch."""
 
+from zoo.data.filtering.told import said_of_filters
 from zoo.data.preparing.crew import Crew, prepared_by
 from zoo.data.preparing.pool import warm
 from zoo.layout import Place
@@ -20,11 +21,13 @@ def prepare_ahead(recipe: Recipe, processes: int | None) -> list[str]:
 
     place = Place.from_environment()
     with prepared_by(Crew(processes, place.rank, place.world, place.local_rank == 0)):
-        ready = prepare(recipe, ring_two(recipe, layout_of(recipe).world, None))
+        checked = ring_two(recipe, layout_of(recipe).world, None)
+        ready = prepare(recipe, checked)
     if place.rank:
         return []
     sets = {"train": ready.train} | ready.valid
     return [
+        *said_of_filters(checked.source.left_out),
         ", ".join(f"{name}: {len(rows)} examples" for name, rows in sets.items()),
         f"{ready.order.steps_per_epoch} steps an epoch, {ready.steps} steps in all",
         *ready.told_of_parts,

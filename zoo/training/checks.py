@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from transformers import PreTrainedModel
 
 from zoo.data.cache import cache_root
+from zoo.data.filtering.told import said_of_filters
 from zoo.data.source import Source, open_source
 from zoo.data.sources.listing.kept import forget
 from zoo.engines.transforms import meta_model
@@ -29,6 +30,7 @@ from zoo.tasks.build import build_task
 from zoo.tasks.labels import in_checkpoints_order
 from zoo.tasks.targets import checked_targets
 from zoo.tasks.task import Task
+from zoo.tasks.text.counting import counter_of_tokens
 from zoo.training.logs.followers import tracker_faults
 from zoo.training.reader import Reader
 from zoo.training.starting import starting_moments, starting_weights
@@ -76,7 +78,9 @@ def ring_two(
     task: Task | None = None
     said: list[str] = []
     with collected(faults):
-        source, said = in_checkpoints_order(recipe, open_source(recipe, with_train))
+        source = open_source(recipe, with_train, counter_of_tokens(recipe))
+        source, said = in_checkpoints_order(recipe, source)
+        said += said_of_filters(source.left_out)
         task = build_task(recipe, source)
     if task is None:
         raise ConfigError(faults)

@@ -67,7 +67,7 @@ def run(recipe: Recipe, start: Start = AS_IT_LIES) -> int:
             folder = replace(folder, lease=status.lease)
             chosen = choose(folder, start, data, here)
             on_first(here, lambda: begin(kept, recipe, checked, folder))
-            status.say("running")
+            status.say("running", **filtered(checked))
             ended = train(recipe, checked, prepared, folder, chosen, status, here, crew)
         more = ended.more()
         if here.first and ended.code == 0:
@@ -83,6 +83,12 @@ def begin(kept: Recipe, recipe: Recipe, checked: Checked, folder: RunFolder) -> 
     folder.write_origin(recipe, checked.source.labels, parameters)
     if made_from_texts(kept) and checked.task.tokenizer is not None:
         folder.keep_tokenizer(checked.task.tokenizer)
+
+
+def filtered(checked: Checked) -> dict[str, Any]:
+    """What the status says of rows that a filter let go."""
+    lost = checked.source.left_out
+    return {"left_out": lost} if lost else {}
 
 
 @dataclass(frozen=True)

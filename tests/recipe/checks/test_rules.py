@@ -179,6 +179,17 @@ BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "labels": ({}, ['data.labels=["a","a"]']),
     "shares of a mixture": ({"data": {**MIXTURE, "temperature": 2}}, []),
     "epochs of a mixture": ({"data": MIXTURE}, ["run.steps=unset", "run.epochs=1"]),
+    "a filter that asks": ({}, ["data.filter.text={}"]),
+    "room between limits": ({}, ['data.filter.text={"min_words":9,"max_words":8}']),
+    "tokens before the tokenizer": (
+        {},
+        ["data.filter.text.max_tokens=9", "model.tokenizer=characters"],
+    ),
+    "columns of tokens": (
+        FILES,
+        ["data.format=megatron", "data.deduplicate=true", "model.tokenizer=a/b"],
+    ),
+    "sets of a filter": ({}, ['data.filter_sets=["train"]']),
     "columns": (IMAGES, ['data.columns.label=["a","b"]']),
     "one class a row": (IMAGES, ["task.problem=regression", "task.label_smoothing=0.1"]),
     "something to train": ({}, ['model.freeze=["*"]']),

@@ -22,6 +22,11 @@ def restored(role: str, wanted: Wanted) -> Callable[[Any], Any]:
     return wanted.reading(role)
 
 
+def plain(text: str | None) -> Any:
+    """A value of a column that is no role's."""
+    return None if text is None else json.loads(text)
+
+
 def _messages(text: str | None) -> Any:
     return text and json.loads(text)
 

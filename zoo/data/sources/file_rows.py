@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.image import decode_image, decode_mask, open_image
-from zoo.data.rows import PIECE, CorruptExample, Row, Rows, digest
+from zoo.data.rows import PIECE, UNREADABLE, CorruptExample, Row, Rows, digest
 from zoo.data.sources.listing.paths import Classes, Paths
 from zoo.data.sources.listing.stats import files_digest
 
@@ -74,6 +74,11 @@ class ClassFolders(Rows):
             raise CorruptExample(_NO_CLASS.format(self.paths[index]))
         return label
 
+    def between(self, name: str, begin: int, end: int) -> list[Any]:
+        if name != "image":
+            return super().between(name, begin, end)
+        return [self.paths[index] for index in range(begin, end)]
+
     def unreadable(self) -> dict[int, str]:
         lacking = np.flatnonzero(self.labels.codes < 0).tolist()
         return {index: _NO_CLASS.format(self.paths[index]) for index in lacking}
@@ -100,6 +105,12 @@ class MaskedImages(Rows):
             raise CorruptExample(_NO_MASK.format(self.paths[index]))
         image = decode_image(self.paths[index])
         return {"image": image, "mask": decode_mask(self.masks[place])}
+
+    def between(self, name: str, begin: int, end: int) -> list[Any]:
+        if name == "image":
+            return [self.paths[index] for index in range(begin, end)]
+        places = self.places[begin:end].tolist()
+        return [self.masks[place] if place >= 0 else UNREADABLE for place in places]
 
     def unreadable(self) -> dict[int, str]:
         lacking = np.flatnonzero(self.places < 0).tolist()

@@ -118,10 +118,10 @@ class FilesReader:
         rows = StoredRows(table, roles, files.files, wanted, self.root)
         role = role_of_classes(roles)
         if role is None or not wanted.classes:
-            return Opened(rows)
+            return Opened(rows, names=table.names)
         column = self.data.columns.get(role, role)
         classes = table.label_names if isinstance(column, str) else column
-        return Opened(rows, rows.values(role), classes)
+        return Opened(rows, rows.values(role), classes, table.names)
 
 
 def _reason(rows: StoredRows, role: str) -> str:

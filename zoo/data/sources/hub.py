@@ -1,6 +1,7 @@
 """Source `hub`: a dataset of the Hugging Face hub, or a folder laid out like one."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +79,13 @@ class HubReader:
         classes = _classes(dataset, columns.get(role or "", ""), self.data.columns)
         classes = classes if wanted.classes else None
         reading = {role: wanted.reading(role, classes) for role in columns}
-        rows = HubRows(self.data.name, dataset, columns, reading, content, self.root)
+        names = tuple(dataset.column_names)
+        beside = {name: name for name in wanted.beside if name in names}
+        reading |= {name: partial(_named, _names(dataset, name)) for name in beside}
+        rows = HubRows(self.data.name, dataset, columns, reading, content, self.root, beside)
         if role is None or not wanted.classes:
-            return Opened(rows)
-        return Opened(rows, rows.values(role), classes)
+            return Opened(rows, names=names)
+        return Opened(rows, rows.values(role), classes, names)
 
     def _load(self) -> datasets.DatasetDict | None:
         data = self.data
@@ -113,8 +117,9 @@ class HubRows(TableRows):
         reading: dict[str, Callable[[Any], Any]],
         fingerprint: str,
         root: Path,
+        beside: dict[str, str],
     ) -> None:
-        super().__init__(dataset, columns, reading, fingerprint, root)
+        super().__init__(dataset, columns, reading, fingerprint, root, beside)
         self.source = source
 
     def name(self, index: int) -> str:
@@ -156,6 +161,17 @@ def _odd(features: datasets.Features, columns: dict[str, str], wanted: Wanted) -
         if not isinstance(feature, _FEATURES[ROLES[role].how])
         and not (wanted.labels_of(role) and isinstance(feature, _SEVERAL))
     }
+
+
+def _names(dataset: datasets.Dataset, column: str) -> tuple[str, ...]:
+    """The class names that a column's ids stand for; none where it has no ids."""
+    return class_names(dataset.features.get(column)) or ()
+
+
+def _named(names: tuple[str, ...], value: Any) -> Any:
+    """A value of a column that is no role, an id as the class that it is of."""
+    known = isinstance(value, int) and 0 <= value < len(names)
+    return names[value] if known else value
 
 
 def _classes(dataset: datasets.Dataset, column: str, columns: Columns) -> tuple[str, ...] | None:

@@ -23,6 +23,9 @@ class Wanted:
     may_be_blank: tuple[str, ...] = ()
     several: bool = False
     """A row may have several labels: it gives all of them, in a tuple."""
+    beside: tuple[str, ...] = field(default=(), repr=False)
+    """Columns that are no roles, which a filter asks of the rows (Rows.beside); in no digest, as
+    without them rows are the same."""
 
     @classmethod
     def of(cls, kind: Kind) -> "Wanted":
@@ -61,6 +64,10 @@ class Opened:
     rows: Rows
     label_values: frozenset[Any] = field(default=frozenset())
     label_names: tuple[str, ...] | None = None
+    names: tuple[str, ...] = ()
+    """Every column of the data, where it has others than roles."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """How many rows each rule of `data.filter`, and `data.deduplicate`, let go."""
 
 
 Column = str | tuple[str, ...]
@@ -101,6 +108,9 @@ class RenamedRows(Wrapped):
 
     def value(self, index: int, role: str) -> Any:
         return self.rows.value(index, self.columns[role])
+
+    def between(self, name: str, begin: int, end: int) -> list[Any]:
+        return self.rows.between(self.columns[name], begin, end)
 
     def pieces(self, index: int, role: str = "text") -> Iterator[str]:
         return self.rows.pieces(index, self.columns[role])

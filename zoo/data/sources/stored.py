@@ -23,6 +23,7 @@ from zoo.data.sources.listing.stats import files_digest
 from zoo.data.sources.opened import Columns, Wanted, names_of, taken_by
 from zoo.data.sources.storing.cuts import Piece, Uncut, pieces_of
 from zoo.data.sources.storing.making import Making, Part, made
+from zoo.data.sources.storing.writer import column_beside
 from zoo.recipe.vocabulary.roles import ROLES
 
 _FEW = 2  # pieces, which this process reads alone
@@ -61,7 +62,8 @@ def stored(
     def build(folder: Path) -> None:
         _build(folder, files, columns, wanted)
 
-    name = digest("roles", _VERSION, content, kinds, sorted(columns.items()), wanted)
+    beside = [wanted.beside] if wanted.beside else []
+    name = digest("roles", _VERSION, content, kinds, sorted(columns.items()), wanted, *beside)
     folder = cached(root, f"roles-{name}", build, whole=False)
     found = json.loads((folder / "found.json").read_text(encoding="utf-8"))
     classes = found["label_names"]
@@ -166,4 +168,4 @@ def _sources(columns: Columns, wanted: Wanted) -> dict[str, tuple[str, ...]]:
         own = (role, *_FILE_NAMES.get(ROLES[role].how, ()))
         free = tuple(name for name in own if name not in taken)
         found[role] = names_of(columns[role]) if role in columns else free
-    return found
+    return found | {column_beside(name): (name,) for name in wanted.beside}

@@ -17,11 +17,11 @@ from zoo.data.image import decode_mask, open_image
 from zoo.data.objects import Objects
 from zoo.data.reading.lengths import characters, is_list, seconds
 from zoo.data.reading.marked import misfit, names_in
-from zoo.data.reading.restored import restored
-from zoo.data.rows import CorruptExample, Row, Rows, digest, pieces_of_text
+from zoo.data.reading.restored import plain, restored
+from zoo.data.rows import UNREADABLE, CorruptExample, Row, Rows, digest, pieces_of_text
 from zoo.data.sources.opened import Wanted
 from zoo.data.sources.stored import Stored
-from zoo.data.sources.storing.writer import FILE, PLACE, WHY
+from zoo.data.sources.storing.writer import FILE, PLACE, WHY, column_beside
 from zoo.data.sources.values import Odd
 from zoo.recipe.vocabulary.roles import MEDIA, ROLES
 
@@ -33,7 +33,8 @@ Reading = Mapping[str, Callable[[Any], Any]]
 class TableRows(Rows):
     """Rows of `dataset`, whose column for each role `columns` names.
 
-    Images and audio are bytes or paths. Lengths are measured once and kept under `root`.
+    Images and audio are bytes or paths. Lengths are measured once and kept under `root`. `extra`
+    has the columns of `dataset` that are read beside the roles, and `reading` what they hold.
     """
 
     def __init__(
@@ -43,7 +44,10 @@ class TableRows(Rows):
         reading: Reading,
         fingerprint: str,
         root: Path,
+        extra: Mapping[str, str] | None = None,
     ) -> None:
+        self.extra = dict(extra or {})
+        self.table, self.beside = dataset.data, frozenset(self.extra)
         self.dataset = undecoded(dataset).select_columns(sorted(set(columns.values())))
         self.single = {role: self.dataset.select_columns([name]) for role, name in columns.items()}
         self.columns, self.reading, self.root = dict(columns), reading, root
@@ -81,6 +85,23 @@ class TableRows(Rows):
 
     def pieces(self, index: int, role: str = "text") -> Iterator[str]:
         yield from pieces_of_text(self._alone(index, role))
+
+    def between(self, name: str, begin: int, end: int) -> list[Any]:
+        column = self.table.column(self.columns.get(name) or self.extra[name])
+        raws = column.slice(begin, end - begin).to_pylist()
+        return [self._read(begin + place, name, raw) for place, raw in enumerate(raws)]
+
+    def _read(self, index: int, name: str, raw: Any) -> Any:
+        """A raw value as its role reads it, media undecoded; see `between`."""
+        if name in self.extra:
+            return self.reading[name](raw) if name in self.reading else raw
+        try:
+            value = self.reading[name](raw)
+            if value is None:
+                return UNREADABLE if self.why(index) else None
+            return self._media(index, value) if ROLES[name].how in MEDIA else value
+        except Odd:
+            return UNREADABLE
 
     def unreadable(self) -> dict[int, str]:
         masks = {column: self.missing(role) for role, column in sorted(self.columns.items())}
@@ -186,12 +207,14 @@ class StoredRows(TableRows):
     def __init__(
         self, table: Stored, roles: Sequence[str], files: Sequence[Path], wanted: Wanted, root: Path
     ) -> None:
+        beside = [name for name in wanted.beside if name in table.names]
         super().__init__(
             table.dataset,
             {role: role for role in roles},
-            {role: restored(role, wanted) for role in roles},
+            {role: restored(role, wanted) for role in roles} | dict.fromkeys(beside, plain),
             table.fingerprint,
             root / table.name,
+            {name: column_beside(name) for name in beside},
         )
         self.files, self.origins = files, table.dataset.select_columns([FILE, PLACE, WHY])
 

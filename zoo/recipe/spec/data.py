@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from zoo.recipe.spec.filters import ColumnFilter
 from zoo.recipe.spec.words import (
     Bytes,
     Count,
@@ -27,6 +28,8 @@ SHARDS = ("parquet", "webdataset", "arrow")
 """Formats of which a file is a shard: one of many that are read as wholes."""
 CACHE_LIMIT = "50 GB"
 Names = Annotated[tuple[Text, ...], Field(min_length=1)]
+Sets = Literal["train", "valid", "test"]
+ALL_SETS: tuple[Sets, ...] = ("train", "valid", "test")
 
 
 class _Loaded(Spec):
@@ -61,6 +64,16 @@ class _Data(_Loaded):
     held at once."""
     max_train_examples: Positive | None = None
     """Read no more than this many (texts, where they are packed into blocks); absent: all."""
+    filter: dict[str, ColumnFilter] = Field(default_factory=dict)
+    """What rows must hold to be read, by column: a role, or any column of the data. Rows are
+    filtered once, before anything is drawn or cut of them; each that goes is counted by the first
+    rule that it breaks."""
+    deduplicate: bool | Names = False
+    """Of rows that are equal only the first is read: in all that the task reads, or in these
+    columns (images and clips by their files' bytes). Within a set, after the filter."""
+    filter_sets: Annotated[tuple[Sets, ...], Field(min_length=1)] = ALL_SETS
+    """The sets that `filter` and `deduplicate` are for. A share that `valid` cuts from train is
+    cut of what is left of train."""
 
 
 class HubData(_Data):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.filtering.duplicates import content
 from zoo.data.rows import CorruptExample, Rows, spread
 from zoo.errors import ResumeError
 from zoo.tasks.task import Task
@@ -60,14 +61,6 @@ def _row_parts(rows: Rows, places: np.ndarray) -> Iterator[bytes]:
             row = rows[index]
             for role in sorted(row):
                 yield f"{index} {role} ".encode() + content(row[role])
-
-
-def content(value: Any) -> bytes:
-    """A value in bytes: arrays and images with their shape, all else as Python writes it."""
-    if isinstance(value, np.ndarray) or hasattr(value, "__array_interface__"):
-        array = np.ascontiguousarray(value)
-        return f"{array.dtype} {array.shape} ".encode() + array.tobytes()
-    return repr(value).encode()
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], who: str = "the run") -> list[str]:

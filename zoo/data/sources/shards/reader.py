@@ -78,7 +78,8 @@ class ShardReader:
         tar = shards[0].kind == "webdataset"
         sources = _sources(given, wanted, names, tar)
         together = frozenset(role for role, column in given.items() if not isinstance(column, str))
-        store = self._store({name for ones in sources.values() for name in ones})
+        beside = [name for name in wanted.beside if name in names]
+        store = self._store({*beside, *(name for ones in sources.values() for name in ones)})
         every = Columns(sources, together, classes, wanted)
         odd = _odd(every, store, shards[0])
         here = {role: ", ".join(columns) for role, columns in sources.items()}
@@ -93,15 +94,15 @@ class ShardReader:
         if asks or any(shard.rows is None for shard in shards):
             facts = self._facts(shards, columns, store)
         counts = [one.rows for one in facts] or [shard.rows or 0 for shard in shards]
-        rows = ShardRows(shards, counts, facts, columns, store, self.data.streaming)
+        rows = ShardRows(shards, counts, facts, columns, store, self.data.streaming, beside)
         if role is None or not wanted.classes:
-            return Opened(rows)
+            return Opened(rows, names=tuple(names))
         values = frozenset(value for one in facts for value in one.values)
         if not facts:  # what is named is what there is; a row of another class is found when read
             values = frozenset(named or ())
         together_names = given.get(role)
         several = together_names if isinstance(together_names, tuple) else None
-        return Opened(rows, values, several or classes)
+        return Opened(rows, values, several or classes, tuple(names))
 
     def _names(
         self, shard: Shard, wanted: Wanted

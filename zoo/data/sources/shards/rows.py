@@ -3,7 +3,7 @@
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from zoo.data.audio import Stretch
 from zoo.data.reading.marked import misfit
 from zoo.data.remote.ahead import Ahead
 from zoo.data.remote.places import shown
-from zoo.data.rows import CorruptExample, Row, Rows, digest, pieces_of_text
+from zoo.data.rows import UNREADABLE, CorruptExample, Row, Rows, digest, pieces_of_text
 from zoo.data.sources.shards.columns import Columns
 from zoo.data.sources.shards.shard import Facts, Shard
 from zoo.data.sources.shards.store import OpenShard, Store
@@ -41,7 +41,9 @@ class ShardRows(Rows):
         columns: Columns,
         store: Store,
         streaming: bool,
+        beside: Collection[str] = (),
     ) -> None:
+        self.beside = frozenset(beside)
         self.shards, self.columns, self.store, self.facts = shards, columns, store, facts
         self.sizes = np.asarray(counts, dtype=np.int64)
         self.ends = np.cumsum(self.sizes)
@@ -71,6 +73,28 @@ class ShardRows(Rows):
         if ROLES[role].how in ("image", "audio"):
             return self[index][role]
         return self._row(index, [role])[role]
+
+    def between(self, name: str, begin: int, end: int) -> list[Any]:
+        return [self._read(index, name) for index in range(begin, end)]
+
+    def _read(self, index: int, name: str) -> Any:
+        """See `between`."""
+        number, place = self._place(index)
+        names = (name,) if name in self.beside else self.columns.of[name]
+        try:
+            raw = self._opened(number).raw(place, names)
+            if name in self.beside:
+                value = raw.get(name)
+                return value.decode() if isinstance(value, bytes) else value
+            found = self.columns.value(name, raw)
+            if found is None or ROLES[name].how not in MEDIA:
+                return found
+            return self._media(index, found)
+        except (Odd, ValueError, CorruptExample):
+            return UNREADABLE
+
+    def files_here(self) -> str:
+        return digest([self.store.name(shard) for shard in self.shards])
 
     def pieces(self, index: int, role: str = "text") -> Iterator[str]:
         yield from pieces_of_text(self._row(index, [role])[role])

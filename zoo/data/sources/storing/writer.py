@@ -49,7 +49,8 @@ class Writer:
     def begin(self, number: int, classes: Sequence[str] | None) -> None:
         """What comes next is of the file with this number and these names of classes."""
         self.number = number
-        self.reading = {role: self.wanted.reading(role, classes) for role in self.sources}
+        roles = [role for role in self.sources if role in ROLES]
+        self.reading = {role: self.wanted.reading(role, classes) for role in roles}
 
     def add(self, record: Record) -> None:
         """Takes one record; what a role does not read is noted in its place."""
@@ -61,9 +62,11 @@ class Writer:
             column, value = self._found(role, names, record.values)
             if column is None:
                 continue
-            self.columns[role] = column
+            if role in self.reading:
+                self.columns[role] = column
             try:
-                row[role] = _as_stored(role, self.reading[role](value))
+                read = self.reading[role](value) if role in self.reading else value
+                row[role] = _as_stored(role, read)
             except Odd as error:
                 odd.append(f"{column}: {error}")
             self.size += _size(row.get(role))
@@ -95,7 +98,14 @@ class Writer:
         self.file.close()
 
 
+def column_beside(name: str) -> str:
+    """The column of the stream that keeps one of the files' that is no role, as JSON."""
+    return f"beside {name}"
+
+
 def _type(role: str) -> pyarrow.DataType:
+    if role not in ROLES:
+        return _TEXT
     if ROLES[role].how == "audio":
         return _CLIP
     return _MEDIA if ROLES[role].how in MEDIA else _TEXT
@@ -103,9 +113,11 @@ def _type(role: str) -> pyarrow.DataType:
 
 def _as_stored(role: str, value: Any) -> Any:
     """A value as its column keeps it; see `restored`."""
-    how = ROLES[role].how
     if value is None:
         return None
+    if role not in ROLES:
+        return json.dumps(value, default=str)
+    how = ROLES[role].how
     if isinstance(value, Stretch):
         part = {"offset": value.start, "duration": value.seconds, "channel": value.channel}
         return _as_stored(role, value.source) | part

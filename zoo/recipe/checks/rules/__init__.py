@@ -12,9 +12,10 @@ from zoo.recipe.checks.rules.length import LENGTH_RULES
 from zoo.recipe.checks.rules.model import MODEL_RULES
 from zoo.recipe.checks.rules.optimizer import OPTIMIZER_RULES
 from zoo.recipe.checks.rules.parallel import PARALLEL_RULES
+from zoo.recipe.checks.rules.rows.filters import FILTER_RULES
+from zoo.recipe.checks.rules.rows.sources import MIXTURE_RULES, SHARD_RULES, rules_of_parts
 from zoo.recipe.checks.rules.rule import Rule
 from zoo.recipe.checks.rules.schedule import SCHEDULE_RULES
-from zoo.recipe.checks.rules.sources import MIXTURE_RULES, SHARD_RULES, rules_of_parts
 from zoo.recipe.checks.rules.task import TASK_RULES
 from zoo.recipe.checks.rules.zero import ZERO_RULES
 from zoo.recipe.provenance import TYPED
@@ -27,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     *TASK_RULES,
     *DATA_RULES,
     *SHARD_RULES,
+    *FILTER_RULES,
     *MIXTURE_RULES,
     *ENDING_RULES,
     *MODEL_RULES,

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from zoo.recipe.checks.rules.data import DATA_RULES
+from zoo.recipe.checks.rules.rows.filters import FILTER_RULES
 from zoo.recipe.checks.rules.rule import Rule, Say
 from zoo.recipe.compose.json_text import brief
 from zoo.recipe.recipe import Recipe
@@ -154,6 +155,7 @@ MIXTURE_RULES = (
 PART_RULES = (
     *(rule for rule in DATA_RULES if rule.name in OF_SECTIONS),
     *SHARD_RULES,
+    *FILTER_RULES,
     Rule(
         "lengths in a mixture",
         "data.sampling",

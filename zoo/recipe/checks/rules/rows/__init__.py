@@ -1,0 +1,1 @@
+"""Rules about rows: where they come from, in which shares, and which of them stay."""
