@@ -78,9 +78,7 @@ def ring_two(
     task: Task | None = None
     said: list[str] = []
     with collected(faults):
-        source = open_source(recipe, with_train, counter_of_tokens(recipe))
-        source, said = in_checkpoints_order(recipe, source)
-        said += said_of_filters(source.left_out)
+        source, said = opened(recipe, with_train)
         task = build_task(recipe, source)
     if task is None:
         raise ConfigError(faults)
@@ -101,6 +99,13 @@ def ring_two(
     if faults:
         raise ConfigError(faults)
     return Checked(layout, source, task, model, weights, notes, moments)
+
+
+def opened(recipe: Recipe, with_train: bool) -> tuple[Source, list[str]]:
+    """The rows that the recipe's filter lets stay, and what to say of them."""
+    source = open_source(recipe, with_train, counter_of_tokens(recipe))
+    source, said = in_checkpoints_order(recipe, source)
+    return source, [*said_of_filters(source.left_out), *said]
 
 
 REFUSALS = (ValueError, ImportError, LookupError, TypeError, ArithmeticError, AttributeError)
