@@ -220,3 +220,9 @@ def test_images_are_equal_by_their_files(tmp_path: Path, make_recipe: MakeRecipe
     section = {"source": "files", "folder": str(tmp_path), "train": "set"}
     assert len(open_source(make_recipe(LOOK, deduplicate=True, **section)).train) == 3
     assert len(open_source(make_recipe(LOOK, deduplicate=["image"], **section)).train) == 2
+
+
+def test_a_row_that_is_none_is_left_by_no_condition(tmp_path: Path, source: Any) -> None:
+    (tmp_path / "odd.jsonl").write_text("\n".join([json.dumps(ROWS[0]), "no json"]))
+    rules = {"language": {"allowed": ["en"]}}
+    assert len(source(train="odd.jsonl", max_corrupt=1, filter=rules).train) == 2

@@ -93,15 +93,14 @@ class TableRows(Rows):
 
     def _read(self, index: int, name: str, raw: Any) -> Any:
         """A raw value as its role reads it, media undecoded; see `between`."""
-        if name in self.extra:
-            return self.reading[name](raw) if name in self.reading else raw
         try:
             value = self.reading[name](raw)
-            if value is None:
-                return UNREADABLE if self.why(index) else None
-            return self._media(index, value) if ROLES[name].how in MEDIA else value
         except Odd:
             return UNREADABLE
+        if value is None:
+            return UNREADABLE if self.why(index) else None
+        media = name in self.columns and ROLES[name].how in MEDIA
+        return self._media(index, value) if media else value
 
     def unreadable(self) -> dict[int, str]:
         masks = {column: self.missing(role) for role, column in sorted(self.columns.items())}
