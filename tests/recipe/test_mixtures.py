@@ -11,6 +11,7 @@ from zoo.recipe import expanded, load_recipe, origin
 from zoo.recipe.derived.resume import Change, changes
 from zoo.recipe.schema import file_schema
 from zoo.recipe.spec.data import MixtureData
+from zoo.telling.notes import passed_over
 
 OWN = {"source": "files", "folder": "own", "columns": {"text": "body"}}
 PARTS: list[dict[str, Any]] = [
@@ -76,7 +77,7 @@ FAULTS = {
     "data.parts.mine.data.source=mixture": ("data.parts.mine.data.source", '"mixture"'),
     "data.parts.mine.weight=unset": ("data.parts", "no weight for mine"),
     "data.temperature=3": ("data.parts", "weights (corpus, mine, corpus-2) beside data.temper"),
-    "data.parts.mine.data.workers=9": ("data.parts.mine.data.workers", "9"),
+    "data.parts.mine.data.max_corrupt=9": ("data.parts.mine.data.max_corrupt", "9"),
     "data.parts.mine.data.sampling=group-by-length": (
         "data.parts.mine.data.sampling",
         "group-by-length in a part",
@@ -93,6 +94,13 @@ def test_what_is_wrong_with_a_part_is_said_under_its_key(word: str, catalog: Cat
     key, found = FAULTS[word]
     assert fault.key == key
     assert fault.found.startswith(found)
+
+
+def test_workers_of_a_part_are_passed_over_and_said(catalog: Catalog) -> None:
+    path = mixture(catalog)
+    assert not passed_over(load_recipe(path))
+    [line] = passed_over(load_recipe(path, ["data.parts.mine.data.workers=9", "data.workers=3"]))
+    assert line == "data.workers 3 read all parts; what is said in mine (9) is passed over"
 
 
 def test_a_run_goes_on_with_other_weights_and_not_with_other_parts(catalog: Catalog) -> None:

@@ -134,3 +134,40 @@ def test_a_run_outlives_its_server_for_a_while_and_ends_with_it_for_good(
     after = losses(train(2, twin(kind), folder, *there))
     assert len(after) == 300
     assert after[:100] == pytest.approx(whole[:100], rel=1e-4)  # rounding grows in 300 steps
+
+
+@pytest.mark.slow
+def test_170_mb_stream_through_a_budget_of_50_mb_and_outlive_20_seconds_without_a_server(
+    shards: Path, server: Server, tmp_path: Path
+) -> None:
+    images(shards, 60, 100, size=96)
+    entry, kind, budget = "train-{00000..00059}.tar", "image-classification", 50_000_000
+    assert sum(path.stat().st_size for path in shards.iterdir()) > 3.3 * budget
+    said = ["run.steps=100", "run.batch=80", "run.micro_batch=40", "run.save_every=0"]
+    here = words(str(shards), entry, tmp_path / "here", budget, *said)
+    whole = losses(train(1, twin(kind), tmp_path / "whole", *here))
+    metrics, most, over = tmp_path / "run" / "metrics.jsonl", [0], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.05):
+            files = [*(tmp_path / "there" / "shards").glob("*")]
+            sizes = [path.stat().st_size for path in files if path.exists()]
+            most[0] = max(most[0], sum(sizes))
+
+    def fail() -> None:
+        while not metrics.exists() or len(metrics.read_text().splitlines()) < 10:
+            time.sleep(0.01)
+        server.down_for(20)
+
+    helpers = [threading.Thread(target=one, daemon=True) for one in (watch, fail)]
+    for one in helpers:
+        one.start()
+    there = words(server.url, entry, tmp_path / "there", budget, *said)
+    started = time.monotonic()
+    found = losses(train(2, twin(kind), tmp_path / "run", *there))
+    spent = time.monotonic() - started
+    over.set()
+    print(f"{spent:.0f} s, at most {most[0] / 1e6:.1f} MB held, {sum(server.asked.values())} asked")
+    assert found == pytest.approx(whole, rel=1e-4)
+    assert spent > 20
+    assert most[0] <= budget

@@ -5,6 +5,7 @@ from zoo.recipe import Recipe
 from zoo.recipe.compose.json_text import brief
 from zoo.recipe.derived.exchange import averages_itself, optimizer_of, without_effect, zero_stage
 from zoo.recipe.provenance import TYPED
+from zoo.recipe.spec.data import MixtureData, sections
 from zoo.recipe.vocabulary.optimizers import algorithm
 from zoo.recipe.vocabulary.tables import table
 
@@ -12,6 +13,7 @@ from zoo.recipe.vocabulary.tables import table
 def notes(recipe: Recipe) -> list[str]:
     """What a reader of the resolved recipe could take for something else."""
     said = [*without_effect(recipe), *fell_away(recipe), *unchecked(recipe)]
+    said += passed_over(recipe)
     alias = optimizer_of(recipe).alias
     if alias is not None:
         name, runs, (parameter, other) = recipe.optimizer.type, algorithm(recipe.optimizer), alias
@@ -31,6 +33,20 @@ def fell_away(recipe: Recipe) -> list[str]:
         for drop in recipe.provenance.drops
         if TYPED in drop.because and not drop.wanted
     ]
+
+
+def passed_over(recipe: Recipe) -> list[str]:
+    """A line where parts of a mixture name worker processes: all parts are read by the same."""
+    data = recipe.data
+    if not isinstance(data, MixtureData):
+        return []
+    alike = data.workers, type(data).model_fields["workers"].default
+    others = {
+        name: one.workers for name, one in sections(data).values() if one.workers not in alike
+    }
+    named = ", ".join(f"{name} ({workers})" for name, workers in others.items())
+    said = f"data.workers {data.workers} read all parts; what is said in {named} is passed over"
+    return [said] if others else []
 
 
 def unchecked(recipe: Recipe) -> list[str]:

@@ -6,10 +6,13 @@ import torch
 import torch.nn.functional as F
 from sklearn.utils.class_weight import compute_class_weight
 
+from zoo.data.joined import Mixed
 from zoo.data.rows import CorruptExample, ListRows
 from zoo.data.source import Source
 from zoo.errors import ConfigError
+from zoo.recipe.spec.data import MixtureData
 from zoo.tasks.build import build_task
+from zoo.tasks.problems.weights import class_weights
 
 KIND = "sequence-classification"
 WEIGHTS = [0.5, 2.0, 4.0]
@@ -68,6 +71,19 @@ def test_balanced_weights_are_scikit_learns_of_the_rows_that_can_be_read(make_re
     # scikit-learn divides by the classes that it sees: three of four
     assert task.problem.weights[:3].tolist() == pytest.approx((wanted * 3 / 4).tolist())
     assert task.problem.weights[3] == 0
+
+
+def test_balanced_weights_of_a_mixture_are_those_of_its_batches(make_recipe):
+    few = ListRows([{"text": "the red", "label": 0}] * 10, "few")
+    many = ListRows([{"text": "the blue", "label": 1}] * 90, "many")
+    source = Source(Mixed({"few": few, "many": many}), {}, {}, ("red", "blue"))
+    part = {"source": "built-in", "name": "stdlib-keywords"}
+    parts = {name: {"data": part, "weight": weight} for name, weight in (("few", 3), ("many", 1))}
+    recipe = make_recipe(KIND, {"class_weights": "balanced"})
+    data = MixtureData.model_validate({"source": "mixture", "parts": parts})
+    data = data.model_copy(update={"cache": recipe.data.cache})
+    weights = class_weights(recipe.model_copy(update={"data": data}), source)
+    assert weights.tolist() == pytest.approx([1 / 1.5, 1 / 0.5])
 
 
 def test_weights_of_no_class_are_faults(make_recipe, make_source):

@@ -15,8 +15,9 @@ from zoo.recipe.recipe import Recipe
 from zoo.recipe.spec.data import CACHE_LIMIT, SHARDS, FilesData, MixtureData
 from zoo.recipe.spec.words import is_url
 
-OF_ALL = ("workers", "cache", "max_corrupt")
-"""Keys that all parts have in common: the mixture's."""
+OF_ALL = ("cache", "max_corrupt")
+"""Keys that all parts have in common: the mixture's. So are `workers`, but many fragments name so
+many as reading them alone takes: those are passed over, and said (zoo.telling.notes)."""
 OF_SECTIONS = ("built-in data", "lengths", "columns", "labels")
 """The rules about data that every part must keep for itself, besides those about shards."""
 
