@@ -12,8 +12,11 @@ from zoo.recipe.spec.data import DataSpec
 
 def cache_root(data: DataSpec) -> Path:
     """`data.cache`, else $ZOO_CACHE, else the user's cache folder."""
-    if data.cache:
-        return Path(data.cache).expanduser()
+    return Path(data.cache).expanduser() if data.cache else user_cache()
+
+
+def user_cache() -> Path:
+    """$ZOO_CACHE, else the user's cache folder."""
     if os.environ.get("ZOO_CACHE"):
         return Path(os.environ["ZOO_CACHE"]).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "zoo"

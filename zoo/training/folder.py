@@ -10,10 +10,10 @@ from transformers import PreTrainedTokenizerBase
 
 from zoo.errors import ConfigError, Fault, ResumeError
 from zoo.recipe import Recipe, expanded, load_recipe, origin
-from zoo.recipe.compose.catalog import RECIPE, is_run
+from zoo.recipe.compose.catalog import ORIGIN, RECIPE, is_run
 from zoo.recipe.derived.resume import changes
 from zoo.recipe.derived.run_folder import run_folder
-from zoo.recipe.provenance import Made
+from zoo.recipe.provenance import TYPED, Made
 from zoo.recipe.spec.sections import TRUST
 from zoo.tasks.text.kept import TOKENIZER
 from zoo.training.disk.kept import CHECKPOINTS, name_of
@@ -21,7 +21,6 @@ from zoo.training.disk.lease import Lease
 from zoo.training.disk.writing import put_in_place, told_in_a_line, write_json, write_text
 from zoo.training.logs.metrics import METRICS, SUPERSEDED, row_of
 
-ORIGIN = "origin.json"
 FOREIGN = frozenset({"lost+found"})
 """What lies in a folder that is as good as empty."""
 
@@ -108,8 +107,20 @@ class RunFolder:
         by_key.pop("run.folder", None)
         self.write_recipe(recipe, parameters)
         values = asdict(replace(before, words=tuple(by_key.values()), of_run=False))
+        values |= {"labels": labels, "origins": self.origins(recipe)}
         with told_in_a_line(self.root):
-            write_json(self.root / ORIGIN, values | {"labels": labels})
+            write_json(self.root / ORIGIN, values)
+
+    def origins(self, recipe: Recipe) -> dict[str, str]:
+        """Where each value that is no default came from, by dotted key; of a run that goes on from
+        its own recipe as it was said before, but for what was typed.
+        """
+        found = {".".join(key): text for key, text in recipe.provenance.origins.items()}
+        if not recipe.provenance.made.of_run:
+            return found
+        typed = {key: text for key, text in found.items() if text.startswith(TYPED)}
+        before: dict[str, str] = self.origin().get("origins", {})
+        return before | typed
 
     def keep_tokenizer(self, tokenizer: PreTrainedTokenizerBase) -> None:
         """Writes the tokenizer that was made for the run."""

@@ -159,7 +159,8 @@ class Fit:
 
     def evaluate(self) -> None:
         """Scores every set; a better headline is saved and pointed at by `best`."""
-        row = self.scores()
+        with self.log.timed("evaluation", self.progress.step):
+            row = self.scores()
         self.progress.evaluated = self.progress.step
         on_first(self.here, lambda: self.log.row({"step": self.progress.step} | row))
         self.log.line(
@@ -227,7 +228,8 @@ class Fit:
         progress, keep = self.progress, self.recipe.run.keep
         if self.saved == progress.step:
             return self.folder.checkpoint(progress.step)
-        folder = checkpoint.save(self.folder, self.engine, progress, keep, self.here)
+        with self.log.timed("checkpoint", progress.step):
+            folder = checkpoint.save(self.folder, self.engine, progress, keep, self.here)
         self.saved = progress.step
         return folder
 

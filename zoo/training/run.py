@@ -1,6 +1,7 @@
 """A run from recipe to exported folder, straight down."""
 
 import gc
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +31,7 @@ from zoo.training.feeding.crew import Crew, crew_of
 from zoo.training.feeding.prepared import Prepared, examples_at_once, prepare
 from zoo.training.feeding.rehearsal import rehearse
 from zoo.training.folder import RunFolder
+from zoo.training.logs.events import surroundings, tell
 from zoo.training.logs.followers import trackers_of
 from zoo.training.logs.log import Log
 from zoo.training.loop import Fit
@@ -71,7 +73,9 @@ def run(recipe: Recipe, start: Start = AS_IT_LIES) -> int:
             ended = train(recipe, checked, prepared, folder, chosen, status, here, crew)
         more = ended.more()
         if here.first and ended.code == 0:
+            started = time.perf_counter()
             more |= finish(folder, recipe, checked.task, checked.source)
+            tell(folder.root, "export", ended.step, seconds=time.perf_counter() - started)
         state = {0: "done", NOT_FINITE: "failed"}.get(ended.code, "stopped")
         status.say(state, ended.code, **more)
     return ended.code
@@ -110,6 +114,7 @@ def train(
     status: Status, here: Here, crew: Crew,
 ) -> Ended:  # fmt: skip
     """The part inside the process group, from the checkpoint that was chosen on."""
+    made = ready(checked, prepared)
     engine = engine_of(recipe, checked, prepared, here)
     progress = resume(engine, folder, chosen, here)
     if checked.moments is not None and chosen.found.folder is None:
@@ -140,9 +145,24 @@ def train(
         log=log,
         saved=progress.step,
     )
+    took = round(time.time() - status.values["started"], 3)
+    log.event("start", progress.step, seconds=took, **made, **surroundings(here))
     ended = fitted(fit)
     engine.close()
     return ended
+
+
+def ready(checked: Checked, prepared: Prepared) -> dict[str, Any]:
+    """What is about to be trained, for the run's events; the model not yet cut among ranks."""
+    return {
+        "layout": checked.layout.describe(),
+        "parameters": sum(one.numel() for one in checked.model.parameters()),
+        "steps": prepared.steps,
+        "steps_per_epoch": prepared.order.steps_per_epoch,
+        "train": len(prepared.train),
+        "valid": {name: len(rows) for name, rows in prepared.valid.items()},
+        "left_out": {why: count for why, count in checked.task.left_out.items() if count},
+    }
 
 
 def engine_of(recipe: Recipe, checked: Checked, prepared: Prepared, here: Here) -> Engine:
@@ -182,6 +202,7 @@ def fitted(fit: Fit) -> Ended:
         state = {0: "done", FAILED: "failed", NOT_FINITE: "failed"}.get(code, "stopped")
         best = {"best": fit.progress.best, "best_step": fit.progress.best_step}
         fit.log.close(state, best if fit.progress.best_step else {})
+        fit.log.event("end", fit.progress.step, state=state, exit_code=code, why=why)
     return Ended(code, fit.progress.step, why)
 
 

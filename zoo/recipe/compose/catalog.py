@@ -94,6 +94,8 @@ def find_recipe(word: str) -> Path:
 
 RECIPE = "recipe.json"
 """In a run's folder and an exported one: the recipe that made it."""
+ORIGIN = "origin.json"
+"""In a run's folder: of what recipe, and how changed, the run's is."""
 LEASES = ".lease"
 """In a run's folder: who holds it."""
 _OTHERS = ("status.json", "checkpoints", "metrics.jsonl")

@@ -5,7 +5,9 @@ import math
 import os
 import resource
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 import torch
@@ -14,6 +16,7 @@ from zoo.engines.engine import Step
 from zoo.errors import printable
 from zoo.training.disk.writing import told_in_a_line
 from zoo.training.folder import RunFolder
+from zoo.training.logs.events import tell
 from zoo.training.logs.followers import Followers
 from zoo.training.logs.metrics import METRICS
 from zoo.training.world import Here
@@ -55,6 +58,19 @@ class Log:
             self.file.flush()
             os.fsync(self.file.fileno())
         self.trackers.look(values["step"])
+
+    def event(self, name: str, step: int, **more: Any) -> None:
+        """A line of events.jsonl, unless another run has taken the folder over."""
+        lease = self.folder.lease
+        if self.first and (lease is None or lease.held):
+            tell(self.folder.root, name, step, **more)
+
+    @contextmanager
+    def timed(self, name: str, step: int) -> Iterator[None]:
+        """The same of what is done while it lasts, with its seconds; nothing where it fails."""
+        started = time.perf_counter()
+        yield
+        self.event(name, step, seconds=round(time.perf_counter() - started, 3))
 
     def line(self, text: str, passing: bool = False) -> None:
         """A line on stderr; on a terminal a passing one is overwritten by the next."""

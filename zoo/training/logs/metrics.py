@@ -1,4 +1,4 @@
-"""The rows of metrics.jsonl, as those read them who follow or cut it; without torch."""
+"""The rows of metrics.jsonl, and where events stand, as those read them who follow or cut it; without torch."""
 
 import json
 import math
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 METRICS, SUPERSEDED = "metrics.jsonl", "metrics-superseded.jsonl"
+EVENTS = "events.jsonl"
 
 
 def row_of(line: str) -> tuple[float, bool]:

@@ -1,0 +1,154 @@
+"""Which curves stand in which chart, and their data for the page: a machine reads them there."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.reporting.facts import SCORES, headline
+from zoo.reporting.reading import Curve, Run
+from zoo.reporting.thinning import (
+    Thinned,
+    half_life_of,
+    most_points,
+    smoothed,
+    spread_rows,
+    thinned,
+)
+
+SMOOTHED = " (smoothed)"
+"""What is added to the name of a curve that is the smoothed one of another."""
+LOSS = "loss"
+TABLE = 20
+"""Rows of a chart's table."""
+QUIET = ("examples", "seconds", "epoch", "corrupt", "skipped")
+"""What only counts up, and has no chart unless there is something to see."""
+
+KNOWN = (
+    ("Learning rate", "lr", ("lr",)),
+    ("Gradient norm", "norm before clipping", ("grad_norm",)),
+    ("Examples a second", "examples/s", ("examples_per_second",)),
+    ("Targets a second", "targets/s", ("targets_per_second",)),
+    ("Time of a step", "seconds", ("step_seconds", "data_seconds")),
+    ("Memory", "GiB", ("memory_gib",)),
+    ("Padding", "share of what the model gets", ("padding",)),
+    ("Skipped steps and corrupt rows", "count", ("skipped", "corrupt")),
+)
+"""Charts beside loss and scores: title, unit, and keys of metrics.jsonl."""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Curves that share an axis."""
+
+    id: str
+    title: str
+    unit: str
+    keys: tuple[str, ...]
+
+
+def charts_of(runs: list[Run]) -> list[Chart]:
+    """The charts of what the runs have curves of: loss, scores with the headline first, the rest by
+    KNOWN, and every other number of a row alone.
+    """
+    there = dict.fromkeys(key for run in runs for key in run.curves)
+    losses = [key for key in there if key == LOSS or _ends(key, LOSS)]
+    charts = [("Loss", "loss", tuple(losses))] if losses else []
+    names = dict.fromkeys(_name(key) for key in there if key.startswith(SCORES))
+    first = _name(headline(runs[0]))
+    for name in sorted(names, key=lambda one: one != first):
+        keys = tuple(key for key in there if key.startswith(SCORES) and _name(key) == name)
+        charts += [] if name == LOSS else [(f"Score: {name}", name, keys)]
+    for title, unit, keys in KNOWN:
+        own = tuple(key for key in keys if key in there and _speaks(runs, key))
+        charts += [(title, unit, own)] if own else []
+    drawn = {key for *_, keys in charts for key in keys}
+    for key in there:
+        if key not in drawn and key not in QUIET and _speaks(runs, key):
+            charts.append((key, "", (key,)))
+    return [Chart(f"chart-{n}", *one) for n, one in enumerate(charts)]
+
+
+def _name(key: str) -> str:
+    return key.rpartition("/")[2]
+
+
+def _ends(key: str, name: str) -> bool:
+    return key.startswith(SCORES) and _name(key) == name
+
+
+def _speaks(runs: list[Run], key: str) -> bool:
+    """Whether a curve is more than naughts."""
+    return any(any(run.curves[key].values) for run in runs if key in run.curves)
+
+
+def points_of(runs: list[Run], charts: list[Chart]) -> list[dict[str, Thinned]]:
+    """Each run's curves that are drawn, thinned so that together they fit a page."""
+    wanted = [key for chart in charts for key in chart.keys]
+    count = sum(key in run.curves for run in runs for key in wanted)
+    most = most_points(count + len(runs))
+    found = []
+    for run in runs:
+        own = {key: thinned(run.curves[key], most) for key in wanted if key in run.curves}
+        if LOSS in own:
+            half_life = half_life_of(len(run.curves[LOSS].steps))
+            own[LOSS + SMOOTHED] = thinned(rounded(smoothed(run.curves[LOSS], half_life)), most)
+        found.append(own)
+    return found
+
+
+def rounded(curve: Curve) -> Curve:
+    """Values of six digits: those of a mean that was made for the eye."""
+    values = [None if one is None else float(f"{one:.6g}") for one in curve.values]
+    return Curve(curve.steps, values)
+
+
+def marks_of(run: Run, best: int | None) -> list[dict[str, Any]]:
+    """What is marked on the curves: resumes, checkpoints, skipped steps, stops, the best."""
+    marks: list[dict[str, Any]] = []
+    for one in run.happened("start", "checkpoint", "end"):
+        if one["event"] == "start" and one["step"]:
+            marks.append({"what": "resume", "step": one["step"]})
+        elif one["event"] == "checkpoint":
+            marks.append({"what": "checkpoint", "step": one["step"]})
+        elif one["event"] == "end" and one.get("exit_code"):
+            marks.append({"what": "stop", "step": one["step"]})
+    skipped = run.curves.get("skipped", Curve())
+    steps = [s for s, value in zip(skipped.steps, skipped.values, strict=True) if value]
+    marks += [{"what": "skipped", "step": step} for step in spread_rows(steps, 200)]
+    return marks + ([] if best is None else [{"what": "best", "step": best}])
+
+
+def table_of(chart: Chart, runs: list[Run]) -> tuple[list[str], list[list[str]]]:
+    """A chart's values as a table: evenly spread rows, a column a curve."""
+    columns = [(run, key) for run in runs for key in chart.keys if key in run.curves]
+    steps = sorted({step for run, key in columns for step in run.curves[key].steps})
+    fewest = [s for run, key in columns if key.startswith(SCORES) for s in run.curves[key].steps]
+    shown = sorted({*spread_rows(steps, TABLE), *spread_rows(sorted({*fewest}), TABLE)})
+    by_step = [
+        dict(zip(run.curves[key].steps, run.curves[key].values, strict=True))
+        for run, key in columns
+    ]
+    heads = ["step", *(f"{run.name}: {key}" if len(runs) > 1 else key for run, key in columns)]
+    rows = [[f"{step:,}", *(_cell(one, step) for one in by_step)] for step in shown]
+    return heads, rows
+
+
+def _cell(values: dict[int, float | None], step: int) -> str:
+    if step not in values:
+        return ""
+    value = values[step]
+    return "not finite" if value is None else f"{value:.6g}"
+
+
+def said_of(chart: Chart, runs: list[Run]) -> str:
+    """A chart in a sentence, for those who do not see it."""
+    parts = []
+    for run in runs:
+        for key in chart.keys:
+            known = [v for v in run.curves.get(key, Curve()).values if v is not None]
+            if known:
+                name = f"{run.name}: {key}" if len(runs) > 1 else key
+                first, last, low, high = known[0], known[-1], min(known), max(known)
+                parts.append(
+                    f"{name} goes from {first:.4g} to {last:.4g}, between {low:.4g} and {high:.4g}"
+                )
+    return f"{chart.title} by step: " + ("; ".join(parts) or "nothing finite")

@@ -1,0 +1,237 @@
+"""What a report says of a run in words and numbers: its state, scores, time, surroundings."""
+
+import shlex
+import time
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from zoo.recipe.vocabulary.kinds import KINDS
+from zoo.reporting.reading import Curve, Run
+from zoo.telling.page import Table
+from zoo.training.disk.lease import STALE
+from zoo.training.logs.metrics import flat
+
+SCORES = "valid/"
+"""How the keys of scores begin."""
+DEFAULT = "the default"
+_BEAT = 4 * STALE
+"""Seconds without a sign of life after which a run that says that it runs is dead."""
+
+
+def state_of(run: Run) -> str:
+    """How the run stands, in a sentence."""
+    status = run.status
+    state, step = status.get("state", "unknown"), status.get("step")
+    where = "" if step is None else f" at step {step:,}"
+    if state in ("starting", "running"):
+        silent = time.time() - float(status.get("at", 0))
+        if silent > _BEAT:
+            return f"killed{where}: it said nothing more after {moment(status.get('at'))}"
+        return f"running{where}"
+    why = str(status.get("error") or status.get("early") or "")
+    code = status.get("exit_code")
+    ended = f" with exit code {code}" if code else ""
+    return f"{state}{where}{ended}" + (f": {why}" if why else "")
+
+
+def lives(run: Run) -> bool:
+    """Whether more is to be expected of it."""
+    return state_of(run).startswith("running")
+
+
+def moment(seconds: Any) -> str:
+    """A time of day in UTC."""
+    if not isinstance(seconds, int | float):
+        return ""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+
+
+def span(seconds: float) -> str:
+    """A length of time as people say it."""
+    if seconds < 100:
+        return f"{seconds:.3g} s"
+    minutes, left = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {left:02} s"
+
+
+def number(value: Any) -> str:
+    """A number as a table shows it."""
+    if value is None:
+        return "not finite"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A score of a run: the last, and the best with its step."""
+
+    last: float | None
+    best: float | None
+    step: int
+    larger: bool
+
+
+def scores_of(run: Run) -> dict[str, Scored]:
+    """Every score that the run has, the headline first."""
+    kind = KINDS.get(str(run.recipe.get("task", {}).get("kind")))
+    found = {}
+    for key, curve in run.curves.items():
+        known = [(v, s) for v, s in zip(curve.values, curve.steps, strict=True) if v is not None]
+        if not key.startswith(SCORES):
+            continue
+        larger = kind is not None and kind.larger_is_better(key)
+        best = max(known, key=lambda one: one[0] if larger else -one[0]) if known else None
+        value, step = best if best else (None, curve.steps[-1])
+        found[key] = Scored(curve.values[-1], value, step, larger)
+    first = headline(run)
+    return dict(sorted(found.items(), key=lambda item: item[0] != first))
+
+
+def headline(run: Run) -> str:
+    """The score that tells the best checkpoint; empty where the run has none."""
+    chosen = run.recipe.get("run", {}).get("best_metric")
+    kind = KINDS.get(str(run.recipe.get("task", {}).get("kind")))
+    wanted = f"/{kind.headline}" if kind else "/loss"
+    keys = [key for key in run.curves if key.startswith(SCORES)]
+    return chosen if chosen in keys else next((k for k in keys if k.endswith(wanted)), "")
+
+
+def time_of(run: Run) -> dict[str, float]:
+    """Seconds by what they went to, and the rest of those between starts and ends."""
+    data, whole = _spent(run.curves)
+    again = _spent(run.given_up)[1]
+    ends: dict[str, float] = {}
+    for name in ("start", "evaluation", "checkpoint", "export"):
+        ends[name] = sum(float(one.get("seconds", 0)) for one in run.happened(name))
+    found = {
+        "computing steps": max(whole - data, 0.0),
+        "waiting for data": data,
+        "evaluation": ends["evaluation"],
+        "saving": ends["checkpoint"],
+        "starting (data, model)": ends["start"],
+        "export": ends["export"],
+        "steps that a resume made again": again,
+    }
+    found = {name: seconds for name, seconds in found.items() if seconds}
+    rest = wall(run) - sum(found.values())
+    return found | ({"other": rest} if rest > 0.5 else {})
+
+
+def _spent(curves: dict[str, Curve]) -> tuple[float, float]:
+    """Seconds of waiting for data, and of steps in all, by the rows of training."""
+    whole = data = 0.0
+    steps = curves.get("step_seconds", Curve())
+    waits = dict(zip(*_pair(curves.get("data_seconds", Curve())), strict=True))
+    for (before, _), (step, seconds) in pairwise([(0, 0.0), *zip(*_pair(steps), strict=True)]):
+        count = step - before if step > before else 0
+        whole += (seconds or 0.0) * count
+        data += (waits.get(step) or 0.0) * count
+    return data, whole
+
+
+def _pair(curve: Curve) -> tuple[list[int], list[float | None]]:
+    return curve.steps, curve.values
+
+
+def wall(run: Run) -> float:
+    """Seconds from each start to the last that is known of it, added up."""
+    total, begun, last = 0.0, None, 0.0
+    for one in run.events:
+        if one["event"] == "start":
+            total += 0.0 if begun is None else last - begun
+            begun = float(one["at"]) - float(one.get("seconds", 0))
+        last = float(one["at"])
+    last = max(last, float(run.status.get("at", 0)))
+    return total if begun is None else total + last - begun
+
+
+def surroundings(run: Run) -> Table:
+    """A row a fact of where the run ran, a column a start; of many the first and the last."""
+    starts = run.happened("start")
+    shown = starts if len(starts) <= 4 else [starts[0], *starts[-3:]]
+    heads = ["", *(f"start at step {one['step']:,}" for one in shown)]
+    facts = [_facts(one) for one in shown]
+    names = list(dict.fromkeys(name for one in facts for name in one))
+    return heads, [[name, *(one.get(name, "") for one in facts)] for name in names]
+
+
+def _facts(start: dict[str, Any]) -> dict[str, str]:
+    versions = start.get("versions", {})
+    known = {
+        "at": moment(start.get("at")),
+        "layout": start.get("layout", ""),
+        "processes": str(start.get("processes", "")),
+        "hosts": ", ".join(start.get("hosts", [])),
+        "devices": ", ".join(start.get("devices", [])),
+        "system": start.get("system", ""),
+        "Python": start.get("python", ""),
+        "CUDA": start.get("cuda") or "",
+    }
+    return {name: str(text) for name, text in (known | versions).items() if text}
+
+
+def data_facts(run: Run) -> Table:
+    """A row a set: how many examples the run learned from or was scored on."""
+    starts = run.happened("start")
+    if not starts:
+        return ["set", "examples"], []
+    last = starts[-1]
+    sets = {"train": last.get("train", 0), **last.get("valid", {})}
+    rows = [[name, f"{count:,}"] for name, count in sets.items()]
+    rows += [[f"left out: {why}", f"{count:,}"] for why, count in last.get("left_out", {}).items()]
+    for key, curve in run.curves.items():
+        if key in ("corrupt", "examples", "epoch") or key.startswith("examples/"):
+            rows.append([f"{key} so far", number(curve.values[-1])])
+    return ["set", "examples"], rows
+
+
+def recipe_rows(run: Run) -> dict[str, list[list[str]]]:
+    """The recipe's values by section: key, value, and where it came from, what was typed first."""
+    origins = run.origin.get("origins", {})
+    found: dict[str, list[list[str]]] = {}
+    for key, value in flat(run.recipe).items():
+        if value is None or key in ("$schema", "description"):
+            continue
+        source = next((origins[k] for k in _above(key) if k in origins), DEFAULT)
+        said = value if isinstance(value, str) else str(value)
+        found.setdefault(key.partition(".")[0], []).append([key, said, source])
+    return found
+
+
+def _above(key: str) -> list[str]:
+    """A dotted key and those of the objects around it, nearest first."""
+    parts = key.split(".")
+    return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+
+
+def changed(run: Run) -> list[str]:
+    """The words of the command line by which the run's recipe differs from its base."""
+    return [str(word) for word in run.origin.get("words", [])]
+
+
+def differing(runs: list[Run]) -> list[list[str]]:
+    """The keys of recipes in which runs differ: key, and each run's value."""
+    each = [flat(run.recipe) for run in runs]
+    keys = dict.fromkeys(key for one in each for key in one)
+    rows = []
+    for key in keys:
+        values = [one.get(key) for one in each]
+        if key not in ("run.folder", "$schema") and any(value != values[0] for value in values):
+            rows.append([key, *("not set" if value is None else str(value) for value in values)])
+    return rows
+
+
+def commands(run: Run) -> list[tuple[str, str]]:
+    """How the run is made again: what for, and the command."""
+    folder = shlex.quote(str(run.root))
+    processes = (run.happened("start") or [{}])[-1].get("processes", 1)
+    again = f"{folder}/recipe.json run.folder=runs/again"
+    verb = "zoo train" if processes == 1 else f"torchrun --nproc-per-node {processes} -m zoo train"
+    found = [("The same from the whole recipe in this run's folder", f"{verb} {again}")]
+    for start in run.happened("start"):
+        if start.get("command"):
+            where = start.get("directory", "")
+            found.append((f"Started at step {start['step']:,} in {where} by", start["command"]))
+    return found

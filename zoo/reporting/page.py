@@ -1,0 +1,117 @@
+"""The report: one HTML file that needs no network, no server and no other file."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from zoo.reporting import facts
+from zoo.reporting.charts import (
+    LOSS,
+    SMOOTHED,
+    Chart,
+    charts_of,
+    marks_of,
+    points_of,
+    said_of,
+    table_of,
+)
+from zoo.reporting.plotting import PACKAGE, library
+from zoo.reporting.reading import Run
+from zoo.reporting.thinning import Thinned, half_life_of
+from zoo.training.disk.kept import BEST, pointed, step_of
+from zoo.training.disk.writing import write_text
+
+REPORT = "report.html"
+"""Where a run's own lies in its folder."""
+LOGARITHMIC = (LOSS, "lr", "grad_norm")
+MOST_RUNS = 8
+"""That have examples on one page, which is to stay below 2 MB."""
+MARKS = {
+    "best": "best checkpoint",
+    "resume": "resume",
+    "checkpoint": "checkpoint",
+    "skipped": "skipped step",
+    "stop": "stop",
+}
+
+
+def write_report(runs: list[Run], path: Path, renew: int = 0) -> None:
+    """Writes the page of one run, or of several side by side; raises OSError.
+
+    `renew`: in how many seconds the page loads itself again, 0: never.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, page_of(runs, library(), renew))
+
+
+def page_of(runs: list[Run], script: str, renew: int = 0) -> str:
+    """The page's text; without the plotting library's `script` the tables of values stand alone."""
+    environment = Environment(
+        loader=PackageLoader("zoo.reporting", "."), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.globals |= {"facts": facts, "number": facts.number, "span": facts.span}
+    charts = charts_of(runs)
+    content = data_of(runs, charts, points_of(runs, charts), renew)
+    template = environment.get_template("report.html")
+    return template.render(
+        runs=runs,
+        title=" and ".join(run.name for run in runs) if len(runs) < 4 else f"{len(runs)} runs",
+        charts=[(chart, said_of(chart, runs), table_of(chart, runs)) for chart in charts],
+        logarithmic=LOGARITHMIC,
+        scores={key: None for run in runs for key in facts.scores_of(run)},
+        content=content,
+        script=script,
+        package=PACKAGE,
+        marks=MARKS,
+        there={mark["what"] for run in content["runs"] for mark in run["marks"]},
+        half_life=half_life_of(max(rows_of(runs), default=0)),
+        with_examples=[run for run in runs if run.examples.get("examples")][:MOST_RUNS],
+        described=described(runs[0]) if len(runs) == 1 else "",
+        renew=renew,
+        dumps=lambda value: json.dumps(value, indent=1, ensure_ascii=False),
+    )
+
+
+def rows_of(runs: list[Run]) -> list[int]:
+    """How many rows of the loss each run has."""
+    return [len(run.curves[LOSS].steps) for run in runs if LOSS in run.curves]
+
+
+def described(run: Run) -> str:
+    """What the recipe says of itself, but of a twin or a changed run, which is another model."""
+    if run.origin.get("twin") or run.origin.get("words"):
+        return ""
+    return str(run.recipe.get("description") or "")
+
+
+def data_of(
+    runs: list[Run], charts: list[Chart], points: list[dict[str, Thinned]], renew: int
+) -> dict[str, Any]:
+    """What stands in the page for machines, and is drawn: points and events of each run."""
+    return {
+        "charts": [{**vars(one), "said": said_of(one, runs)} for one in charts],
+        "runs": [
+            {"name": run.name, "marks": marks_of(run, best_step(run)), "curves": contents(own)}
+            for run, own in zip(runs, points, strict=True)
+        ],
+        "smoothed": SMOOTHED,
+        "renew": renew,
+    }
+
+
+def contents(own: Mapping[str, Thinned]) -> dict[str, Any]:
+    """Thinned curves for the block of data."""
+    return {key: one.content() for key, one in own.items()}
+
+
+def best_step(run: Run) -> int | None:
+    """The step of the best checkpoint, else of the best headline; None where nothing was scored."""
+    best = pointed(run.root, BEST)
+    if best is not None:
+        return step_of(best)
+    headline = facts.headline(run)
+    return facts.scores_of(run)[headline].step if headline else None
