@@ -26,7 +26,8 @@ MAY = {
     "planning": MIDDLE | {"data", "models", "tasks", "engines", "compression", "training"},
     "inspecting": MIDDLE | {"data", "models", "tasks", "training", "predicting"},
     "publishing": MIDDLE | {"data", "models", "tasks", "training"},
-    "cli": MIDDLE | {"training", "planning", "predicting", "inspecting", "publishing"},
+    "reporting": MIDDLE | {"data", "models", "tasks", "training", "predicting", "inspecting"},
+    "cli": MIDDLE | {"training", "planning", "predicting", "inspecting", "publishing", "reporting"},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli import catalog, data, export, launch, predict, runs
+from zoo.cli import catalog, data, export, launch, predict, report, runs
 from zoo.cli.leaving import leave, speaks, spoken
 from zoo.errors import Told
 
@@ -44,6 +44,7 @@ VERBS: dict[str, dict[str, Callable[..., None]]] = {
         "launch": launch.launch,
         "advise": launch.advise,
         "eval": runs.evaluate_folder,
+        "report": report.report,
     },
     "Models": {"export": export.export_run, "predict": predict.predict},
 }

@@ -51,10 +51,13 @@ def train(
     if Place.from_environment().rank == 0:
         refuse_if_held(run_folder(loaded))  # before seconds of imports, hours of preparation
     choose_accelerator()
+    from zoo.reporting.ending import ask_model, written_at_the_end
     from zoo.training.disk.resuming import Start
     from zoo.training.run import run
 
-    raise typer.Exit(run(loaded, Start(fresh, from_step, accept_data)))
+    with written_at_the_end(run_folder(loaded)):
+        code = run(loaded, Start(fresh, from_step, accept_data), ask_model(loaded.run.examples))
+    raise typer.Exit(code)
 
 
 def prepare(

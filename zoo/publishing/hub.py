@@ -16,8 +16,8 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from zoo.errors import ConfigError, Fault
+from zoo.recipe.compose.catalog import ORIGIN
 from zoo.training.described import CARD, SOURCE
-from zoo.training.folder import ORIGIN
 
 WEIGHTS = ["*.safetensors", "*.safetensors.index.json", "onnx/*"]
 """What an upload takes away of an earlier one where it has no such file any more."""

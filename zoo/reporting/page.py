@@ -21,11 +21,12 @@ from zoo.reporting.charts import (
 from zoo.reporting.plotting import PACKAGE, library
 from zoo.reporting.reading import Run
 from zoo.reporting.thinning import Thinned, half_life_of
-from zoo.training.disk.kept import BEST, pointed, step_of
 from zoo.training.disk.writing import write_text
 
 REPORT = "report.html"
 """Where a run's own lies in its folder."""
+COMPARED = "compared.html"
+"""Where one of several lies, in the working directory."""
 LOGARITHMIC = (LOSS, "lr", "grad_norm")
 MOST_RUNS = 8
 """That have examples on one page, which is to stay below 2 MB."""
@@ -109,9 +110,6 @@ def contents(own: Mapping[str, Thinned]) -> dict[str, Any]:
 
 
 def best_step(run: Run) -> int | None:
-    """The step of the best checkpoint, else of the best headline; None where nothing was scored."""
-    best = pointed(run.root, BEST)
-    if best is not None:
-        return step_of(best)
+    """The step of the best headline; None where nothing was scored."""
     headline = facts.headline(run)
     return facts.scores_of(run)[headline].step if headline else None

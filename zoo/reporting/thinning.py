@@ -1,4 +1,4 @@
-"""Curves of any length as so many points as a page holds: of each stretch the least and the most."""
+"""Curves of any length as a page holds them: of each stretch the least and the most."""
 
 import math
 from collections.abc import Sequence

@@ -2,13 +2,16 @@
 
 import gc
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loading.loader import eval_batches
 from zoo.data.loading.shards import check_room
 from zoo.data.rows import Batch, Rows
+from zoo.data.source import Source
 from zoo.engines.build import build_engine
 from zoo.engines.engine import Engine, NonFiniteLoss
 from zoo.layout import Place
@@ -39,13 +42,17 @@ from zoo.training.scoring import Stopped
 from zoo.training.world import Here, device_of, refuse_different, say, world
 
 FAILED, NOT_FINITE = 1, 3
+Finished = Callable[[Path, Source], None]
 
 
-def run(recipe: Recipe, start: Start = AS_IT_LIES) -> int:
+def run(
+    recipe: Recipe, start: Start = AS_IT_LIES, finished: Finished = lambda root, source: None
+) -> int:
     """Trains, evaluates, saves, resumes and exports one recipe; returns the exit code.
 
     Every process of a launch calls it. Raises ConfigError and ResumeError before any process group
-    where that can be, and whatever ends it stands in the folder's status.json.
+    where that can be, and whatever ends it stands in the folder's status.json. What was exported is
+    shown to `finished` on rank 0.
     """
     place = Place.from_environment()
     folder = RunFolder.of(recipe)
@@ -76,6 +83,7 @@ def run(recipe: Recipe, start: Start = AS_IT_LIES) -> int:
             started = time.perf_counter()
             more |= finish(folder, recipe, checked.task, checked.source)
             tell(folder.root, "export", ended.step, seconds=time.perf_counter() - started)
+            finished(folder.root, checked.source)
         state = {0: "done", NOT_FINITE: "failed"}.get(ended.code, "stopped")
         status.say(state, ended.code, **more)
     return ended.code

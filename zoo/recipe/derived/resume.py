@@ -60,6 +60,7 @@ COLUMN = {
     "run.patience": "!",
     "run.expected": "~",
     "run.export": "~",
+    "run.examples": "~",
     "run.report_to": "~",
     "run.project": "~",
     "run.tags": "~",

@@ -4,7 +4,18 @@ from typing import Literal
 
 from pydantic import Field
 
-from zoo.recipe.spec.words import Folder, MeanOf, Passes, Positive, Range, Rhythm, Seed, Spec, Text
+from zoo.recipe.spec.words import (
+    Folder,
+    MeanOf,
+    NotNegative,
+    Passes,
+    Positive,
+    Range,
+    Rhythm,
+    Seed,
+    Spec,
+    Text,
+)
 
 Unit = Literal["examples", "tokens", "seconds", "frames"]
 Tracker = Literal["tensorboard", "wandb", "mlflow", "trackio", "csv"]
@@ -61,6 +72,9 @@ class RunSpec(Spec):
     export: Literal["last", "best"] | MeanOf = "last"
     """Which checkpoint becomes the exported folder; `average-5`: the mean weights of the newest
     five that are kept."""
+    examples: NotNegative = 8
+    """Rows of the validation set that the exported model is asked about at the end of the run, for
+    report.html; 0: none."""
     report_to: tuple[Tracker, ...] | None = None
     """Trackers that get the metrics, by names; absent: tensorboard, where it is installed.
     metrics.jsonl is always written. Their own environment variables hold: WANDB_MODE=offline,

@@ -1,4 +1,4 @@
-"""What happens to a run beside its rows, with the time of day: starts, evaluations, checkpoints, ends.
+"""What happens to a run beside its rows, with the time of day: starts, saves, ends.
 
 A line of events.jsonl each; unlike rows they are never taken back, so that a run that goes on from
 an older step tells so.

@@ -1,4 +1,4 @@
-"""The rows of metrics.jsonl, and where events stand, as those read them who follow or cut it; without torch."""
+"""The rows of metrics.jsonl, as those read them who follow or cut it; without torch."""
 
 import json
 import math
