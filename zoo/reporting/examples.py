@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import soundfile
 import torch
 from PIL import Image
 
@@ -26,7 +28,7 @@ LONGEST = 60.0
 """Seconds after which no further row is asked."""
 LARGEST = 8 << 30
 """Bytes of weights beyond which a CPU is not asked."""
-SIDE, LINE, PROMPT = 480, 600, 30
+SIDE, LINE, PROMPT = 480, 600, 12
 """Pixels of a picture, characters of a text, words of a text that is written on."""
 
 
@@ -57,13 +59,25 @@ def example_of(
     try:
         row = rows[index]
         roles = next(one for one in predictor.choices if set(one) <= row.keys())
-        asked, hidden = question(predictor, {role: row[role] for role in roles})
+        asked, hidden = question(predictor, {role: as_bytes(row, role) for role in roles})
         with torch.inference_mode():
             answer = predictor.answers([predictor.read(asked)])[0]
     except (CorruptExample, StopIteration):
         return None
-    others = {role: value for role, value in row.items() if role not in roles} | hidden
-    return {"row": index, "parts": parts_of(predictor, asked, answer, others, names)}
+    others = {role: one for role, one in row.items() if role in ROLES and role not in roles}
+    return {"row": index, "parts": parts_of(predictor, asked, answer, others | hidden, names)}
+
+
+def as_bytes(row: Row, role: str) -> Any:
+    """A value as a file would hold it: built-in data hands on images and clips already decoded."""
+    value, written = row[role], io.BytesIO()
+    if isinstance(value, Image.Image):
+        value.save(written, "PNG")
+    elif role == "audio" and isinstance(value, np.ndarray):
+        soundfile.write(written, value, int(row["sampling_rate"]), format="WAV", subtype="FLOAT")
+    else:
+        return value
+    return written.getvalue()
 
 
 def question(predictor: Predictor, row: Row) -> tuple[Row, Row]:
