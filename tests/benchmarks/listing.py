@@ -16,8 +16,8 @@ import gc
 import gzip
 import io
 import json
-import multiprocessing
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -102,11 +102,11 @@ def own() -> float:
     return sum(int(line.split()[1]) for line in text.splitlines() if line[:8] == "Private_") / 1000
 
 
-def measured(way: Any, folder: Path, cache: Path, tell: Any) -> None:
-    """Opens the folder that way and tells seconds and MB."""
+def measured(way: str, folder: Path, cache: Path) -> None:
+    """Opens the folder that way and prints rows, seconds and MB."""
     gc.collect()
     start, held = time.perf_counter(), own()
-    paths, labels = way(folder, cache)
+    paths, labels = WAYS[way](folder, cache)
     seconds = time.perf_counter() - start
     gc.collect()
     gc.freeze()
@@ -118,7 +118,21 @@ def measured(way: Any, folder: Path, cache: Path, tell: Any) -> None:
             assert path[0][path[1]] if isinstance(path, tuple) else path and labels[index]
         os.write(outside, f"{own() - held}".encode())
         os._exit(0)
-    tell.put((len(labels), seconds, rank, float(os.read(inside, 100))))
+    print(len(labels), seconds, rank, float(os.read(inside, 100)))
+
+
+WAYS = {"before": before, "now": now, "clips": clips}
+ONLY = """
+import sys
+from pathlib import Path
+from zoo.data.preparing.pool import warm
+warm()
+from tests.benchmarks.listing import measured
+measured(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+"""
+"""What a process runs: like `zoo prepare`, whose workers are called before it imports the rest, and
+no module that they would have to import too.
+"""
 
 
 def main() -> None:
@@ -126,14 +140,11 @@ def main() -> None:
     fill(folder)
     fill_manifest(folder)
     with tempfile.TemporaryDirectory() as cache:
-        images = [("before", before), ("cold", now), ("warm", now)]
-        for name, way in [*images, ("cold", clips), ("warm", clips)]:
-            spawned = multiprocessing.get_context("spawn")
-            tell = spawned.Queue()
-            process = spawned.Process(target=measured, args=(way, folder, Path(cache), tell))
-            process.start()
-            count, seconds, rank, worker = tell.get()
-            process.join()
+        images = [("before", "before"), ("cold", "now"), ("warm", "now")]
+        for name, way in [*images, ("cold", "clips"), ("warm", "clips")]:
+            words = [sys.executable, "-c", ONLY, way, str(folder), cache]
+            said = subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout.split()
+            count, seconds, rank, worker = int(said[0]), *map(float, said[1:])
             told = f"{seconds:6.2f} s, rank {rank:6.1f} MB, worker {worker:5.1f} MB"
             print(f"{name:7}{count:8} {told}")
 

@@ -8,7 +8,7 @@ installed packages and, in one run on the same file with the same 16k byte-level
   says, in processes that have imported before they begin; and the seconds of CPU that all of
   its processes took, imports included (what counts where others use the machine);
 - whether the shards' ids are the tokenizer's own, document by document, compared whole;
-- the most memory of all processes that prepare together (PSS);
+- the most memory of all processes that prepare together;
 - with --kills, whether shards of which the making was killed at random moments are the same bytes.
 """
 
@@ -107,26 +107,29 @@ WAYS[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]), 2)
 """What a process of one way runs: like `zoo`, no module that workers would have to import too."""
 
 
-def memory(group: int) -> int:
-    """PSS of all processes of a session, bytes."""
-    total = 0
+def memory(group: int) -> np.ndarray:
+    """What all processes of a session hold, and that with pages of files that they have mapped,
+    which the system takes back when it wants (PSS, bytes).
+    """
+    total = np.zeros(2)
     for place in Path("/proc").glob("[0-9]*"):
         try:
             if os.getsid(int(place.name)) == group:
-                lines = (place / "smaps_rollup").read_text().splitlines()
-                total += 1024 * int(next(one for one in lines if one.startswith("Pss:")).split()[1])
-        except (OSError, StopIteration):
+                lines = (place / "smaps_rollup").read_text().splitlines()[1:]
+                said = {one.split()[0]: 1024 * int(one.split()[1]) for one in lines}
+                total += said["Pss:"] - said["Pss_File:"], said["Pss:"]
+        except OSError:
             continue
     return total
 
 
-def alone(folder: Path, cache: Path, kill_after: float | None = None) -> int:
+def alone(folder: Path, cache: Path, kill_after: float | None = None) -> np.ndarray:
     """Prepares in a session of its own, which is killed if asked; its most memory."""
     words = [sys.executable, "-c", ONLY, "ours", str(folder), str(cache)]
     run = subprocess.Popen(words, stdout=subprocess.DEVNULL, start_new_session=True)
-    begun, most = time.monotonic(), 0
+    begun, most = time.monotonic(), np.zeros(2)
     while run.poll() is None:
-        most = max(most, memory(run.pid))
+        most = np.maximum(most, memory(run.pid))
         if kill_after is not None and time.monotonic() - begun > kill_after:
             os.killpg(run.pid, signal.SIGKILL)
             run.wait()
@@ -198,7 +201,9 @@ def main() -> None:
         begun = time.monotonic()
         most = alone(folder, folder / "alone")
         taken = time.monotonic() - begun
-        print(f"most memory of all processes {most / 1e6:.0f} MB, {taken:.0f} s", flush=True)
+        held, mapped = most / 1e6
+        told = f"{held:.0f} MB, with mapped files {mapped:.0f} MB"
+        print(f"most memory of all processes {told}; {taken:.0f} s", flush=True)
         for number in range(asked.kills):
             alone(folder, folder / "killed", random.Random(number).uniform(0.2, 0.6) * taken)
         if asked.kills:

@@ -8,6 +8,8 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
@@ -37,20 +39,21 @@ def worked(work: Callable[..., T], todo: Iterator[tuple[Any, ...]], processes: i
     context = multiprocessing.get_context("forkserver")
     workers: dict[Connection, BaseProcess] = {}
     try:
-        ready = next(todo, None)
-        while ready is not None and len(workers) < processes:
+        first = list(islice(todo, processes))
+        for _ in first:  # all of them begin before one has read what it is to do
             ours, theirs = context.Pipe()
             process: BaseProcess = context.Process(target=_work, args=(theirs, work), daemon=True)
             process.start()
             theirs.close()
             workers[ours] = process
-            ours.send(ready)
-            ready = next(todo, None)
+        for connection, asked in zip(workers, first, strict=True):
+            _send(connection, asked)
+        ready = next(todo, None)
         while workers:
             for one in wait(list(workers)):
                 assert isinstance(one, Connection)
                 found = _received(one, workers[one])
-                one.send(ready)
+                _send(one, ready)
                 if ready is None:
                     workers.pop(one).join()
                     one.close()
@@ -63,6 +66,11 @@ def worked(work: Callable[..., T], todo: Iterator[tuple[Any, ...]], processes: i
         for one in workers:
             workers[one].join()
             one.close()
+
+
+def _send(one: Connection, asked: tuple[Any, ...] | None) -> None:
+    with suppress(BrokenPipeError, ConnectionResetError):  # it is dead, as is seen when it is heard
+        one.send(asked)
 
 
 def _received(one: Connection, process: BaseProcess) -> Any:
