@@ -49,14 +49,16 @@ def charts_of(runs: list[Run]) -> list[Chart]:
     """The charts of what the runs have curves of: loss, scores with the headline first, the rest by
     KNOWN, and every other number of a row alone.
     """
-    there = dict.fromkeys(key for run in runs for key in run.curves)
+    there = dict.fromkeys(
+        key for run in runs for key, curve in run.curves.items() if {*curve.values} != {None}
+    )
     losses = [key for key in there if key == LOSS or _ends(key, LOSS)]
     charts = [("Loss", "loss", tuple(losses))] if losses else []
     names = dict.fromkeys(_name(key) for key in there if key.startswith(SCORES))
     first = _name(headline(runs[0]))
     for name in sorted(names, key=lambda one: one != first):
         keys = tuple(key for key in there if key.startswith(SCORES) and _name(key) == name)
-        charts += [] if name == LOSS else [(f"Score: {name}", name, keys)]
+        charts += [] if name == LOSS else [(f"Score: {' and '.join(map(short, keys))}", name, keys)]
     for title, unit, keys in KNOWN:
         own = tuple(key for key in keys if key in there and _speaks(runs, key))
         charts += [(title, unit, own)] if own else []
@@ -65,6 +67,11 @@ def charts_of(runs: list[Run]) -> list[Chart]:
         if key not in drawn and key not in QUIET and _speaks(runs, key):
             charts.append((key, "", (key,)))
     return [Chart(f"chart-{n}", *one) for n, one in enumerate(charts)]
+
+
+def short(key: str) -> str:
+    """A score's key without how all begin."""
+    return key.removeprefix(SCORES)
 
 
 def _name(key: str) -> str:

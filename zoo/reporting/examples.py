@@ -14,13 +14,17 @@ import soundfile
 import torch
 from PIL import Image
 
+from zoo.data.image import decode_image, decode_mask
 from zoo.data.rows import CorruptExample, Row, Rows, spread
 from zoo.data.source import Source
+from zoo.inspecting.pictures import enlarged
+from zoo.predicting.drawing import with_boxes, with_masks
 from zoo.predicting.exported import Options, exported
 from zoo.predicting.predict import predictor_of
 from zoo.predicting.predictor import Answer, Predictor
 from zoo.recipe.vocabulary.roles import MEDIA, ROLES
 from zoo.reporting.reading import EXAMPLES
+from zoo.tasks.vision.boxes import framed
 from zoo.training.disk.writing import write_json
 
 Part = dict[str, Any]
@@ -28,6 +32,7 @@ LONGEST = 60.0
 """Seconds after which no further row is asked."""
 LARGEST = 8 << 30
 """Bytes of weights beyond which a CPU is not asked."""
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
 SIDE, LINE, PROMPT = 480, 600, 12
 """Pixels of a picture, characters of a text, words of a text that is written on."""
 
@@ -100,6 +105,10 @@ def parts_of(
     said = predictor.said(answer)
     if picture is not None:
         parts.append({"head": "image", "picture": data_uri(picture), "alt": said})
+    wanted = right_picture(predictor, asked, others, names)
+    if wanted is not None:
+        head = "as it is marked in the data"
+        parts.append({"head": head, "picture": data_uri(wanted), "alt": head})
     if "transcript" in others:
         head = "heard, and what was said: wrong words struck out, missed ones underlined"
         return [*parts, {"head": head, "spans": compared(said, str(others["transcript"]))}]
@@ -108,6 +117,28 @@ def parts_of(
         if ROLES[role].how not in (*MEDIA, "objects"):
             parts.append(plain(f"right: {role}", named(value, names if ROLES[role].names else {})))
     return parts
+
+
+def right_picture(
+    predictor: Predictor, asked: Row, others: Row, names: dict[int, str]
+) -> Image.Image | None:
+    """The image with the boxes or the mask that its row has; None where it has none."""
+    if "image" not in asked:
+        return None
+    image, numbers = decode_image(asked["image"]), {name: n for n, name in names.items()}
+    if "objects" in others:
+        found, _ = framed(others["objects"], predictor.exported.key("box_format"), *image.size)
+        boxes = [
+            {"label": names[one], "box": dict(zip(CORNERS, corners, strict=True))}
+            for one, corners in zip(found.classes.tolist(), found.corners.tolist(), strict=True)
+        ]
+        return with_boxes(image, boxes, numbers)
+    if "mask" in others:
+        mask = as_bytes(others, "mask")
+        ids = np.asarray(decode_mask(mask))
+        layers = [(name, ids == number) for number, name in names.items() if (ids == number).any()]
+        return with_masks(image, layers, numbers)
+    return None
 
 
 def plain(head: str, value: Any) -> Part:
@@ -141,7 +172,7 @@ def compared(found: str, wanted: str) -> list[Part]:
 
 def data_uri(picture: Image.Image) -> str:
     """A picture, made small, as a JPEG that stands in a page itself."""
-    small, written = picture.convert("RGB"), io.BytesIO()
+    small, written = enlarged(picture.convert("RGB")), io.BytesIO()
     small.thumbnail((SIDE, SIDE))
     small.save(written, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(written.getvalue()).decode()

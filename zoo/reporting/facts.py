@@ -1,9 +1,12 @@
 """What a report says of a run in words and numbers: its state, scores, time, surroundings."""
 
 import shlex
+import socket
 import time
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 from zoo.recipe.vocabulary.kinds import KINDS
@@ -26,13 +29,20 @@ def state_of(run: Run) -> str:
     where = "" if step is None else f" at step {step:,}"
     if state in ("starting", "running"):
         silent = time.time() - float(status.get("at", 0))
-        if silent > _BEAT:
+        if silent > _BEAT or _dead(status):
             return f"killed{where}: it said nothing more after {moment(status.get('at'))}"
         return f"running{where}"
     why = str(status.get("error") or status.get("early") or "")
     code = status.get("exit_code")
     ended = f" with exit code {code}" if code else ""
     return f"{state}{where}{ended}" + (f": {why}" if why else "")
+
+
+def _dead(status: dict[str, Any]) -> bool:
+    """Whether the process that wrote it was one of this machine, and is gone."""
+    processes = Path("/proc")
+    here = status.get("host") == socket.gethostname() and processes.is_dir()
+    return here and not (processes / str(status.get("pid"))).is_dir()
 
 
 def lives(run: Run) -> bool:
@@ -65,12 +75,12 @@ def number(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Scored:
-    """A score of a run: the last, and the best with its step."""
+    """A score of a run: the last, and the best with its step, where it is known what is better."""
 
     last: float | None
     best: float | None
     step: int
-    larger: bool
+    larger: bool | None
 
 
 def scores_of(run: Run) -> dict[str, Scored]:
@@ -81,9 +91,12 @@ def scores_of(run: Run) -> dict[str, Scored]:
         known = [(v, s) for v, s in zip(curve.values, curve.steps, strict=True) if v is not None]
         if not key.startswith(SCORES):
             continue
-        larger = kind is not None and kind.larger_is_better(key)
-        best = max(known, key=lambda one: one[0] if larger else -one[0]) if known else None
-        value, step = best if best else (None, curve.steps[-1])
+        named = kind is not None and key.rpartition("/")[2] in kind.scores
+        larger = kind.larger_is_better(key) if kind is not None and named else None
+        value, step = known[-1] if known else (None, curve.steps[-1])
+        if known and larger is not None:
+            order = max if larger else min
+            value, step = order(known, key=itemgetter(0))
         found[key] = Scored(curve.values[-1], value, step, larger)
     first = headline(run)
     return dict(sorted(found.items(), key=lambda item: item[0] != first))
