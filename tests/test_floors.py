@@ -27,7 +27,9 @@ MAY = {
     "inspecting": MIDDLE | {"data", "models", "tasks", "training", "predicting"},
     "publishing": MIDDLE | {"data", "models", "tasks", "training"},
     "reporting": MIDDLE | {"data", "models", "tasks", "training", "predicting", "inspecting"},
-    "cli": MIDDLE | {"training", "planning", "predicting", "inspecting", "publishing", "reporting"},
+    "drafting": MIDDLE | {"data"},
+    "cli": MIDDLE
+    | {"training", "planning", "predicting", "inspecting", "publishing", "reporting", "drafting"},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli import catalog, data, export, launch, predict, report, runs
+from zoo.cli import catalog, data, export, launch, new, predict, report, runs
 from zoo.cli.leaving import leave, speaks, spoken
 from zoo.errors import Told
 
@@ -31,6 +31,7 @@ def root(
 
 VERBS: dict[str, dict[str, Callable[..., None]]] = {
     "Recipes": {
+        "new": new.new,
         "list": catalog.list_recipes,
         "show": catalog.show_recipe,
         "explain": catalog.explain,

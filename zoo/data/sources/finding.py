@@ -120,7 +120,7 @@ def masked(paths: Paths) -> tuple[Paths, Paths, np.ndarray] | None:
     for path in paths.written():
         parent = os.path.dirname(path)
         if parent not in inside:
-            folder = _mask_folder(Path(parent))
+            folder = mask_folder(Path(parent))
             inside[parent] = None if folder is None else _by_stem(folder)
         beside = inside[parent]
         if beside is None:
@@ -141,7 +141,7 @@ def _by_stem(folder: Path) -> dict[str, str]:
         return {_stem(one.name): one.path for one in entries}
 
 
-def _mask_folder(parent: Path) -> Path | None:
+def mask_folder(parent: Path) -> Path | None:
     """The folder of the masks of the images in a folder, if it is there."""
     parts = parent.parts
     at = next((n for n in reversed(range(len(parts))) if parts[n].lower() in _OF_IMAGES), None)

@@ -30,6 +30,7 @@ from zoo.tasks.text.encoding import (
     scheme,
 )
 from zoo.tasks.text.files import save_generation, save_tokenizer
+from zoo.tasks.text.kept import made_from_texts
 from zoo.tasks.text.router import router_factor, router_faults, router_notes
 from zoo.tasks.text.tokenizer import build_tokenizer, tokenizer_fingerprint
 from zoo.tasks.text.tokens import (
@@ -43,7 +44,7 @@ from zoo.tasks.text.tokens import (
     token_tally,
     tokenizer_key,
 )
-from zoo.tasks.text.vocabulary import CAUSAL
+from zoo.tasks.text.vocabulary import CAUSAL, CHAT, CHATML
 
 LOST = {
     "dropped": Lost("task.sequence_length", "rows with a completion, or a turn of the assistant"),
@@ -63,7 +64,9 @@ class CausalLM(Task):
             raise ConfigError(faults)
         roles = chosen_roles(source, *kind_roles(recipe))
         self.packed = roles == ("text",)
-        whole_text = self.packed and recipe.model.tokenizer == "bytes"
+        chats, whole_text = roles == ("messages",), recipe.model.tokenizer == "bytes"
+        # 256 bytes are enough when no row has to end
+        specials = {} if self.packed and whole_text else CHAT if chats else CAUSAL
         with collected(faults):
             family_config(recipe)
         with collected(faults):
@@ -71,8 +74,10 @@ class CausalLM(Task):
                 recipe,
                 lambda: texts(source.train, roles),
                 source.train.fingerprint,
-                {} if whole_text else CAUSAL,  # 256 bytes are enough when no row has to end
+                specials,
             )
+            if chats and (whole_text or made_from_texts(recipe)):
+                self.tokenizer.chat_template = CHATML
             faults += _template_faults(recipe, roles, bool(self.tokenizer.chat_template))
             self.config = model_config(recipe, special_ids(recipe, self.tokenizer))
             faults += position_faults(recipe, self.config, self.spec.sequence_length)

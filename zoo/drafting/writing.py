@@ -1,0 +1,96 @@
+"""A draft as a JSON file with comments, written beside and then renamed."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import ConfigError, Fault
+from zoo.recipe import Recipe, load_recipe
+from zoo.recipe.provenance import Key
+
+_WIDTH = 100
+
+
+def as_text(sections: Mapping[str, Any], why: Mapping[Key, str], first: str) -> str:
+    """The file's text: `first` above it, and each reason above its key."""
+    body = _object(sections, (), why, 0)
+    return f"// {first}\n{body}\n"
+
+
+def _object(value: Mapping[str, Any], path: Key, why: Mapping[Key, str], depth: int) -> str:
+    """An object, a key a line; one without reasons in it on a line of its own where it fits."""
+    inside = "  " * (depth + 1)
+    lines = []
+    names = list(value)
+    for name in names:
+        key = (*path, name)
+        if key in why:
+            lines.append(f"{inside}// {why[key]}")
+        comma = "" if name == names[-1] else ","
+        lines.append(
+            f"{inside}{json.dumps(name)}: {_value(value[name], key, why, depth + 1)}{comma}"
+        )
+    return "\n".join(["{", *lines, "  " * depth + "}"])
+
+
+def _value(value: Any, key: Key, why: Mapping[Key, str], depth: int) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict) or not value:
+        return text
+    has_reasons = any(known[: len(key)] == key and known != key for known in why)
+    if has_reasons or len(text) + 2 * depth + len(key[-1]) + 5 > _WIDTH:
+        return _object(value, key, why, depth)
+    return text
+
+
+def refuse_if_there(path: Path, force: bool) -> None:
+    """Raises ConfigError where a file of the name is there, or it cannot be a recipe's."""
+    if path.suffix != ".json":
+        found, allowed = str(path), "a name that ends in .json"
+        raise ConfigError([Fault("command line", "FILE", found, allowed, f"{path}.json")])
+    if path.is_dir() or (path.exists() and not force):
+        allowed = "a name that is free, or --force, which keeps the old one under another name"
+        raise ConfigError([Fault("command line", "FILE", f"{path}, which is there", allowed)])
+    if not path.absolute().parent.is_dir():
+        allowed = "a file in a folder that is there"
+        raise ConfigError([Fault("command line", "FILE", str(path), allowed)])
+
+
+def write(path: Path, text: str) -> tuple[Recipe, Path | None]:
+    """Writes the file and reads it as every verb will: (the recipe, where an older file went).
+
+    What the checks refuse is not left there: raises ConfigError with their faults.
+    """
+    beside = path.with_name(f".{path.stem}.{os.getpid()}.json")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        try:
+            recipe = load_recipe(beside)
+        except ConfigError as error:
+            faults = [_named(fault, beside.name, path.name) for fault in error.faults]
+            raise ConfigError(faults) from None
+        older = _kept(path) if path.exists() else None
+        beside.rename(path)
+        return recipe, older
+    except OSError as error:
+        found = f"{path} ({error.strerror})"
+        raise ConfigError([Fault("command line", "FILE", found, "a file to write")]) from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _named(fault: Fault, beside: str, name: str) -> Fault:
+    """A fault of the file under the name that it was to have."""
+    file = fault.file.replace(beside, name)
+    return Fault(file, fault.key, fault.found, fault.allowed, fault.nearest)
+
+
+def _kept(path: Path) -> Path:
+    """Renames a file to a free name beside it."""
+    number = 1
+    while (free := path.with_name(f"{path.stem}.{number}{path.suffix}.old")).exists():
+        number += 1
+    path.rename(free)
+    return free
