@@ -172,3 +172,17 @@ def test_a_budget_without_room_for_the_windows_is_a_fault_beforehand(
     assert list(Place(1, 2, 0).neighbours(here)) == [1]
     half = recipe(str(folder), cache_limit=16 * size(folder))
     check_room(half, rows, order_of(half, rows), Layout.of(data=1), Place())
+
+
+def test_streamed_parts_of_a_mixture_need_room_for_what_all_hold(
+    make_recipe: Any, folder: Path
+) -> None:
+    part = {"source": "files", "folder": str(folder), "streaming": True, "shuffle_window": 1}
+    part |= {"train": "train", "cache_limit": 17 * size(folder)}
+    parts = {name: {"data": part, "weight": 1} for name in ("a", "b")}
+    mixed = make_recipe("image-classification", source="mixture", parts=parts)
+    run = mixed.run.model_copy(update={"batch": 16, "micro_batch": 4, "steps": 1})
+    mixed = mixed.model_copy(update={"run": run})
+    rows = open_source(mixed).train
+    with pytest.raises(ConfigError, match=r"parts\.a\.data\.cache_limit: found .* for 32 shards"):
+        check_room(mixed, rows, order_of(mixed, rows), Layout.of(data=1), Place())

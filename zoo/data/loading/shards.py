@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from zoo.data.joined import Mixed
 from zoo.data.ordering.order import Order
 from zoo.data.rows import Rows
 from zoo.errors import ConfigError, Fault
@@ -9,6 +10,7 @@ from zoo.layout import Layout, Place
 from zoo.recipe import Recipe, origin
 from zoo.recipe.derived.amounts import bytes_of, in_words
 from zoo.recipe.derived.batching import batching
+from zoo.recipe.spec.data import sections
 
 _NEXT = 3  # shards that evaluation, which reads one after the other, is told of
 
@@ -54,17 +56,39 @@ class EvalShards:
 def check_room(recipe: Recipe, rows: Rows, order: Order, layout: Layout, place: Place) -> None:
     """Raises ConfigError where the windows of this machine's ranks, and the next ones, may not have
     room within `data.cache_limit`: each shard would be fetched again and again.
+
+    The parts of a mixture have one folder in common, which each keeps to its own limit: all of them
+    need room for what all hold.
     """
-    held, limit = rows.shard_bytes(), getattr(recipe.data, "cache_limit", None)
-    if held is None or limit is None:
+    parts = rows.by_name if isinstance(rows, Mixed) else {"": rows}
+    streamed = {name: held for name, part in parts.items() if (held := _held(part)) is not None}
+    if not streamed:
         return
     shares = [layout.data_rank(rank) for rank in place.neighbours()]
     each = batching(recipe, layout).accumulation
     micro_batches = range(min(shares) * each, (max(shares) + 1) * each)
-    at_once = min(2 * len(order.shards(0, 1, micro_batches)) or 1, len(held))
-    need = int(np.sort(held)[-at_once:].sum())
-    if need > bytes_of(limit):
-        found = f"{limit} for {at_once} shards that a machine reads or fetches at a time"
-        allowed = f"at least {in_words(need)}, or fewer at a time by data.shuffle_window"
-        key = "data.cache_limit"
-        raise ConfigError([Fault(origin(recipe, key), key, found, allowed)])
+    shards = np.array(order.shards(0, 1, micro_batches), dtype=np.int64)
+    need, at_once, before = 0, 0, 0
+    for name, part in parts.items():
+        sizes = part.shard_sizes()
+        after = before + (0 if sizes is None else len(sizes))
+        if name in streamed:
+            own = int(((before <= shards) & (shards < after)).sum())
+            open_ = min(2 * own or 1, len(streamed[name]))
+            need, at_once = need + int(np.sort(streamed[name])[-open_:].sum()), at_once + open_
+        before = after
+    faults = []
+    for at, (name, data) in sections(recipe.data).items():
+        limit = getattr(data, "cache_limit", None)
+        if name in streamed and limit is not None and need > bytes_of(limit):
+            found = f"{limit} for {at_once} shards that a machine reads or fetches at a time"
+            allowed = f"at least {in_words(need)}, or fewer at a time by {at}.shuffle_window"
+            key = f"{at}.cache_limit"
+            faults.append(Fault(origin(recipe, key), key, found, allowed))
+    if faults:
+        raise ConfigError(faults)
+
+
+def _held(rows: Rows) -> np.ndarray | None:
+    """What each shard takes of the disk, where rows are streamed."""
+    return rows.shard_bytes() if rows.shard_sizes() is not None else None

@@ -43,11 +43,12 @@ class Part:
 
     def rows(self, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
         """What is drawn from the part as its numbers [first, last): rows and their epochs."""
-        epochs, places = np.divmod(np.arange(first, last), self.length)
-        found = np.empty_like(places)
-        for epoch in np.unique(epochs).tolist():
-            here = epochs == epoch
-            found[here] = self._at(epoch, places[here])
+        found, epochs = np.empty((2, last - first), dtype=np.int64)
+        for epoch in range(first // self.length, -(-last // self.length)):
+            begin = epoch * self.length
+            low, high = max(first, begin), min(last, begin + self.length)
+            found[low - first : high - first] = self._at(epoch, np.arange(low, high) - begin)
+            epochs[low - first : high - first] = epoch
         return found, epochs
 
     def shards(self, first: int, last: int) -> list[int]:
@@ -148,10 +149,12 @@ class Mixture:
         epochs = np.concatenate([epochs for _, epochs in drawn])
         mixed = np.random.default_rng([self.seed, _BATCH, step]).permutation(len(rows))
         copies = np.repeat(np.arange(self.repeats), len(rows))
-        whole = [np.tile(each[mixed], self.repeats) for each in (rows, epochs)]
-        cuts = range(self.micro_batch, self.batch, self.micro_batch)
-        parts = zip(*(np.split(each, cuts) for each in (*whole, copies)), strict=True)
-        return [MicroRows(*part) for part in parts]
+        rows, epochs = (np.tile(each[mixed], self.repeats) for each in (rows, epochs))
+        cuts = [
+            slice(begin, begin + self.micro_batch)
+            for begin in range(0, self.batch, self.micro_batch)
+        ]
+        return [MicroRows(rows[cut], epochs[cut], copies[cut]) for cut in cuts]
 
     def shards(self, first: int, last: int, micro_batches: range) -> list[int]:
         """See Order; numbered over the parts that lie in shards, one part after the other."""

@@ -1,10 +1,11 @@
 """The order of rows that lie in shards: few shards are open at a time, and no place is kept."""
 
+from functools import lru_cache
 from math import gcd
 
 import numpy as np
 
-from zoo.data.ordering.permutation import shuffled
+from zoo.data.ordering.permutation import Places, shuffled
 
 LANES = 8
 """Into how many lanes an epoch is cut; each reads its own shards beside the others."""
@@ -105,9 +106,14 @@ class Lanes:
         for number in np.unique(numbers).tolist():
             here, begin = numbers == number, cuts[number]
             words = (self.seed, _ROWS, self._epoch, lane, number)
-            mixed = shuffled(int(cuts[number + 1] - begin), *words, table=_TABLE)
+            mixed = _of_window(int(cuts[number + 1] - begin), *words)
             found[here] = begin + mixed(found[here] - begin)
         place = np.searchsorted(self.ends, found, side="right")
         shard = self.order[place]
         row: np.ndarray = self.starts[shard] + found - (self.ends[place] - self.sizes[shard])
         return row
+
+
+@lru_cache(4 * LANES)  # batch after batch is read of the same windows: at most 4 MiB are held
+def _of_window(count: int, *words: int) -> Places:
+    return shuffled(count, *words, table=_TABLE)
