@@ -66,6 +66,8 @@ def resume(engine: Engine, folder: RunFolder, chosen: Chosen, here: Here) -> Pro
     if found.folder is not None:
         engine.restore(progress.step, chosen.engine, Reader(found.folder).read)
         say(here, f"resumed from {found.folder.name}, written by {chosen.layout}")
+        for line in progress.other_draws():
+            say(here, line)
     if not on_first(here, lambda: tidy(folder, progress)):
         progress.best, progress.best_step, progress.waited = None, None, 0
     return progress
