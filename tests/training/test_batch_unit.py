@@ -34,9 +34,10 @@ WORDS = {
     "sequence-classification": TOKENS,
     "token-classification": TOKENS,
     "sequence-to-sequence": TOKENS,
+    "question-answering": TOKENS,
     "speech-seq2seq": ("run.batch_unit=seconds", "run.batch=240", "run.micro_batch=120"),
 }
-CUT = {"sequence-classification": {**LAYOUTS, **MODEL_RANKS}}
+CUT = {kind: {**LAYOUTS, **MODEL_RANKS} for kind in ("sequence-classification", "ctc")}
 
 
 def compared(kind: str, folder: Path, *words: str) -> dict[str, float]:

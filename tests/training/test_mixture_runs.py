@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.ranks import run_ranks
-from tests.runs import rows
+from tests.runs import SHORT, furthest, losses, rows, train_each, twin
 from zoo.recipe import load_recipe
 from zoo.training.run import run
 
@@ -62,3 +62,26 @@ def test_ranks_and_resumes_see_the_same_examples_in_their_shares(tmp_path: Path)
             assert sum(counts.values()) == row["step"] * BATCH
             for name, weight in WEIGHTS.items():
                 assert abs(counts[name] - weight * row["step"] * BATCH) < 2
+
+
+@pytest.mark.slow
+@pytest.mark.ranks(2)
+@pytest.mark.parametrize(("kind", "name"), [("image-classification", "digits"), ("ctc", "morse")])
+def test_images_and_speech_of_two_parts_are_learned_alike_on_two_ranks(
+    kind: str, name: str, tmp_path: Path
+) -> None:
+    parts = {
+        split: {
+            "data": {"source": "built-in", "name": name, "train": split, "valid": False},
+            "weight": weight,
+        }
+        for split, weight in (("train", 3), ("validation", 1))
+    }
+    parts["train"]["data"]["valid"] = "test"
+    data = json.dumps({"source": "mixture", "parts": parts, "workers": 1})
+    words = [f"data={data}", *SHORT, "run.steps=10"]
+    train_each(twin(kind), tmp_path, {"one": (1, ()), "two": (2, ())}, *words)
+    assert furthest(losses(tmp_path / "two"), losses(tmp_path / "one")) < 1e-4
+    last = [row for row in rows(tmp_path / "two") if "examples/train" in row][-1]
+    whole = last["examples/train"] + last["examples/validation"]
+    assert abs(last["examples/train"] - 0.75 * whole) < 2
