@@ -1,6 +1,8 @@
 """The JSON Schema that editors read."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 from tests.recipe.conftest import Catalog
 from zoo.recipe.compose.catalog import catalogs, fragments, shipped_catalog
@@ -54,3 +56,35 @@ def test_only_a_models_object_may_hold_a_twin() -> None:
     properties = file_schema()["properties"]
     twins = [name for name in SECTIONS if "tiny" in properties[name]["anyOf"][2]["properties"]]
     assert twins == ["model"]
+
+
+def _undescribed(node: Any, path: str = "") -> Iterator[str]:
+    """The keys below a node that say nothing in an editor."""
+    if isinstance(node, list):
+        for one in node:
+            yield from _undescribed(one, path)
+    elif isinstance(node, dict):
+        for name, one in node.get("properties", {}).items():
+            inner = [one, *one.get("anyOf", ())]
+            if not any(each.get("description") or "$ref" in each for each in inner):
+                yield f"{path}.{name}"
+        for name, one in node.items():
+            for key, each in one.items() if name == "properties" else ((name, one),):
+                yield from _undescribed(each, f"{path}.{key}")
+
+
+def test_every_key_at_any_depth_has_a_sentence() -> None:
+    assert list(_undescribed(file_schema())) == []
+
+
+def test_words_of_deepspeed_and_parameters_have_their_defaults() -> None:
+    properties = file_schema()["properties"]
+    zero = properties["parallel"]["anyOf"][2]["properties"]["zero"]["properties"]
+    assert zero["overlap_comm"]["description"].startswith("Attempts to overlap")
+    assert zero["reduce_scatter"]["default"] is True
+    optimizer = properties["optimizer"]["anyOf"][2]["properties"]
+    schedule = optimizer["scheduler"]["anyOf"][0]["properties"]["params"]["properties"]
+    assert schedule["gamma"]["default"] == 0.1
+    assert "default" not in optimizer["params"]["properties"]["lr"]  # each has its own
+    columns = properties["data"]["anyOf"][2]["properties"]["columns"]
+    assert columns["properties"]["text"]["description"] == "The text of an example."

@@ -84,7 +84,9 @@ def _offer(names: Node) -> None:
     changes = {"type": "object", "properties": _parameters(OPTIMIZERS, per_group=True)}
     optimizer["groups"] |= {"additionalProperties": changes}
     for source in ("HubData", "FilesData", "BuiltInData"):
-        names[source]["properties"]["columns"] |= {"propertyNames": {"enum": list(ROLES)}}
+        columns = names[source]["properties"]["columns"]
+        roles = {role: {"description": one.doc} for role, one in ROLES.items()}
+        columns |= {"propertyNames": {"enum": list(ROLES)}, "properties": roles}
     scheduler = names["OptimizerSpec"]["properties"]["scheduler"]
     inner = {key: scheduler.pop(key) for key in ("$ref", "anyOf") if key in scheduler}
     scheduler["anyOf"] = [inner, {"const": False}]
@@ -118,7 +120,14 @@ def _parameter(several: list[tuple[str, Parameter]], entries: int) -> Node:
     nodes = [one.node for _, one in several]
     different = [node for at, node in enumerate(nodes) if node not in nodes[:at]]
     allowed = different[0] if len(different) == 1 else {"anyOf": different}
-    return {"description": " ".join(lines), **allowed}
+    return {"description": " ".join(lines), **allowed, **_default([one for _, one in several])}
+
+
+def _default(several: list[Parameter]) -> Node:
+    """The default of a parameter, if all that have it agree about one."""
+    first = several[0].default
+    agreed = all(one.default == first and not one.required for one in several)
+    return {"default": first} if agreed and first is not None else {}
 
 
 def _without_null(node: Any) -> Any:

@@ -4,12 +4,15 @@ Tests compare. Run `python -m tests.recipe.vocabulary.make_tables` after an upgr
 change of zoo/models.
 """
 
+import ast
 import enum
 import importlib
 import inspect
+import itertools
 import json
 import re
 import sys
+import textwrap
 import typing
 from pathlib import Path
 from typing import Any
@@ -46,12 +49,45 @@ IMAGES = {
     "image_mean": {"type": "array", "items": {"type": "number"}},
     "image_std": {"type": "array", "items": {"type": "number"}},
 }
+# What DeepSpeed's and transformers' classes leave without a sentence.
+SAID = {
+    "steps_per_epoch": "Steps of an epoch, which ZenFlow's strategy `epoch` counts.",
+    "pipeline_loading_checkpoint": "Read checkpoints one rank after the other.",
+    "classes": "Names of classes of modules that are fetched as wholes.",
+    "names": "Names of modules that are fetched as wholes.",
+    "name_suffixes": "Ends of the names of modules that are fetched as wholes.",
+    "do_resize": "Whether images are resized.",
+    "do_center_crop": "Whether the middle of an image is cut out.",
+    "do_rescale": "Whether values are multiplied with `rescale_factor`.",
+    "do_normalize": "Whether values get the mean 0 and the deviation 1.",
+    "do_convert_rgb": "Whether images get three channels.",
+    "resample": "How pixels are made up, by PIL's number: 0 nearest, 2 bilinear, 3 bicubic.",
+    "rescale_factor": "What values are multiplied with: 1/255 makes bytes 0 to 1.",
+    "image_mean": "The mean of each channel, which is taken away.",
+    "image_std": "The deviation of each channel, which is divided by.",
+    "chunk_length": "Seconds of the window that a clip is laid in (Whisper).",
+    "dither": "Deviation of the noise that is added to frames, against empty ones.",
+    "feature_size": "Values of a frame: mel bins, or 1 for the samples themselves.",
+    "hop_length": "Samples between two frames.",
+    "max_length": "Frames that a spectrogram is cut or filled up to (AST).",
+    "mean": "The mean of all values, which is taken away (AST).",
+    "n_fft": "Samples of a Fourier transform.",
+    "num_mel_bins": "Mel bins of a frame.",
+    "padding_value": "What short clips are filled up with.",
+    "preemphasis": "Share of the sample before that is taken away from each.",
+    "return_attention_mask": "Whether the model is told where the padding is.",
+    "sampling_rate": "Samples a second, which every clip is brought to.",
+    "std": "The deviation of all values, which is divided by (AST).",
+    "stride": "How many frames are laid together into one.",
+    "win_length": "Samples of the window of a frame.",
+}
 LOOKED_FOR = re.compile(r'getattr\((?:self\.)?config, "([a-z]\w*)"')
 NOT_OURS = {"self", "args", "kwargs", "transformers_version", "return_dict"}
 
 
 def zero_table() -> dict[str, Any]:
-    """Keys of DeepSpeedZeroConfig with the types they take; objects inside have `properties`."""
+    """Keys of DeepSpeedZeroConfig: what they take, its sentence, its default; objects inside have
+    `properties`."""
     from deepspeed.runtime.zero.config import DeepSpeedZeroConfig
 
     return _properties(DeepSpeedZeroConfig)
@@ -59,12 +95,35 @@ def zero_table() -> dict[str, Any]:
 
 def _properties(config: Any) -> dict[str, Any]:
     fields = config.model_fields.items()
-    named = {field.alias or name: field for name, field in fields if name not in DEPRECATED}
+    notes = _notes(config)
     return {
-        name: _node(field.annotation, field.metadata)
-        for name, field in named.items()
-        if name not in DEPRECATED
+        field.alias or name: {
+            **_node(field.annotation, field.metadata),
+            "description": notes.get(name) or SAID[name],
+            **_default(field.default),
+        }
+        for name, field in fields
+        if name not in DEPRECATED and (field.alias or name) not in DEPRECATED
     }
+
+
+def _notes(config: Any) -> dict[str, str]:
+    """The sentences below the fields of a class, as they stand in its source."""
+    [found] = ast.parse(textwrap.dedent(inspect.getsource(config))).body
+    notes = {}
+    for field, note in itertools.pairwise(found.body):  # type: ignore[attr-defined]
+        if isinstance(field, ast.AnnAssign) and isinstance(note, ast.Expr):
+            text = " ".join(ast.literal_eval(note.value).split()).replace("``", "`")
+            notes[field.target.id] = re.sub(r" Expects a dictionary.*|:any:", "", text)  # type: ignore[union-attr]
+    return notes
+
+
+def _default(value: Any) -> dict[str, Any]:
+    """The default of a field, if it has one and it says something."""
+    value = value.value if isinstance(value, enum.Enum) else value
+    if isinstance(value, bool | str | float):
+        return {"default": value}
+    return {"default": int(value)} if isinstance(value, int) and value < sys.maxsize else {}
 
 
 def _node(annotation: Any, metadata: list[Any]) -> dict[str, Any]:
@@ -147,7 +206,8 @@ def processor_table() -> dict[str, Any]:
         module = module or f"feature_extraction_{folder}"
         owner = getattr(importlib.import_module(f"transformers.models.{folder}.{module}"), name)
         names |= set(_keywords(owner))
-    return {**{name: {} for name in sorted(names)}, **IMAGES}
+    kinds = {**{name: {} for name in sorted(names)}, **IMAGES}
+    return {name: {**node, "description": SAID[name]} for name, node in kinds.items()}
 
 
 def families_table() -> dict[str, Any]:
