@@ -9,6 +9,7 @@ from transformers import AutoTokenizer
 from zoo.errors import ConfigError
 from zoo.tasks.build import build_task, head_class
 from zoo.tasks.task import IGNORE
+from zoo.tasks.text.vocabulary import CAUSAL, byte_tokenizer
 
 CHAT = (
     "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}"
@@ -142,9 +143,20 @@ def test_in_a_chat_only_the_assistant_is_learned(make_recipe, make_source, chat_
     assert example["bytes"] == 6.0
 
 
-def test_chats_need_a_template(make_recipe, make_source):
+def test_a_named_tokenizer_needs_a_template_for_chats(make_recipe, make_source, tmp_path):
+    byte_tokenizer(CAUSAL).save_pretrained(tmp_path)
+    recipe = make_recipe("causal-lm", tokenizer=str(tmp_path))
     with pytest.raises(ConfigError, match="chat template"):
-        build_task(make_recipe("causal-lm"), make_source("causal-lm", [{"messages": TALK}]))
+        build_task(recipe, make_source("causal-lm", [{"messages": TALK}]))
+
+
+def test_a_tokenizer_made_here_writes_chats_as_chatml(make_recipe, make_source):
+    talk = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "yo"}]
+    recipe = make_recipe("causal-lm", {"sequence_length": 60}, tokenizer="bytes")
+    task = build_task(recipe, make_source("causal-lm", [{"messages": talk}]))
+    example = task.example({"messages": talk}, np.random.default_rng(0), True)
+    learned = task.tokenizer.decode([i for i in example["labels"] if i != IGNORE])
+    assert learned == "yo<|im_end|>\n"
 
 
 def test_missing_columns_are_named_with_the_nearest(make_recipe, make_source):
