@@ -28,8 +28,10 @@ MAY = {
     "publishing": MIDDLE | {"data", "models", "tasks", "training"},
     "reporting": MIDDLE | {"data", "models", "tasks", "training", "predicting", "inspecting"},
     "drafting": MIDDLE | {"data"},
+    "sweeping": MIDDLE | {"training"},
     "cli": MIDDLE
-    | {"training", "planning", "predicting", "inspecting", "publishing", "reporting", "drafting"},
+    | {"training", "planning", "predicting", "inspecting", "publishing", "reporting", "drafting"}
+    | {"sweeping"},
     "__main__": {"cli"},
     "__init__": set(),
 }

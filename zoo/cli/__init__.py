@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli import catalog, data, export, launch, new, predict, report, runs
+from zoo.cli import catalog, data, export, launch, new, predict, report, runs, sweep
 from zoo.cli.leaving import leave, speaks, spoken
 from zoo.errors import Told
 
@@ -42,6 +42,7 @@ VERBS: dict[str, dict[str, Callable[..., None]]] = {
     "Data": {"data": data.look_at_data, "prepare": runs.prepare},
     "Runs": {
         "train": runs.train,
+        "sweep": sweep.sweep,
         "launch": launch.launch,
         "advise": launch.advise,
         "eval": runs.evaluate_folder,

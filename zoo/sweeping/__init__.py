@@ -1,0 +1,1 @@
+"""Many runs of one recipe: every setting of some keys, with several seeds."""
