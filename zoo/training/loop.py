@@ -18,7 +18,7 @@ from zoo.training import checkpoint
 from zoo.training.disk.together import on_first
 from zoo.training.disk.unread import Unread
 from zoo.training.folder import RunFolder
-from zoo.training.logs.log import Log, forget_peak, memory_gib, padding, people_line
+from zoo.training.logs.log import Log, forget_peak, memory_gib, padding
 from zoo.training.progress import Progress, due
 from zoo.training.scoring import ScoredSet, Stopped, score_set
 from zoo.training.world import Here
@@ -117,6 +117,7 @@ class Fit:
         for name, count in step.lost.items():
             self.progress.lost[name] = self.progress.lost.get(name, 0) + count
         self.window.append((seconds, step))
+        self.log.stepped(self.progress.step)
 
     def write_row(self, step: Step) -> None:
         """A training row: the step's own loss and norm, throughput since the last row."""
@@ -148,8 +149,7 @@ class Fit:
         gc.collect()  # on all ranks at once, where they have just met
         on_first(self.here, lambda: self.log.row(row))
         unit = kind_of(self.recipe.task).unit
-        passing = progress.step < self.steps
-        self.log.line(people_line(row, self.steps, unit, self.log.scores), passing)
+        self.log.progress(row, self.steps, unit)
         self.log.waiting(row, self.recipe.data.workers)
 
     def evaluation_due(self) -> bool:

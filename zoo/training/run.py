@@ -196,6 +196,7 @@ def fitted(fit: Fit) -> Ended:
     gc.collect()
     gc.freeze()
     code, why = FAILED, ""
+    fit.log.begin(fit.steps, fit.progress.step)
     try:
         fit.run()
         code, why = 0, fit.given_up()
@@ -205,6 +206,7 @@ def fitted(fit: Fit) -> Ended:
         code, why = NOT_FINITE, str(error)
     finally:
         gc.unfreeze()
+        fit.log.end()
         if why:
             fit.log.line(why)
         state = {0: "done", FAILED: "failed", NOT_FINITE: "failed"}.get(code, "stopped")

@@ -19,6 +19,7 @@ from zoo.training.folder import RunFolder
 from zoo.training.logs.events import tell
 from zoo.training.logs.followers import Followers
 from zoo.training.logs.metrics import METRICS
+from zoo.training.logs.screen import Screen, clock, on_terminal
 from zoo.training.world import Here
 
 MUCH = 0.2
@@ -33,7 +34,7 @@ class Log:
     ) -> None:
         self.folder, self.first = folder, first
         self.file: TextIO | None = None
-        self.terminal = first and sys.stderr.isatty()
+        self.screen: Screen | None = None
         self.scores: dict[str, float] = {}
         self.rows, self.waited = 0, False
         if first:
@@ -67,20 +68,44 @@ class Log:
 
     @contextmanager
     def timed(self, name: str, step: int) -> Iterator[None]:
-        """The same of what is done while it lasts, with its seconds; nothing where it fails."""
+        """The same of what is done while it lasts, with its seconds; nothing where it fails. On a
+        terminal it is shown meanwhile.
+        """
         started = time.perf_counter()
-        yield
+        if self.screen is not None:
+            self.screen.now(name)
+        try:
+            yield
+        finally:
+            if self.screen is not None:
+                self.screen.now("")
         self.event(name, step, seconds=round(time.perf_counter() - started, 3))
 
-    def line(self, text: str, passing: bool = False) -> None:
-        """A line on stderr; on a terminal a passing one is overwritten by the next."""
+    def begin(self, steps: int, step: int) -> None:
+        """Draws how far the run is from now on, where there is a terminal."""
+        if self.first and on_terminal():
+            self.screen = Screen(steps, step)
+
+    def line(self, text: str) -> None:
+        """A line on stderr."""
         if not self.first:
             return
-        text = printable(text)
-        if self.terminal:
-            print(f"\r\033[K{text}", end="" if passing else "\n", file=sys.stderr, flush=True)
+        if self.screen is not None:
+            self.screen.line(printable(text))
         else:
-            print(text, file=sys.stderr, flush=True)
+            print(printable(text), file=sys.stderr, flush=True)
+
+    def stepped(self, step: int) -> None:
+        """Tells that a step is done."""
+        if self.screen is not None:
+            self.screen.at(step)
+
+    def progress(self, row: dict[str, Any], steps: int, unit: str) -> None:
+        """A row for people: on a terminal in the place of the one before, else a line."""
+        if self.screen is not None:
+            self.screen.take(row, facts_of(row, unit, self.scores))
+        else:
+            self.line(people_line(row, steps, unit, self.scores))
 
     def waiting(self, row: Mapping[str, Any], workers: int) -> None:
         """Says once that steps wait for data, after the first row, whose workers were starting."""
@@ -91,8 +116,15 @@ class Log:
             hint = "more data.workers would read faster"
             self.line(f"{share:.0%} of a step's time it waits for data: {hint} ({workers} now)")
 
+    def end(self) -> None:
+        """Leaves the terminal to others."""
+        if self.screen is not None:
+            self.screen.close()
+            self.screen = None
+
     def close(self, state: str = "done", summary: Mapping[str, Any] | None = None) -> None:
         """Closes the file, and lets trackers send what is left: with how the run ended."""
+        self.end()
         if self.file is not None:
             self.file.close()
         self.trackers.close(state, finite(summary or {}))
@@ -124,13 +156,16 @@ def memory_gib(here: Here) -> float:
     return round(float(max(here.gather(used))) / 2**30, 3)
 
 
-def people_line(row: dict[str, Any], steps: int, unit: str, scores: dict[str, float]) -> str:
+def people_line(row: dict[str, Any], steps: int, unit: str, scores: Mapping[str, float]) -> str:
     """Step, loss, scores, rate, throughput, memory and the time that is left."""
-    left = (steps - row["step"]) * row["step_seconds"]
-    hours, minutes, seconds = int(left // 3600), int(left % 3600 // 60), int(left % 60)
-    parts = [
-        f"step {row['step']}/{steps}",
-        f"loss {row['loss']:.4f}",
+    begin = [f"step {row['step']}/{steps}", f"loss {row['loss']:.4f}"]
+    left = int((steps - row["step"]) * row["step_seconds"])
+    return " | ".join([*begin, *facts_of(row, unit, scores), f"{clock(left)} left"])
+
+
+def facts_of(row: Mapping[str, Any], unit: str, scores: Mapping[str, float]) -> list[str]:
+    """What a row tells behind its loss, what is looked at most first."""
+    return [
         *(f"{name} {value:.4g}" for name, value in scores.items()),
         f"lr {row['lr']:.3g}",
         f"{row['examples_per_second']:.0f} examples/s",
@@ -139,9 +174,7 @@ def people_line(row: dict[str, Any], steps: int, unit: str, scores: dict[str, fl
         *([f"{row['sent_bytes'] / 1e6:.3g} MB sent"] if "sent_bytes" in row else []),
         *parts_of(row),
         f"{row['memory_gib']:.2f} GiB",
-        f"{hours}:{minutes:02}:{seconds:02} left",
     ]
-    return " | ".join(parts)
 
 
 def parts_of(row: Mapping[str, Any]) -> list[str]:
