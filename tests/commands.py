@@ -13,13 +13,13 @@ from tests.ranks import PRELOAD, free_port
 from zoo.cli import main
 
 
-def forked(*words: str) -> subprocess.CompletedProcess[str]:
+def forked(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     """`zoo WORDS` in a process of its own: its exit code and what it says.
 
     It goes the entry point's way but for the seconds in which an interpreter loads libraries, and
     so cannot tell whether a verb loads too much.
     """
-    (alone,) = _run(words, [{}])
+    (alone,) = _run(words, [{}], folder)
     return alone
 
 
@@ -32,7 +32,7 @@ def forked_ranks(world: int, *words: str) -> list[subprocess.CompletedProcess[st
 
 
 def _run(
-    words: tuple[str, ...], environments: list[dict[str, Any]]
+    words: tuple[str, ...], environments: list[dict[str, Any]], folder: Path | None = None
 ) -> list[subprocess.CompletedProcess[str]]:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)
@@ -41,7 +41,7 @@ def _run(
         for rank, environment in enumerate(environments):
             own = Path(place, str(rank))
             own.mkdir()
-            process = context.Process(target=_entered, args=(words, str(own), environment))
+            process = context.Process(target=_entered, args=(words, str(own), environment, folder))
             process.start()
             processes.append((process, own))
         return [_ended(words, process, own) for process, own in processes]
@@ -56,11 +56,15 @@ def _ended(words: tuple[str, ...], process: Any, own: Path) -> subprocess.Comple
     return subprocess.CompletedProcess(["zoo", *words], process.exitcode or 0, out, err)
 
 
-def _entered(words: tuple[str, ...], place: str, environment: dict[str, Any]) -> None:
+def _entered(
+    words: tuple[str, ...], place: str, environment: dict[str, Any], folder: Path | None
+) -> None:
     os.environ.update({key: str(value) for key, value in environment.items()})
     for descriptor, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(Path(place, name), os.O_WRONLY | os.O_CREAT), descriptor)
     sys.argv = ["zoo", *words]
+    if folder is not None:
+        os.chdir(folder)
     code: Any = 0
     try:
         main()

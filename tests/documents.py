@@ -34,6 +34,9 @@ class Block:
     word: str
     text: str
 
+    def __str__(self) -> str:
+        return f"{self.guide}:{self.line}"
+
     def commands(self) -> Iterator[list[str]]:
         """The words of each command, comments left out."""
         for line in self.text.replace("\\\n", " ").splitlines():

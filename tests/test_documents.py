@@ -1,6 +1,5 @@
 """The guides are true: their commands run, their links lead somewhere, their files are there."""
 
-import json
 import os
 import re
 import subprocess
@@ -8,11 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from tests.benchmarks.page import PAGE, page
 from tests.commands import forked
 from tests.documents import GUIDES, LINK, MARKS, ROOT, Block, blocks, prose
 from tests.own_data import write_own_data
-from zoo.recipe.compose.reading import without_comments
+from zoo.recipe import load_recipe
+from zoo.recipe.compose.json_text import parse
+from zoo.telling.listing import HEADS, catalog_rows
 
 ALL = [block for guide in GUIDES for block in blocks(guide)]
 NAMED = re.compile(r"`((?:zoo|tests|configs|launchers)/[\w./-]+)`")
@@ -59,7 +62,9 @@ def test_all_commands_of_a_guide_that_need_no_cluster_run_in_order(
     for block in blocks(guide):
         if block.language == "sh" and block.word in ("run", "slow"):
             script = ["bash", "-euo", "pipefail", "-c", block.text]
-            done = subprocess.run(script, cwd=there, env=environment, capture_output=True, text=True)
+            done = subprocess.run(
+                script, cwd=there, env=environment, capture_output=True, text=True
+            )
             assert done.returncode == 0, f"{guide}:{block.line}\n{done.stderr[-3000:]}"
 
 
@@ -102,8 +107,35 @@ def headings(guide: str) -> list[str]:
 
 @pytest.mark.parametrize("block", [one for one in ALL if one.language == "json"], ids=str)
 def test_every_json_of_a_guide_is_json(block: Block) -> None:
-    json.loads(without_comments(block.text))
+    parse(block.text, f"{block.guide}:{block.line}")
 
 
 def test_the_readme_is_read_in_a_few_minutes() -> None:
     assert (ROOT / "README.md").read_text(encoding="utf-8").count("\n") <= 150
+
+
+def test_the_readme_names_every_model_of_the_catalog_with_its_size() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows, _ = catalog_rows((), False)
+    for row in rows:
+        model, size = row[HEADS.index("model")], row[HEADS.index("parameters")]
+        assert re.search(rf"\b{model}\b", text), model
+        assert size in text or "finetune" in row[0] or "squad" in row[0], row
+
+
+def test_the_page_of_measured_tables_is_put_together_from_its_results() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page()
+
+
+def test_the_kubernetes_file_starts_a_recipe_of_the_catalog_on_all_its_pods() -> None:
+    text = (ROOT / "launchers" / "kubernetes.yaml").read_text(encoding="utf-8")
+    service, job = yaml.safe_load_all(text)
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    words = container["command"]
+    machines = job["spec"]["completions"]
+    assert f"--nnodes={machines}" in words and job["spec"]["parallelism"] == machines
+    name, service_name = job["metadata"]["name"], service["metadata"]["name"]
+    assert f"--master_addr={name}-0.{service_name}" in words
+    assert job["spec"]["template"]["spec"]["subdomain"] == service_name
+    recipe, *changes = words[words.index("train") + 1 :]
+    assert load_recipe(recipe, changes).name == recipe

@@ -27,18 +27,15 @@ ORDER = (
     "parity",
     "dropout",
     "bf16",
-    "learning",
-    "trainer",
     "compression",
     "convergence-text",
     "convergence-digits",
-    "prepare",
-    "input",
 )
 INTRO = """# What was measured
 
-Each table stands with the command that prints it and the machine and month of its last run. The page is put together by
-`python -m tests.benchmarks.page`; `--run NAME` measures one anew (names: the files of `results/`). Truths that a test holds are at the end.
+Each table stands with the command that prints it and the machine and month of its last run.
+`python -m tests.benchmarks.page` puts the page together; with `--run NAME` it measures one anew
+(names: the files of `tests/benchmarks/results/`). Truths that a test holds are at the end.
 """
 
 

@@ -44,7 +44,7 @@ BAR = 1e-4
 CALM = {
     "resnet": "optimizer.params.lr=5e-4",
     "parakeet_ctc": "optimizer.params.lr=1e-3",
-    "segformer": "optimizer.params.lr=5e-4",
+    "segformer": "optimizer.params.lr=1.25e-4",
     "t5": "optimizer.params.lr=7.5e-4",
 }
 

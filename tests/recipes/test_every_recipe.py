@@ -33,7 +33,7 @@ def test_a_twin_can_be_shared_by_two_data_ranks(path: Path) -> None:
     assert batching(recipe, Layout.of(data=2)).accumulation >= 1
 
 
-def test_the_readmes_table_is_what_the_catalog_says() -> None:
+def test_the_guides_table_is_what_the_catalog_says() -> None:
     zoo = [sys.executable, "-m", "zoo", "list", "--markdown"]
     table = subprocess.run(zoo, capture_output=True, text=True, check=True).stdout
-    assert table.strip() in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert table.strip() in (ROOT / "configs" / "README.md").read_text(encoding="utf-8")

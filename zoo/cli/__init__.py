@@ -1,32 +1,47 @@
 """The command line: verbs only; every user error leaves through one door, with exit code 2."""
 
 import os
-import sys
 import traceback
 from collections.abc import Callable
+from importlib import metadata
 from typing import Annotated
 
 import typer
 
 from zoo.cli import catalog, data, export, launch, new, predict, report, runs, sweep
-from zoo.cli.leaving import leave, speaks, spoken
+from zoo.cli.examples import epilog
+from zoo.cli.leaving import leave, speaks
+from zoo.cli.messages import tell
 from zoo.errors import Told
 
 app = typer.Typer(
     name="zoo",
     help="Train Hugging Face models from JSON recipes, on any layout.",
     no_args_is_help=True,
-    add_completion=False,
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+
+
+def say_version(asked: bool) -> None:
+    """Prints the version and ends."""
+    if asked:
+        print(f"zoo {metadata.version('zoo')}")
+        raise typer.Exit
 
 
 @app.callback()
 def root(
     local_rank: Annotated[int, typer.Option("--local_rank", "--local-rank", hidden=True)] = 0,
+    version: Annotated[
+        bool, typer.Option("--version", help="The version.", callback=say_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Train Hugging Face models from JSON recipes, on any layout."""
-    del local_rank  # the deepspeed launcher puts it before the verb; LOCAL_RANK says the same
+    del (
+        local_rank,
+        version,
+    )  # the deepspeed launcher puts it before the verb; LOCAL_RANK says the same
 
 
 VERBS: dict[str, dict[str, Callable[..., None]]] = {
@@ -53,7 +68,7 @@ VERBS: dict[str, dict[str, Callable[..., None]]] = {
 """What can be asked for, by the subject under which `--help` lists it."""
 for _group, _verbs in VERBS.items():
     for _name, _verb in _verbs.items():
-        app.command(_name, rich_help_panel=_group)(_verb)
+        app.command(_name, rich_help_panel=_group, epilog=epilog(_name))(_verb)
 app.command("train-encoded", hidden=True)(launch.train_encoded)
 
 
@@ -63,7 +78,7 @@ def main() -> None:
         app()
     except Told as error:
         if speaks(error, os.environ):
-            print(spoken(error, os.environ), file=sys.stderr)
+            tell(error)
         leave(error.code)
     except Exception:
         traceback.print_exc()

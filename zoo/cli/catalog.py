@@ -32,7 +32,7 @@ def list_recipes(
     if as_markdown:
         print(markdown(HEADS, rows))
     else:
-        print_table(HEADS, rows)
+        print_table(HEADS, rows, whole=("recipe",))
     if faults:
         raise ConfigError(faults)
 

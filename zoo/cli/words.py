@@ -6,12 +6,26 @@ from typing import Annotated
 import typer
 
 from zoo.errors import ConfigError, Fault
+from zoo.recipe.compose.catalog import recipes
+from zoo.telling.phases import phase
 
 FolderArgument = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="A run's folder, or an exported one.")
 ]
+
+
+def named(begin: str) -> list[str]:
+    """Recipes of the catalog whose names begin so, for a shell's completion."""
+    return [file.stem for file in recipes() if file.stem.startswith(begin)]
+
+
 RecipeArgument = Annotated[
-    str, typer.Argument(metavar="RECIPE", help="A recipe's file, or its name in the catalog.")
+    str,
+    typer.Argument(
+        metavar="RECIPE",
+        help="A recipe's file, or its name in the catalog.",
+        autocompletion=named,
+    ),
 ]
 ChangesArgument = Annotated[
     list[str] | None,
@@ -49,6 +63,7 @@ def start_options(fresh: bool, from_step: int | None, accept_data: bool) -> list
 
 def choose_accelerator() -> None:
     """Settles the device before deepspeed is imported."""
+    phase("loading libraries")
     from zoo.layout import Place
     from zoo.training import world
 

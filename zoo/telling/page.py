@@ -38,16 +38,43 @@ def print_page(page: Page, as_json: bool) -> None:
 
 
 def print_table(
-    heads: Sequence[str], rows: Sequence[Sequence[str]], to_stderr: bool = False
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    to_stderr: bool = False,
+    whole: Sequence[str] = (),
 ) -> None:
-    """A table without lines, on stdout or stderr."""
+    """A table without lines, on stdout or stderr.
+
+    On a terminal columns named in `whole` are never folded: what one copies stands in one piece.
+    The last of the others are left out, and said, where they leave no room.
+    """
     from rich.console import Console
     from rich.table import Table as RichTable
 
     # A pipe has no width: nothing is folded there, so that `zoo list | grep` works.
     stream = sys.stderr if to_stderr else sys.stdout
     console = Console(file=stream, width=None if stream.isatty() else 400)
-    table = RichTable(*heads, box=None, pad_edge=False)
+    kept = shown(heads, rows, console.width, whole) if whole else list(range(len(heads)))
+    table = RichTable(box=None, pad_edge=False)
+    for place in kept:
+        table.add_column(heads[place], no_wrap=heads[place] in whole, overflow="ignore")
     for row in rows:
-        table.add_row(*map(printable, row))
-    console.print(table)
+        table.add_row(*(printable(row[place]) for place in kept))
+    console.print(table, soft_wrap=not stream.isatty(), crop=False)
+    if left := [head for place, head in enumerate(heads) if place not in kept]:
+        print(f"no room here for: {', '.join(left)}", file=sys.stderr)
+
+
+def shown(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], width: int, whole: Sequence[str]
+) -> list[int]:
+    """The places of the columns that fit side by side, those of `whole` before all others."""
+    wide = [max(len(line[place]) for line in (heads, *rows)) + 2 for place in range(len(heads))]
+    kept = {place for place, head in enumerate(heads) if head in whole}
+    for place in range(len(heads)):
+        if sum(wide[one] for one in kept | {place}) - 2 > width:
+            if place not in kept:
+                break
+        else:
+            kept.add(place)
+    return sorted(kept)

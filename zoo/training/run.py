@@ -21,6 +21,7 @@ from zoo.tasks.targets import said_left_out
 from zoo.tasks.task import Task
 from zoo.tasks.text.kept import made_from_texts, with_kept_tokenizer
 from zoo.telling.notes import notes as told
+from zoo.telling.phases import phase
 from zoo.training.checks import Checked, ring_two
 from zoo.training.disk.learned import equal_everywhere, learned
 from zoo.training.disk.resuming import AS_IT_LIES, Chosen, Start, choose, resume
@@ -58,6 +59,7 @@ def run(
     folder = RunFolder.of(recipe)
     with held(recipe, folder.root, place.rank == 0) as status:
         with stopped_by_signals():
+            phase("opening data and model")
             kept = recipe if start.fresh else with_kept_tokenizer(recipe, folder.root)
             checked = ring_two(kept, place.world, device_of(place).type)
             notes = [] if start.fresh else folder.compare(recipe)
@@ -80,6 +82,7 @@ def run(
             ended = train(recipe, checked, prepared, folder, chosen, status, here, crew)
         more = ended.more()
         if here.first and ended.code == 0:
+            phase("exporting")
             started = time.perf_counter()
             more |= finish(folder, recipe, checked.task, checked.source)
             tell(folder.root, "export", ended.step, seconds=time.perf_counter() - started)
@@ -123,6 +126,7 @@ def train(
 ) -> Ended:  # fmt: skip
     """The part inside the process group, from the checkpoint that was chosen on."""
     made = ready(checked, prepared)
+    phase("filling the model")
     engine = engine_of(recipe, checked, prepared, here)
     progress = resume(engine, folder, chosen, here)
     if checked.moments is not None and chosen.found.folder is None:
