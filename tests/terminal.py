@@ -18,11 +18,13 @@ def screen(columns: int, *words: str, folder: Path | None = None) -> list[str]:
     """The lines of the screen after `zoo WORDS`, blank ones left out."""
     pid, descriptor = pty.fork()
     if pid == 0:
-        os.environ |= {"TERM": "xterm", "PYTHONPATH": str(ROOT), "DS_ACCELERATOR": "cpu"}
+        # Not os.environ alone: readline writes the widths of another terminal below it.
+        environment = os.environ | {"TERM": "xterm", "DS_ACCELERATOR": "cpu"}
+        environment["PYTHONPATH"] = str(ROOT)
         for name in ("COLUMNS", "LINES", "NO_COLOR"):
-            os.environ.pop(name, None)
+            environment.pop(name, None)
         os.chdir(folder or ROOT)
-        os.execv(sys.executable, [sys.executable, "-m", "zoo", *words])
+        os.execve(sys.executable, [sys.executable, "-m", "zoo", *words], environment)
     fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", HIGH, columns, 0, 0))
     shown = pyte.Screen(columns, HIGH)
     stream = pyte.ByteStream(shown)

@@ -35,7 +35,7 @@ def test_a_fault_on_a_terminal_stands_in_three_lines_with_its_way_out_in_one_pie
     assert where == "error: command line: run.foldr=x: run.foldr"
     assert way == "  try: run.folder=x"
     words = " ".join(found).split()
-    assert "micro_batch," in words and "report_to," in words, "names stay in one piece"
+    assert "micro_batch," in words and "report_to," in words, "names in one piece"
 
 
 def test_a_fault_in_a_pipe_is_one_line() -> None:
