@@ -26,9 +26,7 @@ EXAMPLES = {
         "zoo launch gpt2-small-openwebtext --tiny --per-node 2",
         "zoo launch my.json --with slurm --nodes 2 --per-node 8 --dry-run",
     ),
-    "sweep": (
-        "zoo sweep resnet50-imagenet --tiny optimizer.params.lr=[0.01,0.002] --seeds 2",
-    ),
+    "sweep": ("zoo sweep resnet50-imagenet --tiny optimizer.params.lr=[0.01,0.002] --seeds 2",),
     "advise": ("zoo advise gpt2-small-openwebtext --tiny --bandwidth 1Gbit/s --nodes 2",),
     "eval": ("zoo eval runs/my", "zoo eval runs/my --split test --json"),
     "export": ("zoo export runs/my my-model",),
