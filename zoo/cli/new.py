@@ -91,5 +91,5 @@ def _tell(file: Path, older: Path | None, start: "Base", said: list[str]) -> Non
     for line in said:
         print(f"  {line}")
     if start.hub:
-        print(f"  of the hub: {', '.join(start.hub)} (not needed with --tiny)")
-    print(f"next: zoo check {file} --deep; zoo data {file}; zoo train {file} [--tiny]")
+        print(f"  of the hub: {', '.join(start.hub)}")
+    print(f"next: zoo check {file} --deep; zoo data {file}; zoo train {file}")
