@@ -17,6 +17,7 @@ def test_what_the_start_made_is_not_walked_until_the_end() -> None:
         run=lambda: frozen.append(gc.get_freeze_count()),
         given_up=lambda: "",
         log=log,
+        steps=1,
         progress=Progress(),
     )
     assert fitted(fit).code == 0
