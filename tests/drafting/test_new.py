@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests import own_data
 from tests.commands import forked
-from tests.drafting import own_data
-from tests.drafting.own_data import lines, write_table
+from tests.own_data import lines, write_table
 from zoo.drafting.new import Asked, base_named, default_base, drafted, looked
 from zoo.drafting.writing import as_text, refuse_if_there, write
 from zoo.errors import ConfigError
@@ -157,7 +157,7 @@ def test_columns_labels_and_sets_are_found_whatever_they_are_called(
 
 
 def test_a_word_is_written_into_the_file_and_a_score_gets_its_own_name(tmp_path: Path) -> None:
-    data = own_data.write_reviews(tmp_path / "r.csv", 90)
+    data = own_data.write_reviews(tmp_path / "r.csv", count=90)
     words = ("optimizer.params.lr=1e-4", "run.steps=7", "parallel=zero-2")
     recipe = begun(tmp_path, data, base="bert-base-mnli-finetune", words=words)
     assert recipe.optimizer.params["lr"] == 1e-4
@@ -176,7 +176,7 @@ def test_data_that_does_not_suit_names_recipes_that_do(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_there_is_kept(tmp_path: Path) -> None:
-    path, data = tmp_path / "my.json", own_data.write_reviews(tmp_path / "r.csv", 90)
+    path, data = tmp_path / "my.json", own_data.write_reviews(tmp_path / "r.csv", count=90)
     path.write_text("mine")
     with pytest.raises(ConfigError, match="--force"):
         refuse_if_there(path, force=False)
@@ -185,14 +185,14 @@ def test_a_file_that_is_there_is_kept(tmp_path: Path) -> None:
 
 
 def test_what_the_checks_refuse_is_not_written(tmp_path: Path) -> None:
-    data = own_data.write_reviews(tmp_path / "r.csv", 90)
+    data = own_data.write_reviews(tmp_path / "r.csv", count=90)
     with pytest.raises(ConfigError, match=r"my.json: run.bacth: .*did you mean run.batch"):
         begun(tmp_path, data, words=("run.bacth=3",))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r.csv"]
 
 
 def test_in_a_pipe_it_says_what_it_took_and_what_comes_next(tmp_path: Path) -> None:
-    data = own_data.write_reviews(tmp_path / "r.csv", 90)
+    data = own_data.write_reviews(tmp_path / "r.csv", count=90)
     done = forked("new", str(tmp_path / "my.json"), "--data", str(data))
     assert done.returncode == 0, done.stderr
     assert "task: sequence-classification, as the data tells" in done.stdout

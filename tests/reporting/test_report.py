@@ -87,7 +87,7 @@ def test_the_smoothed_curve_has_no_bias_at_its_start() -> None:
 
 def test_what_recipes_and_examples_say_is_escaped(tmp_path: Path) -> None:
     root = written(tmp_path / "a", 9, description=EVIL)
-    parts = [{"head": EVIL, "spans": [{"text": EVIL, "mark": "wrong", "title": EVIL}]}]
+    parts = [{"head": EVIL, "spans": [{"text": EVIL, "mark": "wrong"}]}]
     examples = {"set": EVIL, "examples": [{"row": 3, "parts": parts}]}
     (root / "examples.json").write_text(json.dumps(examples))
     assert "alert(1)</script>" not in page_of([read_run(root)], "")

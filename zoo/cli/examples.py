@@ -1,12 +1,18 @@
 """What each verb's `--help` shows at its end: commands as they are typed."""
 
+from rich.markup import escape
+
 EXAMPLES = {
     "list": ("zoo list", "zoo list --tiny", "zoo list --markdown"),
     "new": (
         "zoo new my.json --data reviews.csv",
         "zoo new my.json --from bert-base-mnli-finetune --data reviews.csv run.epochs=5",
     ),
-    "report": ("zoo report runs/my", "zoo report runs/one runs/two --out compared.html"),
+    "report": (
+        "zoo report runs/my",
+        "zoo report runs/one runs/two --out compared.html",
+        "zoo report runs/my --watch",
+    ),
     "show": (
         "zoo show gpt2-small-openwebtext",
         "zoo show bert-base-mnli-finetune parallel=zero-2 --deepspeed --world-size 8",
@@ -26,7 +32,11 @@ EXAMPLES = {
         "zoo launch gpt2-small-openwebtext --tiny --per-node 2",
         "zoo launch my.json --with slurm --nodes 2 --per-node 8 --dry-run",
     ),
-    "sweep": ("zoo sweep resnet50-imagenet --tiny optimizer.params.lr=[0.01,0.002] --seeds 2",),
+    "sweep": (
+        "zoo sweep resnet50-imagenet --tiny 'optimizer.params.lr=[0.01,0.002]' --seeds 2",
+        "zoo sweep my.json 'optimizer.params.betas=[[0.9,0.95],[0.9,0.99]]' --table",
+        "zoo sweep my.json 'run.batch=[32,64]' --with slurm --at-once 4 --dry-run",
+    ),
     "advise": ("zoo advise gpt2-small-openwebtext --tiny --bandwidth 1Gbit/s --nodes 2",),
     "eval": ("zoo eval runs/my", "zoo eval runs/my --split test --json"),
     "export": ("zoo export runs/my my-model",),
@@ -39,5 +49,4 @@ EXAMPLES = {
 
 def epilog(verb: str) -> str:
     """The end of a verb's help, a line an example."""
-    lines = [f"[bold]$[/bold] {one}".replace("[section", "\\[section") for one in EXAMPLES[verb]]
-    return "\n\n".join(["Examples:", *lines])
+    return "\n\n".join(["Examples:", *(f"[bold]$[/bold] {escape(one)}" for one in EXAMPLES[verb])])

@@ -59,11 +59,16 @@ def _sets(mark: Path) -> bool:
 
 
 def spoken(error: Told, environment: Mapping[str, str]) -> str:
-    """The error's text, with who found it where it is not rank 0 and may be nobody else's."""
+    """The error's text, with who found it."""
+    return f"{finder(error, environment)}{error}"
+
+
+def finder(error: Told, environment: Mapping[str, str]) -> str:
+    """Who found an error, where it is not rank 0 and may be nobody else's; else nothing."""
     rank = environment.get("RANK", "0")
     if error.everywhere or rank == "0":
-        return str(error)
-    return f"rank {rank} on {socket.gethostname()}: {error}"
+        return ""
+    return f"rank {rank} on {socket.gethostname()}: "
 
 
 def leave(code: int) -> NoReturn:

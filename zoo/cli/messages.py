@@ -5,7 +5,7 @@ import sys
 import textwrap
 from collections.abc import Mapping
 
-from zoo.cli.leaving import spoken
+from zoo.cli.leaving import finder, spoken
 from zoo.errors import ConfigError, Fault, Told, printable
 
 
@@ -20,11 +20,9 @@ def tell(error: Told, environment: Mapping[str, str] = os.environ) -> None:
     if not isinstance(error, ConfigError):
         console.print(f"error: {spoken(error, environment)}", style="bold red")
         return
-    if environment.get("RANK", "0") != "0":
-        console.print(spoken(ConfigError([]), environment))
     for fault in error.faults:
         where, *rest = in_lines(fault, console.width)
-        console.print(where, style="bold red")
+        console.print(f"{finder(error, environment)}{where}", style="bold red")
         for line in rest:
             console.print(line)
 

@@ -8,21 +8,6 @@ import typer
 
 from zoo.errors import ConfigError, Fault
 
-EXAMPLES = """Show a run as a page that opens offline, or several side by side.
-
-Curves with their events, scores, examples of answers, the recipe and where its
-values come from, data, time, layout, environment, and how to make it again. A
-run writes its own page when it ends: report.html in its folder.
-
-Examples:
-
-  zoo report runs/bert
-
-  zoo report runs/bert runs/bert.1 --out compared.html
-
-  zoo report runs/bert --watch
-"""
-
 
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.")],
@@ -35,6 +20,12 @@ def report(
     ] = False,
     every: Annotated[int, typer.Option("--every", min=1, help="Seconds between renewals.")] = 10,
 ) -> None:
+    """Show a run as a page that opens offline, or several side by side.
+
+    Curves with their events, scores, examples of answers, the recipe and where its values come
+    from, data, time, layout, environment, and how to make it again. A run writes its own page when
+    it ends: report.html in its folder.
+    """
     from zoo.reporting.facts import lives
     from zoo.reporting.page import COMPARED, REPORT, write_report
     from zoo.reporting.reading import read_runs
@@ -52,6 +43,3 @@ def report(
             break
         time.sleep(every)
     print(f"the report lies in {path}")
-
-
-report.__doc__ = EXAMPLES

@@ -28,24 +28,6 @@ from zoo.training.logs.metrics import METRICS
 SIGNALLED = 128
 """And the number of a signal."""
 REFUSED = 2
-
-
-EXAMPLES = """Train a recipe with every setting of keys that have lists, and several seeds.
-
-One run after the other, or as an array of Slurm; in the end a table of each
-setting's mean and spread (sweep.md, sweep.json) and a report of all runs. Asked
-for again, runs that are done are left alone and others go on; a second sweep
-beside it takes the runs that the first has not begun. A list that a key takes
-itself is its value: of such keys give a list of lists.
-
-Examples:
-
-  zoo sweep gpt2-small-openwebtext --tiny optimizer.params.lr=[1e-3,3e-3] --seeds 3
-
-  zoo sweep my.json "optimizer.params.betas=[[0.9,0.95],[0.9,0.99]]" --table
-
-  zoo sweep my.json run.batch=[32,64] --with slurm --at-once 4 --dry-run
-"""
 SeedsOption = Annotated[int, typer.Option("--seeds", min=1, help="Runs of each setting.")]
 AtMostOption = Annotated[
     int | None, typer.Option("--at-most", min=1, help="Settings, drawn where there are more.")
@@ -79,6 +61,12 @@ def sweep(
     dry_run: DryOption = False,
     member: MemberOption = False,
 ) -> None:
+    """Train a recipe with every setting of keys that have lists, and several seeds.
+
+    One run after the other, or as an array of Slurm; in the end a table of means and spreads
+    (sweep.md, sweep.json) and a report of all runs. Asked for again, runs that are done are left
+    alone and others go on. A list that a key takes itself is its value: give a list of lists.
+    """
     asked = planned(recipe, changes or (), tiny, seeds, at_most, folder)
     if member:  # a task of the array
         one = asked.members[number_of_task(os.environ, len(asked.members))]
@@ -89,13 +77,9 @@ def sweep(
         return
     words = Asked(how, nodes, per_node, None, None, gpus_per_node, tuple(sbatch or ()))
     processes = checked_processes(words, recipes[0])
-    found = stand(asked, recipes).items()
-    left = [asked.members[place] for place, one in found if not one.over]
-    left = [one for one in left if not held(one)]
+    left = left_of(asked, recipes)
     if LAUNCHERS[how].names_hosts:
-        again = ["--seeds", str(seeds), "--folder", str(asked.folder), "--member"]
-        again += ["--at-most", str(at_most)] if at_most else []
-        submit(asked, processes, left, again, at_once, dry_run)
+        submit(asked, processes, left, asked_again(asked, seeds, at_most), at_once, dry_run)
         return
     refuse_at_once(at_once)
     if dry_run:
@@ -107,7 +91,17 @@ def sweep(
     raise typer.Exit(code)
 
 
-sweep.__doc__ = EXAMPLES
+def left_of(asked: Sweep, recipes: Mapping[int, Recipe]) -> list[Member]:
+    """The runs that are not over, and that no other process holds."""
+    found = stand(asked, recipes).items()
+    left = [asked.members[place] for place, one in found if not one.over]
+    return [one for one in left if not held(one)]
+
+
+def asked_again(asked: Sweep, seeds: int, at_most: int | None) -> list[str]:
+    """The options by which a task of an array plans the same sweep."""
+    most = ["--at-most", str(at_most)] if at_most else []
+    return ["--seeds", str(seeds), "--folder", str(asked.folder), "--member", *most]
 
 
 def refuse_at_once(at_once: int | None) -> None:

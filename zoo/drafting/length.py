@@ -12,14 +12,22 @@ from zoo.drafting.recipes import OWN_TOKENIZERS, Base
 from zoo.drafting.roles import Fit
 from zoo.recipe.vocabulary.kinds import KINDS
 
-UPDATES = {True: 600, False: 300}
-"""Steps that a model which starts from nothing (True), or from trained weights, should have."""
-MOST_EPOCHS = {True: 100, False: 20}
 LEAST_EPOCHS = 3
 FEW_LOOKS = 10
 """Epochs up to which each one ends with an evaluation and a checkpoint."""
 WARMUP = 0.1
 """The share of a run that rates may rise in."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """How many steps a run should have, and the most epochs that it may take for them."""
+
+    steps: int
+    epochs: int
+
+
+FROM_NOTHING, FROM_WEIGHTS = Aim(steps=600, epochs=100), Aim(steps=300, epochs=20)
 
 
 @dataclass(frozen=True)
@@ -71,8 +79,9 @@ def follow_length(draft: Draft, look: Look, fit: Fit, base: Base) -> None:
     per_epoch = max(1, math.floor(found.total / batch))
     each = f"{per_epoch:,} step{'s' if per_epoch > 1 else ''}"
     least = math.ceil(run.epochs or LEAST_EPOCHS)
-    wanted = math.ceil(UPDATES[base.from_scratch] / per_epoch)
-    epochs = max(least, min(wanted, MOST_EPOCHS[base.from_scratch])) if found.known else least
+    aim = FROM_NOTHING if base.from_scratch else FROM_WEIGHTS
+    wanted = min(math.ceil(aim.steps / per_epoch), aim.epochs)
+    epochs = max(least, wanted) if found.known else least
     steps = epochs * per_epoch
     what = f"{epochs} epochs of about {each} of {batch} {run.batch_unit}"
     draft.set("run.epochs", epochs, what if found.known else f"{epochs}: there are many rows")

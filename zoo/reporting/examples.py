@@ -160,12 +160,12 @@ def compared(found: str, wanted: str) -> list[Part]:
     spans: list[Part] = []
     for what, a, b, c, d in difflib.SequenceMatcher(a=ours, b=theirs, autojunk=False).get_opcodes():
         if what == "equal":
-            spans.append({"text": " ".join(ours[a:b]) + " ", "mark": "right", "title": ""})
+            spans.append({"text": " ".join(ours[a:b]) + " ", "mark": "right"})
             continue
         if b > a:
-            spans.append({"text": " ".join(ours[a:b]), "mark": "wrong", "title": ""})
+            spans.append({"text": " ".join(ours[a:b]), "mark": "wrong"})
         if d > c:
-            spans.append({"text": " ".join(theirs[c:d]), "mark": "missed", "title": ""})
+            spans.append({"text": " ".join(theirs[c:d]), "mark": "missed"})
         spans.append({"text": " "})
     return spans
 

@@ -70,11 +70,11 @@ def shown(
 ) -> list[int]:
     """The places of the columns that fit side by side, those of `whole` before all others."""
     wide = [max(len(line[place]) for line in (heads, *rows)) + 2 for place in range(len(heads))]
-    kept = {place for place, head in enumerate(heads) if head in whole}
+    kept = [place for place, head in enumerate(heads) if head in whole]
     for place in range(len(heads)):
-        if sum(wide[one] for one in kept | {place}) - 2 > width:
-            if place not in kept:
-                break
-        else:
-            kept.add(place)
+        if place in kept:
+            continue
+        if sum(wide[one] for one in (*kept, place)) - 2 > width:
+            break
+        kept.append(place)
     return sorted(kept)

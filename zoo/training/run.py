@@ -94,10 +94,14 @@ def run(
 
 def begin(kept: Recipe, recipe: Recipe, checked: Checked, folder: RunFolder) -> None:
     """Writes what a run is made from, before its first step; rank 0 does."""
-    parameters = sum(parameter.numel() for parameter in checked.model.parameters())
-    folder.write_origin(recipe, checked.source.labels, parameters)
+    folder.write_origin(recipe, checked.source.labels, parameters_of(checked))
     if made_from_texts(kept) and checked.task.tokenizer is not None:
         folder.keep_tokenizer(checked.task.tokenizer)
+
+
+def parameters_of(checked: Checked) -> int:
+    """How many parameters the whole model has."""
+    return sum(one.numel() for one in checked.model.parameters())
 
 
 def filtered(checked: Checked) -> dict[str, Any]:
@@ -168,7 +172,7 @@ def ready(checked: Checked, prepared: Prepared) -> dict[str, Any]:
     """What is about to be trained, for the run's events; the model not yet cut among ranks."""
     return {
         "layout": checked.layout.describe(),
-        "parameters": sum(one.numel() for one in checked.model.parameters()),
+        "parameters": parameters_of(checked),
         "steps": prepared.steps,
         "steps_per_epoch": prepared.order.steps_per_epoch,
         "train": len(prepared.train),

@@ -124,7 +124,6 @@ class Log:
 
     def close(self, state: str = "done", summary: Mapping[str, Any] | None = None) -> None:
         """Closes the file, and lets trackers send what is left: with how the run ended."""
-        self.end()
         if self.file is not None:
             self.file.close()
         self.trackers.close(state, finite(summary or {}))
