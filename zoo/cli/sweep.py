@@ -63,9 +63,8 @@ def sweep(
 ) -> None:
     """Train a recipe with every setting of keys that have lists, and several seeds.
 
-    One run after the other, or as an array of Slurm; then tables of means and spreads (sweep.md,
-    sweep.json) and a report. Asked again, runs that are done are left alone and others go on. A key
-    that takes a list itself is given a list of lists.
+    Tables of means and spreads (sweep.md, sweep.json) and a report come last. Asked again, runs
+    that are done are left alone. A key that takes a list itself is given a list of lists.
     """
     asked = planned(recipe, changes or (), tiny, seeds, at_most, folder)
     if member:  # a task of the array
