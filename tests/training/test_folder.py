@@ -2,7 +2,9 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +41,33 @@ def test_a_folder_that_is_not_a_runs_is_never_written_into_or_moved(tmp_path: Pa
     for name in ("new", "empty", "mount"):
         in_folder(tmp_path / name)
         in_folder(tmp_path / name)  # a run's now
+
+
+@pytest.mark.parametrize("moment", range(8))
+def test_a_rank_that_looks_while_another_makes_the_folder_takes_it_for_a_runs(
+    moment: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, stat, iterdir = tmp_path / "run", Path.stat, Path.iterdir
+    recipe = load_recipe(RECIPE, [f"run.folder={root}"], tiny=True)
+    left = moment
+
+    def make() -> None:
+        nonlocal left
+        left -= 1
+        if left in (-1, -2):  # the folder, and before the next look the leases in it
+            (root if left == -1 else root / ".lease").mkdir()
+
+    def looked(path: Path, *args: Any, **options: Any) -> os.stat_result:
+        make()
+        return stat(path, *args, **options)
+
+    def listed(path: Path) -> Iterator[Path]:
+        make()
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "stat", looked)
+    monkeypatch.setattr(Path, "iterdir", listed)
+    assert RunFolder.of(recipe).root == root
 
 
 def test_the_recipe_of_a_run_goes_on_in_its_folder_from_anywhere_and_in_a_copy(

@@ -39,11 +39,11 @@ class RunFolder:
         Raises ConfigError where something else lies there, which a run must not write into.
         """
         root = run_folder(recipe)
-        if not root.is_dir() and (root.exists() or root.is_symlink()):
+        # Rank 0 may make the folder while another rank looks: whether it is there is asked before
+        # what it is, and whether it is a run after its names were read.
+        if (root.exists() or root.is_symlink()) and not root.is_dir():
             found, allowed = f"{root}, which is no folder", "a folder, or a name that is free"
-        elif (
-            root.is_dir() and not is_run(root) and {path.name for path in root.iterdir()} - FOREIGN
-        ):
+        elif root.is_dir() and _names(root) - FOREIGN and not is_run(root):
             found = f"{root}, which holds other things than a run"
             allowed = "a run's folder, an empty one, or one that does not exist"
         else:
@@ -158,3 +158,8 @@ class RunFolder:
             with (self.root / SUPERSEDED).open("a", encoding="utf-8") as file:
                 file.writelines(gone)
             write_text(path, "".join(kept))
+
+
+def _names(folder: Path) -> set[str]:
+    """What lies in a folder."""
+    return {path.name for path in folder.iterdir()}
