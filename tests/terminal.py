@@ -16,6 +16,11 @@ HIGH = 200
 
 def screen(columns: int, *words: str, folder: Path | None = None) -> list[str]:
     """The lines of the screen after `zoo WORDS`, blank ones left out."""
+    return shown_by(columns, "-m", "zoo", *words, folder=folder)[0]
+
+
+def shown_by(columns: int, *words: str, folder: Path | None = None) -> tuple[list[str], str]:
+    """The same of any words for python, and all that was written on the way."""
     pid, descriptor = pty.fork()
     if pid == 0:
         # Not os.environ alone: readline writes the widths of another terminal below it.
@@ -24,16 +29,19 @@ def screen(columns: int, *words: str, folder: Path | None = None) -> list[str]:
         for name in ("COLUMNS", "LINES", "NO_COLOR"):
             environment.pop(name, None)
         os.chdir(folder or ROOT)
-        os.execve(sys.executable, [sys.executable, "-m", "zoo", *words], environment)
+        os.execve(sys.executable, [sys.executable, *words], environment)
     fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", HIGH, columns, 0, 0))
     shown = pyte.Screen(columns, HIGH)
     stream = pyte.ByteStream(shown)
+    written = b""
     while data := _read(descriptor):
         stream.feed(data)
+        written += data
     os.waitpid(pid, 0)
     os.close(descriptor)
     assert not shown.cursor.hidden
-    return [line.rstrip() for line in shown.display if line.strip()]
+    lines = [line.rstrip() for line in shown.display if line.strip()]
+    return lines, written.decode("utf-8", errors="replace")
 
 
 def _read(descriptor: int) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.terminal import screen
+from tests.terminal import screen, shown_by
 from zoo.cli import VERBS, app
 from zoo.cli.examples import EXAMPLES
 from zoo.cli.messages import in_lines
@@ -78,7 +78,13 @@ def test_the_version_is_told() -> None:
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_a_run_draws_its_progress_within_the_terminal(columns: int, tmp_path: Path) -> None:
     words = ["gpt2-small-openwebtext", "--tiny", "run.steps=20", "run.log_every=5"]
-    shown = screen(columns, "train", *words, folder=tmp_path)
+    shown, written = shown_by(columns, "-m", "zoo", "train", *words, folder=tmp_path)
+    assert not any(bar in written for bar in ("Loading weights", "Writing model shards"))
+    assert "writing the model" in written and "drawing weights" in written
+    heads = ("device", "layout", "parameters", "batch", "steps", "data", "run folder", "to stop")
+    told = [line.split("  ")[0] for line in shown]
+    first = told.index("device")
+    assert [one for one in told[first:] if one in heads] == list(heads)
     assert any("step 20/20" in line for line in shown)
     assert any(line.startswith("loss ") for line in shown)
     assert any(line.startswith("loading libraries") for line in shown)

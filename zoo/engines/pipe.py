@@ -1,6 +1,8 @@
 """The pipeline engine: one step on DeepSpeed's pipeline schedule (1F1B), ZeRO stages 0 and 1."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import Any
 
 import torch
@@ -73,7 +75,8 @@ class PipelineEngine:
         several = min(inner.gradient_accumulation_steps(), self.contract.layout.pipe)
         self.factor = 1 / max(float(batch["count"]), 1.0)
         self.begin([batch] * several)
-        with unchanged(inner, self.stage, several):
+        # At step 0 it prints a row of its own, however seldom it is told to.
+        with unchanged(inner, self.stage, several), redirect_stdout(StringIO()):
             inner.train_batch(self.items())
 
     def eval_batch(self, batch: Batch, told: Notice = QUIET) -> Evaluated:

@@ -16,6 +16,7 @@ from torch.nn.utils import parametrize
 from transformers import PreTrainedModel
 
 from zoo.models.upstream import initialise_own, version
+from zoo.telling.phases import shown
 
 
 class Weights(Protocol):
@@ -78,7 +79,7 @@ def fill(
     """
     given = weights.names()
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        for unit in units(model):
+        for unit in shown(units(model), "loading weights" if given else "drawing weights", "parts"):
             if not any(wanted(name) for name, _ in own_tensors(unit)):
                 continue
             for _, module, _ in unit.members:

@@ -19,11 +19,9 @@ from zoo.errors import DiskError, ResumeError
 from zoo.layout import Part
 from zoo.training.disk.kept import (
     BEST,
-    CHECKPOINTS,
     LATEST,
     MANIFEST,
     describe,
-    name_of,
     point,
     prune,
 )
@@ -43,8 +41,8 @@ def save(folder: RunFolder, engine: Engine, progress: Progress, keep: int, here:
     Every rank must call it. Returns the checkpoint's folder. Where the disk of one rank refuses,
     all raise DiskError and nothing half is left; ResumeError where another run has the folder now.
     """
-    final = folder.root / CHECKPOINTS / name_of(progress.step)
-    part = final.with_name(f".{final.name}.part")
+    final = folder.checkpoint(progress.step)
+    part = part_of(final)
     on_first(here, lambda: begin(folder, part))
     try:
         name = f"state-{here.place.rank:05d}.safetensors"
@@ -62,6 +60,11 @@ def save(folder: RunFolder, engine: Engine, progress: Progress, keep: int, here:
         raise
     on_first(here, lambda: clear(folder, keep, progress))
     return final
+
+
+def part_of(final: Path) -> Path:
+    """Where a checkpoint is written before it has its name."""
+    return final.with_name(f".{final.name}.part")
 
 
 def begin(folder: RunFolder, part: Path) -> None:

@@ -26,6 +26,7 @@ from zoo.recipe.derived.average import exported_together
 from zoo.tasks.build import head_class
 from zoo.tasks.task import Task
 from zoo.telling.expected import told, verdicts
+from zoo.telling.phases import phase, written
 from zoo.training.described import SOURCE, describe, identity, scores_at
 from zoo.training.disk.averaged import Mean, reader_of
 from zoo.training.disk.kept import BEST, fault_of, folders, pointed
@@ -54,14 +55,22 @@ def export(
     part = out.with_name(f".{out.name}.part")
     with told_in_a_line(part):
         shutil.rmtree(part, ignore_errors=True)
-        model.save_pretrained(part)
+        with written(part, "writing the model", bytes_of(model)):
+            model.save_pretrained(part)
         task.save(part)
         describe(recipe, model, folder, found, part)
     rows = each_part(next(iter(source.valid.values()), source.train), task.rows)
+    phase("loading it with plain transformers, to compare")
     compare(plain, task, rows, model, part)
     with told_in_a_line(part):
         put_in_place(part, out)
     return out
+
+
+def bytes_of(model: PreTrainedModel) -> int:
+    """The bytes of all that is saved of a model, what is tied once."""
+    saved = {tensor.data_ptr(): tensor for tensor in model.state_dict().values()}
+    return sum(tensor.nbytes for tensor in saved.values())
 
 
 def finish(folder: RunFolder, recipe: Recipe, task: Task, source: Source) -> dict[str, Any]:

@@ -228,7 +228,8 @@ class Fit:
         progress, keep = self.progress, self.recipe.run.keep
         if self.saved == progress.step:
             return self.folder.checkpoint(progress.step)
-        with self.log.timed("checkpoint", progress.step):
+        part = checkpoint.part_of(self.folder.checkpoint(progress.step))
+        with self.log.timed("checkpoint", progress.step, part):
             folder = checkpoint.save(self.folder, self.engine, progress, keep, self.here)
         self.saved = progress.step
         return folder

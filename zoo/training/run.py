@@ -37,6 +37,7 @@ from zoo.training.feeding.rehearsal import rehearse
 from zoo.training.folder import RunFolder
 from zoo.training.logs.events import surroundings, tell
 from zoo.training.logs.followers import trackers_of
+from zoo.training.logs.head import head_of, tell_head
 from zoo.training.logs.log import Log
 from zoo.training.loop import Fit
 from zoo.training.scoring import Stopped
@@ -73,7 +74,8 @@ def run(
             for note in [*told(recipe), *checked.notes, *notes]:
                 say(here, note)
             aside = on_first(here, lambda: status.start_over() if start.fresh else None)
-            say(here, f"the old run is now {aside}" if aside else f"run folder {folder.root}")
+            if aside:
+                say(here, f"the old run is now {aside}")
             status.lease = shared(recipe, folder.root, status.lease, here)
             folder = replace(folder, lease=status.lease)
             chosen = choose(folder, start, data, here)
@@ -99,9 +101,10 @@ def begin(kept: Recipe, recipe: Recipe, checked: Checked, folder: RunFolder) -> 
         folder.keep_tokenizer(checked.task.tokenizer)
 
 
-def parameters_of(checked: Checked) -> int:
-    """How many parameters the whole model has."""
-    return sum(one.numel() for one in checked.model.parameters())
+def parameters_of(checked: Checked, trained: bool = False) -> int:
+    """How many parameters the whole model has, or how many of them are trained."""
+    every = checked.model.parameters()
+    return sum(one.numel() for one in every if one.requires_grad or not trained)
 
 
 def filtered(checked: Checked) -> dict[str, Any]:
@@ -162,7 +165,10 @@ def train(
         saved=progress.step,
     )
     took = round(time.time() - status.values["started"], 3)
-    log.event("start", progress.step, seconds=took, **made, **surroundings(here))
+    facts = made | surroundings(here)
+    log.event("start", progress.step, seconds=took, **facts)
+    if here.first:
+        tell_head(head_of(recipe, checked.layout, facts, folder.root, progress.step))
     ended = fitted(fit)
     engine.close()
     return ended
@@ -173,6 +179,7 @@ def ready(checked: Checked, prepared: Prepared) -> dict[str, Any]:
     return {
         "layout": checked.layout.describe(),
         "parameters": parameters_of(checked),
+        "trained": parameters_of(checked, trained=True),
         "steps": prepared.steps,
         "steps_per_epoch": prepared.order.steps_per_epoch,
         "train": len(prepared.train),

@@ -7,7 +7,8 @@ import resource
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, TextIO
 
 import torch
@@ -67,18 +68,13 @@ class Log:
             tell(self.folder.root, name, step, **more)
 
     @contextmanager
-    def timed(self, name: str, step: int) -> Iterator[None]:
+    def timed(self, name: str, step: int, folder: Path | None = None) -> Iterator[None]:
         """The same of what is done while it lasts, with its seconds; nothing where it fails. On a
-        terminal it is shown meanwhile.
+        terminal it is shown meanwhile, with what it writes into a folder.
         """
-        started = time.perf_counter()
-        if self.screen is not None:
-            self.screen.now(name)
-        try:
+        started, screen = time.perf_counter(), self.screen
+        with nullcontext() if screen is None else screen.now(name, folder):
             yield
-        finally:
-            if self.screen is not None:
-                self.screen.now("")
         self.event(name, step, seconds=round(time.perf_counter() - started, 3))
 
     def begin(self, steps: int, step: int) -> None:

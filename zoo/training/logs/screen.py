@@ -2,14 +2,17 @@
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
+
+from zoo.telling.phases import bar_line, megabytes, size_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,8 +21,6 @@ OFTEN = 0.25
 """Seconds between two drawings, so that short steps cost nothing."""
 SMOOTH = 0.9
 """How much of the loss that is shown is that of the rows before, per row."""
-BAR = 24
-"""Columns of the bar; less on a narrow terminal."""
 
 
 class Screen:
@@ -30,7 +31,8 @@ class Screen:
         self.loss: float | None = None
         self.facts: list[str] = []
         self.doing = ""
-        self.started = self.drawn = time.monotonic()
+        self.folder: Path | None = None
+        self.started = self.drawn = self.since = time.monotonic()
         self.console = Console(stderr=True)
         self.live = Live(console=self.console, auto_refresh=False, get_renderable=self.picture)
         self.live.start()
@@ -53,10 +55,37 @@ class Screen:
         if time.monotonic() - self.drawn > OFTEN:
             self.draw()
 
-    def now(self, doing: str) -> None:
-        """What the run does instead of a step, until it is told otherwise by an empty word."""
-        self.doing = doing
-        self.draw()
+    @contextmanager
+    def now(self, doing: str, folder: Path | None = None) -> Iterator[None]:
+        """Draws what the run does instead of a step while it is open: for how long, and how many
+        bytes it has written into a folder, if it does.
+        """
+        self.doing, self.folder, self.since = doing, folder, time.monotonic()
+        over = Event()
+        ticking = Thread(target=self.tick, args=(over,), daemon=True)
+        ticking.start()
+        try:
+            yield
+        finally:
+            over.set()
+            ticking.join()
+            self.doing = ""
+            self.draw()
+
+    def tick(self, over: Event) -> None:
+        """Draws again and again, until it is over."""
+        while True:
+            self.draw()
+            if over.wait(OFTEN):
+                return
+
+    def said(self) -> str:
+        """What it does, for people."""
+        if not self.doing:
+            return ""
+        there = 0 if self.folder is None else size_of(self.folder)
+        size = [megabytes(there)] if there else []
+        return " ".join([self.doing, *size, clock(int(time.monotonic() - self.since))])
 
     def draw(self) -> None:
         """Draws now."""
@@ -65,22 +94,15 @@ class Screen:
 
     def close(self) -> None:
         """Leaves the last drawing where it is, and the cursor below it."""
-        self.doing = ""
         self.live.refresh()
         self.live.stop()
 
     def picture(self) -> "RenderableType":
         """Both lines, each as much as the terminal is wide."""
         width = self.console.width
-        told = [f"step {self.step}/{self.steps}", self.left(), self.doing]
+        told = [f"step {self.step}/{self.steps}", self.left(), self.said()]
         words = fitting([one for one in told if one], width)
-        room = width - len(words) - 1
-        first = Table.grid(padding=(0, 1, 0, 0))
-        if room >= BAR // 2:
-            bar = ProgressBar(self.steps, self.step, width=min(BAR, room))
-            first.add_row(bar, Text(words, no_wrap=True))
-        else:
-            first.add_row(Text(words, no_wrap=True))
+        first = bar_line(words, self.step, self.steps, width)
         return Group(first, Text(fitting(self.facts, width), no_wrap=True))
 
     def left(self) -> str:
