@@ -42,7 +42,7 @@ def save(folder: RunFolder, engine: Engine, progress: Progress, keep: int, here:
     all raise DiskError and nothing half is left; ResumeError where another run has the folder now.
     """
     final = folder.checkpoint(progress.step)
-    part = part_of(final)
+    part = part_of(folder, progress)
     on_first(here, lambda: begin(folder, part))
     try:
         name = f"state-{here.place.rank:05d}.safetensors"
@@ -62,8 +62,9 @@ def save(folder: RunFolder, engine: Engine, progress: Progress, keep: int, here:
     return final
 
 
-def part_of(final: Path) -> Path:
-    """Where a checkpoint is written before it has its name."""
+def part_of(folder: RunFolder, progress: Progress) -> Path:
+    """Where the checkpoint of this step is written before it has its name."""
+    final = folder.checkpoint(progress.step)
     return final.with_name(f".{final.name}.part")
 
 

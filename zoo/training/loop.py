@@ -228,8 +228,7 @@ class Fit:
         progress, keep = self.progress, self.recipe.run.keep
         if self.saved == progress.step:
             return self.folder.checkpoint(progress.step)
-        part = checkpoint.part_of(self.folder.checkpoint(progress.step))
-        with self.log.timed("checkpoint", progress.step, part):
+        with self.log.timed("checkpoint", progress.step, checkpoint.part_of(self.folder, progress)):
             folder = checkpoint.save(self.folder, self.engine, progress, keep, self.here)
         self.saved = progress.step
         return folder

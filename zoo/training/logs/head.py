@@ -25,7 +25,7 @@ def head_of(
     """The rows by name; `facts` are those of the event of a start, `step` the last one taken."""
     return {
         "device": device_in_words(facts),
-        "layout": f"{many(facts['processes'], 'process', 'processes')}: {layout.describe()}",
+        "layout": layout_in_words(facts["processes"], layout),
         "parameters": parameters_in_words(facts["trained"], facts["parameters"]),
         "batch": batch_in_words(recipe, layout),
         "steps": steps_in_words(facts["steps"], facts["steps_per_epoch"], step),
@@ -39,6 +39,11 @@ def device_in_words(facts: Mapping[str, Any]) -> str:
     """The devices, and how many hosts they are on if several."""
     hosts = len(facts["hosts"])
     return ", ".join(facts["devices"]) + (f", on {hosts} hosts" if hosts > 1 else "")
+
+
+def layout_in_words(processes: int, layout: Layout) -> str:
+    """How many processes there are, and what each is."""
+    return "1 process" if processes == 1 else f"{processes:,} processes: {layout.describe()}"
 
 
 def parameters_in_words(trained: int, whole: int) -> str:
