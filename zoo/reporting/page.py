@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from zoo.reporting import facts
+from zoo.reporting import facts, standing
 from zoo.reporting.charts import (
     LOSS,
     SMOOTHED,
@@ -54,7 +54,12 @@ def page_of(runs: list[Run], script: str, renew: int = 0) -> str:
         loader=PackageLoader("zoo.reporting", "."), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.globals |= {"facts": facts, "number": facts.number, "span": facts.span}
+    environment.globals |= {
+        "facts": facts,
+        "standing": standing,
+        "number": facts.number,
+        "span": facts.span,
+    }
     charts = charts_of(runs)
     content = data_of(runs, charts, points_of(runs, charts), renew)
     template = environment.get_template("report.html")

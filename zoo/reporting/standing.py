@@ -1,0 +1,38 @@
+"""How a run stands against what was wanted of it: its expected scores, and how one that ended
+before its time goes on.
+"""
+
+import shlex
+
+from zoo.reporting.facts import state_of
+from zoo.reporting.reading import Run
+from zoo.telling.expected import Verdict
+
+
+def expected_lines(run: Run) -> list[str]:
+    """A line on each score that the recipe expects, once the run was exported."""
+    found = run.status.get("expected")
+    if not isinstance(found, dict):
+        return []
+    lines = []
+    for score, one in found.items():
+        verdict = Verdict(score, one.get("value"), one.get("low"), one.get("high"))
+        lines.append(f"{score}: {verdict}")
+    return lines
+
+
+def way_on(run: Run) -> str:
+    """The command by which a run that did not come to its end goes on; empty for others."""
+    if not state_of(run).startswith(("failed", "stopped", "killed", "crashed")):
+        return ""
+    return f"zoo train {shlex.quote(str(run.root))}"
+
+
+def parameters_of(run: Run) -> str:
+    """How many parameters the model has, and how many of them are trained if not all."""
+    starts = run.happened("start")
+    if not starts:
+        return ""
+    whole = int(starts[-1].get("parameters", 0))
+    trained = int(starts[-1].get("trained", whole))
+    return f"{whole:,}" if trained == whole else f"{whole:,}, {trained:,} trained"
