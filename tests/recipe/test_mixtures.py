@@ -64,8 +64,15 @@ def test_words_change_parts_as_they_change_sections(catalog: Catalog) -> None:
     assert list(parts_of(path, 'data.parts=[{"data":"corpus","weight":1}]')) == ["corpus"]
 
 
-def test_twins_of_mixtures_have_the_twins_data(catalog: Catalog) -> None:
-    assert load_recipe(mixture(catalog), tiny=True).data.source == "built-in"
+def test_twins_of_mixtures_read_less_of_each_of_ones_own_parts_and_none_of_shipped_ones(
+    catalog: Catalog,
+) -> None:
+    data = load_recipe(mixture(catalog), tiny=True).data
+    assert isinstance(data, MixtureData)
+    assert {part.data.max_train_examples for part in data.parts.values()} == {256}
+    assert (data.max_valid_examples, data.max_epochs) == (64, False)
+    shipped = [{"data": "wikipedia", "weight": 1}, *PARTS]
+    assert load_recipe(mixture(catalog, shipped), tiny=True).data.source == "built-in"
 
 
 FAULTS = {

@@ -1,17 +1,31 @@
 """Tiny twins: what is laid over a recipe, and what stays."""
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from tests.recipe.conftest import Catalog
+import zoo.recipe.compose.catalog
+from tests.recipe.conftest import GOOD, Catalog
 from zoo.errors import ConfigError
-from zoo.recipe import load_recipe
-from zoo.recipe.spec.data import BuiltInData
+from zoo.recipe import Recipe, load_recipe, origin
+from zoo.recipe.spec.data import BuiltInData, FilesData
 from zoo.recipe.spec.model import TrainedTokenizer
+from zoo.recipe.spec.tasks.detection import ObjectDetectionSpec
+
+
+@pytest.fixture
+def shipped(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> Catalog:
+    """The catalog as though it travelled with the package."""
+    monkeypatch.setattr(zoo.recipe.compose.catalog, "shipped_catalog", lambda: catalog.root)
+    return catalog
 
 
 def test_the_twin_lays_tiny_over_model_and_the_kinds_file_over_the_recipe(
-    catalog: Catalog,
+    shipped: Catalog,
 ) -> None:
+    catalog = shipped
     model = {"base": "small", "weights": "somebody/gpt2", "freeze": ["*.wte.*"]}
     recipe = load_recipe(catalog.recipe(model=model), tiny=True)
     assert recipe.name == "good-tiny"
@@ -21,6 +35,62 @@ def test_the_twin_lays_tiny_over_model_and_the_kinds_file_over_the_recipe(
     assert isinstance(recipe.data, BuiltInData)
     assert recipe.optimizer.params == {"lr": 0.01, "weight_decay": 0.1}
     assert (recipe.run.steps, recipe.run.batch) == (5, 4)
+
+
+def own_twin(catalog: Catalog, **data: Any) -> Recipe:
+    """The twin of a recipe of texts in a folder of one's own."""
+    files = {"source": "files", "folder": "texts", "train": "*.txt", "valid": 0.1, **data}
+    run = {"epochs": 3, "batch": 16, "micro_batch": 4, "best_metric": "valid/loss"}
+    path = catalog.recipe(data=files, run={**run, "folder": "there"})
+    return load_recipe(path, tiny=True)
+
+
+def test_the_twin_of_ones_own_data_reads_less_of_them_for_a_few_steps(catalog: Catalog) -> None:
+    recipe = own_twin(catalog, columns={"text": "body"}, max_valid_examples=9, workers=3)
+    assert isinstance(recipe.data, FilesData)
+    assert recipe.data.folder == str(catalog.root / "recipes" / "texts")
+    assert (recipe.data.columns, recipe.data.workers) == ({"text": "body"}, 3)
+    assert (recipe.data.max_train_examples, recipe.data.max_valid_examples) == (256, 9)
+    assert recipe.model.config["n_layer"] == 1 and recipe.optimizer.params["lr"] == 0.01
+    assert (recipe.run.steps, recipe.run.epochs, recipe.run.batch) == (50, None, 4)
+    assert recipe.run.best_metric == "valid/loss"
+    assert recipe.run.folder == str(catalog.root / "recipes" / "there-tiny")
+    assert origin(recipe, "data.max_train_examples") == "--tiny (your own data, cut small)"
+
+
+def test_the_twin_of_ones_own_data_without_a_set_to_score_passes_the_checks(
+    catalog: Catalog,
+) -> None:
+    run = {"steps": 9, "batch": 8, "micro_batch": 4}
+    files = {"source": "files", "folder": "texts", "train": "*.txt"}
+    recipe = load_recipe(catalog.recipe(data=files, run=run), tiny=True)
+    assert recipe.data.valid is False
+
+
+def test_a_users_fragment_of_data_is_his_own_and_a_shipped_one_is_not(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    assert isinstance(load_recipe(catalog.recipe(), tiny=True).data, FilesData)
+    squad = {"source": "hub", "name": "squad", "train": "train"}
+    whole = {**GOOD, "model": "llama-mini", "optimizer": "adamw"}
+    for data, source in ((squad, "hub"), ("wikipedia", "built-in"), ("openwebtext", "built-in")):
+        path = catalog.recipe(**{**whole, "data": data})
+        assert load_recipe(path, tiny=True).data.source == source
+
+
+def test_how_ones_own_rows_are_read_stays_in_the_twin(tmp_path: Path) -> None:
+    recipe = {
+        "task": {"kind": "object-detection", "image_size": 96, "box_format": "yolo"},
+        "model": "rt-detr-mini",
+        "data": {"source": "files", "folder": ".", "train": "a.jsonl", "valid": "b.jsonl"},
+        "optimizer": "adamw-small",
+        "run": {"steps": 9, "batch": 8, "micro_batch": 4},
+    }
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(recipe))
+    task = load_recipe(path, tiny=True).task
+    assert isinstance(task, ObjectDetectionSpec)
+    assert (task.box_format, task.image_size) == ("yolo", 64)
 
 
 def test_words_come_after_the_twin(catalog: Catalog) -> None:

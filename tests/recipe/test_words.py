@@ -8,8 +8,9 @@ import pytest
 from tests.recipe.conftest import GOOD, Catalog
 from zoo.errors import ConfigError
 from zoo.recipe import expanded, load_recipe
+from zoo.recipe.compose.catalog import find_recipe, own_catalogs, shipped_catalog
 from zoo.telling.explain import explained
-from zoo.telling.listing import catalog_rows
+from zoo.telling.listing import catalog_rows, listed
 from zoo.telling.notes import notes
 
 LR = "optimizer.params.lr=0.1"
@@ -135,6 +136,36 @@ def test_names_in_words_are_looked_up_where_the_user_is(
     (mine.root / "configs" / "recipes").mkdir()
     monkeypatch.chdir(mine.root)
     assert load_recipe(file, ["parallel=own"]).parallel.zero == {"stage": 2}
+
+
+def test_the_catalog_called_configs_here_comes_before_the_shipped_one_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, shipped = "gpt2-small-openwebtext", find_recipe("gpt2-small-openwebtext")
+    mine = Catalog(tmp_path / "configs")
+    recipe = {**GOOD, "parallel": "zero-2", "data": {"base": "corpus", "test": False}}
+    mine.write(f"recipes/{name}", recipe)
+    mine.write("parallel/zero-2", {"zero": {"stage": 1}})
+    monkeypatch.chdir(tmp_path)
+    assert find_recipe(name) == tmp_path / "configs" / "recipes" / f"{name}.json"
+    loaded = load_recipe(name)
+    assert loaded.parallel.zero == {"stage": 1}
+    assert sum("is yours" in note for note in notes(loaded)) == 2
+    (tmp_path / "my.json").write_text(json.dumps(recipe))
+    assert load_recipe("my.json").data == loaded.data
+    assert load_recipe(shipped).model.config["n_layer"] == 12  # which means its own fragments
+    heads, rows, _ = listed((), False)
+    assert heads[:2] == ("recipe", "whose")
+    assert {row[0]: row[1] for row in rows}[name] == "yours"
+    assert [row[1] for row in rows] == sorted((row[1] for row in rows), reverse=True)
+
+
+def test_the_shipped_catalog_is_nobodys_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "configs").symlink_to(shipped_catalog())
+    monkeypatch.chdir(tmp_path)
+    assert own_catalogs() == ()
 
 
 def test_a_folder_called_data_is_no_catalog(catalog: Catalog) -> None:

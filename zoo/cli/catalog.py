@@ -10,6 +10,7 @@ from zoo.cli.words import ChangesArgument, JsonOption, RecipeArgument, TinyOptio
 from zoo.errors import ConfigError
 from zoo.recipe import expanded, load_recipe
 from zoo.recipe.compat import matrix
+from zoo.recipe.compose.catalog import own_recipes
 from zoo.recipe.derived.batching import batching, layout_of
 from zoo.recipe.derived.deepspeed import deepspeed_config
 from zoo.recipe.schema import file_schema
@@ -17,8 +18,8 @@ from zoo.telling.compat import matrix_page
 from zoo.telling.explain import explained
 from zoo.telling.families import families_page
 from zoo.telling.groups import group_rows, schedule_line
-from zoo.telling.listing import HEADS, catalog_rows
-from zoo.telling.notes import notes
+from zoo.telling.listing import WHOSE, listed
+from zoo.telling.notes import hiding, notes
 from zoo.telling.page import markdown, print_page, print_table
 
 
@@ -27,12 +28,18 @@ def list_recipes(
     tiny: TinyOption = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown.")] = False,
 ) -> None:
-    """Show the catalog: task, model, parameters, data, layout and optimizer of each recipe."""
-    rows, faults = catalog_rows(changes or (), tiny)
+    """Show the catalog: task, model, parameters, data, layout and optimizer of each recipe.
+
+    A catalog of yours, the folder `configs` here, is listed first and marked; a recipe of yours
+    hides a shipped one of its name.
+    """
+    heads, rows, faults = listed(changes or (), tiny)
     if as_markdown:
-        print(markdown(HEADS, rows))
+        print(markdown(heads, rows))
     else:
-        print_table(HEADS, rows, whole=("recipe",))
+        print_table(heads, rows, whole=("recipe", WHOSE))
+    for line in hiding(own_recipes()):
+        print(f"note: {line}", file=sys.stderr)
     if faults:
         raise ConfigError(faults)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from zoo.errors import ConfigError, Fault
-from zoo.recipe.compose.catalog import recipes
+from zoo.recipe.compose.catalog import recipes_by_name
 from zoo.telling.phases import phase
 
 FolderArgument = Annotated[
@@ -15,8 +15,8 @@ FolderArgument = Annotated[
 
 
 def named(begin: str) -> list[str]:
-    """Recipes of the catalog whose names begin so, for a shell's completion."""
-    return [file.stem for file in recipes() if file.stem.startswith(begin)]
+    """Recipes, yours first, whose names begin so, for a shell's completion."""
+    return [name for name in recipes_by_name() if name.startswith(begin)]
 
 
 RecipeArgument = Annotated[

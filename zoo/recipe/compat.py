@@ -9,7 +9,7 @@ from zoo.errors import ConfigError, Fault
 from zoo.recipe.checks.judge import judged
 from zoo.recipe.checks.rules import broken_rules
 from zoo.recipe.checks.steps import steps
-from zoo.recipe.compose.catalog import catalogs, find_recipe, fragments
+from zoo.recipe.compose.catalog import catalogs, catalogs_of_words, find_recipe, fragments
 from zoo.recipe.compose.words import Asked, compose
 from zoo.recipe.load import load_recipe
 from zoo.recipe.recipe import Recipe
@@ -113,7 +113,7 @@ def _judged(cell: Cell, laid: Laid) -> tuple[Cell, dict[str, Reason]]:
 
 def strategies(path: str) -> list[str]:
     """The named layouts that a recipe may take: what lies in `parallel` of its catalogs."""
-    return fragments("parallel", catalogs(find_recipe(path).parent))
+    return fragments("parallel", catalogs_of_words(catalogs(find_recipe(path).parent)))
 
 
 def optimizer_words(base: Recipe, name: str) -> tuple[str, ...]:

@@ -6,22 +6,43 @@ from pathlib import Path
 
 from zoo.errors import ConfigError, Fault
 from zoo.recipe import Recipe, load_recipe
-from zoo.recipe.compose.catalog import recipes
+from zoo.recipe.compose.catalog import own_recipes, recipes
 from zoo.recipe.derived.exchange import compression_kind
 from zoo.recipe.spec.data import BuiltInData, FilesData, MixtureData
 from zoo.recipe.vocabulary.optimizers import algorithm
 
 HEADS = ("recipe", "task", "model", "parameters", "data", "layout", "optimizer")
+WHOSE = "whose"
+"""The head of a column that stands where the user has recipes as well."""
 
 
-def catalog_rows(changes: Sequence[str], tiny: bool) -> tuple[list[tuple[str, ...]], list[Fault]]:
-    """One row of HEADS for each recipe of the shipped catalog, and the faults of broken ones.
+def listed(
+    changes: Sequence[str], tiny: bool
+) -> tuple[tuple[str, ...], list[tuple[str, ...]], list[Fault]]:
+    """Heads, rows and faults of all recipes that have a name here, the user's first and marked."""
+    own = own_recipes()
+    if not own:
+        return HEADS, *catalog_rows(changes, tiny)
+    rows, faults = [], []
+    hidden = {file.stem for file in own}
+    shipped = [file for file in recipes() if file.stem not in hidden]
+    for whose, files in (("yours", own), ("shipped", shipped)):
+        found, wrong = catalog_rows(changes, tiny, files)
+        rows += [(name, whose, *rest) for name, *rest in found]
+        faults += wrong
+    return (HEADS[0], WHOSE, *HEADS[1:]), rows, list(dict.fromkeys(faults))
+
+
+def catalog_rows(
+    changes: Sequence[str], tiny: bool, files: Sequence[Path] | None = None
+) -> tuple[list[tuple[str, ...]], list[Fault]]:
+    """One row of HEADS for each of these recipes (else the shipped ones); faults of broken ones.
 
     A fault that several recipes have is said once, with their names unless all have it.
     """
     rows: list[tuple[str, ...]] = []
     whose: dict[Fault, dict[str, str]] = {}
-    files = recipes()
+    files = recipes() if files is None else files
     for file in files:
         try:
             recipe = load_recipe(file, changes, tiny)

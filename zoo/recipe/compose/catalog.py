@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 import zoo
@@ -11,6 +12,8 @@ from zoo.recipe.spec.sections import FOLDERS
 
 RECIPES = "recipes"
 """The folder by which a catalog is known; a project's `data/` alone is none."""
+OWN = "configs"
+"""What a user's catalog is called where it lies beside recipes, or in the working directory."""
 _NAME = re.compile(r"[^/\\\x00-\x1f\x7f]+")
 
 
@@ -29,24 +32,48 @@ def shipped_catalog() -> Path:
     return shipped("configs", RECIPES)
 
 
-def catalogs(folder: Path) -> tuple[Path, ...]:
-    """The nearest catalog at or above `folder`, then the shipped one.
+def is_shipped(path: Path) -> bool:
+    """Whether a file or folder is of the catalog that travels with the package."""
+    with suppress(ConfigError):
+        path = working_directory() / path
+    return shipped_catalog().resolve() in (path.resolve(), *path.resolve().parents)
 
-    A catalog holds a folder `recipes` and folders of fragments; `folder` itself needs no recipes.
+
+def catalogs(folder: Path) -> tuple[Path, ...]:
+    """Where the names in a recipe of `folder` are looked up; the first that has one counts.
+
+    The user's catalogs come before the shipped one: those at the recipe, then those of the working
+    directory. What lies in the shipped catalog means that one alone.
     """
-    last = shipped_catalog()
-    places = (place for place in (folder, *folder.parents) if _holds_fragments(place))
-    own = next((place for place in places if place == folder or (place / RECIPES).is_dir()), None)
-    return (last,) if own is None or own == last else (own, last)
+    if is_shipped(folder):
+        return (shipped_catalog(),)
+    return (*dict.fromkeys([*_own(folder), *own_catalogs()]), shipped_catalog())
 
 
 def catalogs_of_words(roots: tuple[Path, ...]) -> tuple[Path, ...]:
     """Where the names in words are looked up: the recipe's catalogs, and those of the user here."""
+    return (*dict.fromkeys([*roots[:-1], *own_catalogs()]), roots[-1])
+
+
+def own_catalogs() -> tuple[Path, ...]:
+    """The user's catalogs in the working directory."""
     with suppress(ConfigError):
-        here = working_directory()
-        own = [*roots[:-1], *catalogs(here)[:-1], *catalogs(here / "configs")[:-1]]
-        return (*dict.fromkeys(own), roots[-1])
-    return roots
+        return _own(working_directory())
+    return ()
+
+
+def _own(folder: Path) -> tuple[Path, ...]:
+    """`configs` in a folder, and the nearest catalog at or above it; never the shipped one.
+
+    A catalog holds a folder `recipes` and folders of fragments, one of which is enough for
+    `configs`; `folder` itself needs no recipes.
+    """
+    inner = folder / OWN
+    found = [inner] if _holds_fragments(inner) or recipes(inner) else []
+    above = (place for place in (folder, *folder.parents) if _holds_fragments(place))
+    nearest = (place for place in above if place == folder or (place / RECIPES).is_dir())
+    found += list(islice(nearest, 1))
+    return tuple(place for place in found if not is_shipped(place))
 
 
 def _holds_fragments(place: Path) -> bool:
@@ -72,8 +99,23 @@ def recipes(root: Path | None = None) -> list[Path]:
     return sorted(found, key=lambda file: (file.parent, file.stem))
 
 
+def own_recipes() -> list[Path]:
+    """Files of all recipes of the user's catalogs in the working directory, each name once."""
+    found: dict[str, Path] = {}
+    for root in own_catalogs():
+        for file in recipes(root):
+            found.setdefault(file.stem, file)
+    return list(found.values())
+
+
+def recipes_by_name() -> dict[str, Path]:
+    """Every recipe that has a name here: yours first, also before a shipped one of that name."""
+    own = {file.stem: file for file in own_recipes()}
+    return own | {file.stem: file for file in recipes() if file.stem not in own}
+
+
 def find_recipe(word: str) -> Path:
-    """The file that a user means: a path, or the name of a recipe of the shipped catalog.
+    """The file that a user means: a path, or a name of the user's catalog or the shipped one.
 
     Raises ConfigError with the nearest name when there is none.
     """
@@ -85,7 +127,7 @@ def find_recipe(word: str) -> Path:
     for file in (path, path / RECIPE):
         if _is_file(file):
             return file.absolute()
-    known = {file.stem: file for file in recipes()}
+    known = recipes_by_name()
     if path.name == word and word in known:
         return known[word]
     allowed = "a recipe's file, or the name of a recipe that `zoo list` shows"

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import ConfigError, Fault
-from zoo.recipe.compose.catalog import fragment, fragments, shown
-from zoo.recipe.compose.fragments import lay_section
+from zoo.recipe.compose.catalog import fragment, fragments, is_shipped, shown
+from zoo.recipe.compose.fragments import PARTS, lay_section
 from zoo.recipe.compose.json_text import brief, read_object
 from zoo.recipe.compose.merge import Composition
+from zoo.recipe.provenance import Key
 from zoo.recipe.vocabulary.optimizers import OPTIMIZERS, canonical
 from zoo.recipe.vocabulary.parameters import counts
 
@@ -15,6 +16,14 @@ RATES = ("lr", "betas", "weight_decay", "max_coeff", "min_coeff")
 """What suits a model and its batch, and not the twin: LAMB's bounds of a layer's rate too."""
 BEGIN = 0.2
 """The share of a twin's steps before compression, and in which an average warms up."""
+OF_DATA = ("box_format", "ignore_label", "reduce_labels", "palette", "lowercase", "min_seconds")
+"""Keys of tasks that say how rows are read: they go with the data, not with the twin."""
+CUT = {"max_train_examples": 256, "max_valid_examples": 64}
+"""What a twin reads at most of a user's own data."""
+SHORT = {"steps": 50, "log_every": 10, "eval_every": 50}
+"""How long it trains on them."""
+_SOURCE = ("data", "source")
+_CUTS = "--tiny (your own data, cut small)"
 
 
 def lay_tiny_model(composition: Composition, roots: tuple[Path, ...]) -> None:
@@ -38,6 +47,8 @@ def lay_tiny_task(composition: Composition, roots: tuple[Path, ...]) -> None:
     """Lays the small sizes of the task's kind, for a word that named a whole task."""
     file = _kinds_file(composition, roots)
     sizes = read_object(file).get("task", {})
+    if composition.get(_SOURCE) != "built-in":
+        sizes = _without(sizes, OF_DATA)
     lay_section(composition, "task", sizes, (shown(file), file.parent), roots)
 
 
@@ -53,19 +64,33 @@ def _kinds_file(composition: Composition, roots: tuple[Path, ...]) -> Path:
 
 
 def lay_tiny_kind(composition: Composition, roots: tuple[Path, ...]) -> None:
-    """Lays data, rates and lengths of the task's kind; what compresses stays what it is."""
+    """Lays data, rates and lengths of the task's kind; what compresses stays what it is.
+
+    A user's own data stay as well: less of them is read, for fewer steps.
+    """
     file = _kinds_file(composition, roots)
+    kinds = {
+        name: value
+        for name, value in read_object(file).items()
+        if name not in ("$schema", "description")
+    }
     composition.drop(("optimizer", "state"), "--tiny starts from random weights")
-    composition.drop(("run", "best_metric"), "--tiny scores one set of its own")
     composition.drop(("run", "expected"), "--tiny is another model, on other data")
     composition.drop(("run", "patience"), "--tiny trains to its end")
     composition.drop(("optimizer", "groups"), "--tiny has one set of rates, which suit its model")
+    if own := _is_own(composition):
+        kinds.pop("data", None)
+        kinds["task"] = _without(kinds.get("task", {}), OF_DATA)
+        kinds["run"] = _without(kinds.get("run", {}), ("best_metric",))
+    else:
+        composition.drop(("run", "best_metric"), "--tiny scores one set of its own")
     chosen = canonical(str(composition.get(("optimizer", "type"))))
     params = composition.get(("optimizer", "params"))
     params = params if isinstance(params, dict) else {}
-    for section, value in read_object(file).items():
-        if section not in ("$schema", "description"):
-            lay_section(composition, section, value, (shown(file), file.parent), roots)
+    for section, value in kinds.items():
+        lay_section(composition, section, value, (shown(file), file.parent), roots)
+    if own:
+        _cut(composition)
     if isinstance(composition.get(("optimizer", "ema")), dict):
         path = ("optimizer", "ema", "warmup_steps")
         composition.lay(path, BEGIN, "--tiny (the average follows a short run)")
@@ -74,6 +99,48 @@ def lay_tiny_kind(composition: Composition, roots: tuple[Path, ...]) -> None:
         _keep_optimizer(composition, chosen, params)
     elif composition.get(("parallel", "compression")):
         _keep_compressor(composition, chosen, params)
+
+
+def _is_own(composition: Composition) -> bool:
+    """Whether the data are the user's: no shipped file says where any of them come from."""
+    keys = [(*PARTS, name, *_SOURCE) for name in _parts(composition)] or [_SOURCE]
+    found = {key: composition.get(key) for key in keys}
+    shipped = any(is_shipped(Path(composition.origin(key))) for key in keys)
+    return not shipped and any(source not in (None, "built-in") for source in found.values())
+
+
+def _parts(composition: Composition) -> list[str]:
+    parts = composition.get(PARTS)
+    return list(parts) if isinstance(parts, dict) else []
+
+
+def _cut(composition: Composition) -> None:
+    """Less of the user's own data, fewer steps, and a folder beside that of the whole run."""
+    parts: list[Key] = [(*PARTS, name, "data") for name in _parts(composition)]
+    if parts:  # of a small part more than a few epochs are read
+        composition.lay(("data", "max_epochs"), False, _CUTS)
+    sets: list[Key] = parts or [("data",)]
+    for at in sets:
+        _lay_less(composition, at, "max_train_examples")
+    _lay_less(composition, ("data",), "max_valid_examples")
+    composition.lay(("run",), SHORT, _CUTS)
+    if not any(composition.get((*at, "valid")) for at in sets):
+        for key in ("eval_every", "eval_micro_batch", "best_metric"):
+            composition.drop(("run", key), "there is no set to score")
+    folder = composition.get(("run", "folder"))
+    if isinstance(folder, str):
+        composition.lay(("run", "folder"), f"{folder}-tiny", _CUTS)
+
+
+def _lay_less(composition: Composition, at: Key, key: str) -> None:
+    """At most so many examples; fewer where the user reads fewer himself."""
+    said = composition.get((*at, key))
+    if isinstance(composition.get(at), dict) and (not isinstance(said, int) or said > CUT[key]):
+        composition.lay((*at, key), CUT[key], _CUTS)
+
+
+def _without(section: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name, value in section.items() if name not in keys}
 
 
 def _keep_optimizer(composition: Composition, chosen: str, params: dict[str, Any]) -> None:
