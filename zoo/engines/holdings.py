@@ -25,6 +25,8 @@ class Holding:
     shape: tuple[int, ...]
     part: Part | None
     counted: bool
+    given: bool = False
+    """Whether it is an adapter's base, which never changes and is read from where it came from."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,13 @@ def holdings(
     `shapes` are the full ones, noted before anything was cut; `tied` names the parameters that
     several stages hold, of which the first counts.
     """
+    adapted = hasattr(model, "peft_config")
     stage, first = layout.stage(rank), layout.tensor_rank(rank) == 0
 
     def held(name: str, tensor: Tensor) -> Holding:
         once = name not in tied or tied[name][0] == stage
-        return Holding(
-            name, tensor, shapes[name], parts.get(name), once and (first or name in parts)
-        )
+        counted, given = once and (first or name in parts), adapted and not tensor.requires_grad
+        return Holding(name, tensor, shapes[name], parts.get(name), counted, given)
 
     return Holdings(
         [held(name, p) for name, p in parameters_of(model) if not p.is_meta],

@@ -111,7 +111,7 @@ def fragments(engine: Any, held: Holdings, rank: int, ranks: int) -> Iterator[Fr
         for key, tensor in own.states(torch_optimizer(engine)).items():
             yield Fragment(f"{key}/{one.name}", one.shape, own.start, tensor, primary, one.part)
     for index, one in enumerate(held.parameters):
-        if not one.tensor.requires_grad:
+        if not (one.tensor.requires_grad or one.given):
             yield from frozen(one, rank, index % ranks == rank)
     for one in held.buffers:
         flat, primary = one.tensor.data.view(-1), one.counted and rank == 0

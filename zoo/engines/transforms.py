@@ -1,6 +1,6 @@
 """What is applied to a meta model from outside: one list, in this order.
 
-    FORM      adapter        (none yet: it would stand here, before anything reads parameters)
+    FORM      adapter        low-rank matrices beside those of a frozen base
               freezing       takes gradients away
               checkpointing  recomputes activations
               criterion      a loss inside of the model, in fp32 and of this process alone
@@ -12,7 +12,7 @@
               compile        (none yet: it would stand here, and see what is left to run)
 
 Ring two and exports take FORM, planning TRAINING too, `build_engine` all. Stages come before tensor
-ranks because one rank alone may measure them. An adapter is one more function of the same form.
+ranks because one rank alone may measure them.
 """
 
 from collections.abc import Callable, Iterable
@@ -27,6 +27,7 @@ from zoo.data.rows import Batch
 from zoo.engines.engine import DTYPES
 from zoo.engines.groups import Groups, by_first
 from zoo.layout import Part
+from zoo.models.adapters.inject import adapt
 from zoo.models.build import alone_in_fp32, apply_batch_norm, freeze, on_meta
 from zoo.models.draws import Draws
 from zoo.models.families import family_of
@@ -72,6 +73,13 @@ class Draft:
 
 
 Transform = Callable[[Draft], None]
+
+
+def adapter(draft: Draft) -> None:
+    """Puts what `model.lora` says around the base; nothing else is trained then."""
+    recipe = draft.recipe
+    if recipe.model.lora is not None:
+        adapt(draft.model, recipe.model.lora, origin(recipe, "model.lora"))
 
 
 def freezing(draft: Draft) -> None:
@@ -128,7 +136,7 @@ def draws(draft: Draft) -> None:
         draw_by_place(draft.model, draft.family, draft.seeds)
 
 
-FORM: tuple[Transform, ...] = (freezing, checkpointing, criterion)
+FORM: tuple[Transform, ...] = (adapter, freezing, checkpointing, criterion)
 TRAINING: tuple[Transform, ...] = (batch_norm, uncached)
 CUTS: tuple[Transform, ...] = (stages, tensor_cut, draws)
 TRANSFORMS = (*FORM, *TRAINING, *CUTS)

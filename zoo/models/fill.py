@@ -8,13 +8,14 @@ partition.
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from transformers import PreTrainedModel
 
+from zoo.models.names import plain
 from zoo.models.upstream import initialise_own, version
 from zoo.telling.phases import shown
 
@@ -86,15 +87,25 @@ def fill(
                 module.to_empty(device="cpu", recurse=False)
                 spoil(module)
             for name, module, owner in unit.members:
-                torch.manual_seed(zlib.crc32(f"{seed}:{name}".encode()))
+                torch.manual_seed(zlib.crc32(f"{seed}:{drawn_as(name, module)}".encode()))
                 initialise(module, owner)
             for name, tensor in own_tensors(unit):
-                if name in given:
-                    put(tensor, weights.tensor(name))
+                if plain(name) in given:
+                    put(tensor, weights.tensor(plain(name)))
             for _, module, _ in unit.members:
                 move(module, device)
             settle(unit.root)
     model.tie_weights(recompute_mapping=False)  # what was untied stays so
+
+
+def drawn_as(name: str, module: nn.Module) -> str:
+    """The name that a module's values are drawn by: of what an adapter stands around its own."""
+    return f"{name}.lora" if is_adapted(module) else plain(name)
+
+
+def is_adapted(module: nn.Module) -> bool:
+    """Whether a module is PEFT's around an adapted one (peft/tuners/lora/layer.py: LoraLayer)."""
+    return hasattr(module, "reset_lora_parameters")
 
 
 _SPREAD = 0.01  # of the initial values; nearly the mean, and no two rows alike
@@ -136,7 +147,7 @@ def reaches_down(module: nn.Module, owner: PreTrainedModel) -> bool:
     """Whether initialising `module` writes parameters of its children; seen from a dry run on
     meta.
     """
-    if any(parametrize.is_parametrized(child) for child in module.children()):
+    if is_adapted(module) or any(map(parametrize.is_parametrized, module.children())):
         return True
     below = [p for child in module.children() for p in child.parameters()]
     before = [version(parameter) for parameter in below]
@@ -193,6 +204,10 @@ def initialise(module: nn.Module, owner: PreTrainedModel) -> None:
     A child's parametrized weight (weight norm) is written through its parametrization; what a
     family's `_init_weights` forgets gets a small normal, so that no NaN survives.
     """
+    if is_adapted(module):
+        start: Any = module
+        start.reset_lora_parameters("default", True)  # A by Kaiming's rule, B 0: it adds nothing
+        return
     wrapped = [child for child in module.children() if parametrize.is_parametrized(child)]
     for child in wrapped:
         for parameter in child.parameters():

@@ -8,12 +8,13 @@ from typing import Any
 import torch
 
 from zoo.errors import ConfigError, Fault
+from zoo.models.adapters.folder import loaded_by
 from zoo.recipe import Recipe, load_recipe
 from zoo.recipe.compose.catalog import RECIPE
 from zoo.recipe.spec.sections import TRUST
 from zoo.recipe.vocabulary.kinds import KINDS, Kind
 
-CONFIG = "config.json"
+CONFIG, ADAPTER = "config.json", "adapter_config.json"
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Exported:
         on a CPU, which need not compute in that, in fp32.
         """
         dtype = torch.float32 if self.device.type == "cpu" else "auto"
-        return {"dtype": dtype, "trust_remote_code": self.trusted}
+        return {"dtype": dtype, "trust_remote_code": self.trusted, **loaded_by(self.folder)}
 
     def key(self, name: str) -> Any:
         """The value of a key of the recipe's task; None where its kind has no such key."""
@@ -70,7 +71,9 @@ def exported(folder: Path, device: str | None = None, trusted: bool = False) -> 
 
 
 def _is_export(folder: Path) -> bool:
-    return (folder / CONFIG).is_file() and (folder / RECIPE).is_file()
+    return (
+        any((folder / one).is_file() for one in (CONFIG, ADAPTER)) and (folder / RECIPE).is_file()
+    )
 
 
 def _instead(folder: Path) -> tuple[str, str]:

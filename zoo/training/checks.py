@@ -16,6 +16,7 @@ from zoo.engines.update.optimizer import parameter_groups
 from zoo.errors import ConfigError, Fault, collected
 from zoo.launching.conflicts import launcher_conflicts
 from zoo.layout import Layout
+from zoo.models.adapters.inject import base_faults
 from zoo.models.config import key_in
 from zoo.models.families import family_of, refusals
 from zoo.models.fill import NoWeights, Weights
@@ -93,6 +94,9 @@ def ring_two(
         with collected(faults):
             moments = starting_moments(recipe, model)
         weights, notes = starting_weights(recipe, model, task.tokenizer)
+        if recipe.model.lora is not None:
+            file = origin(recipe, "model.lora")
+            faults += base_faults(model, recipe.model.lora, weights, file)
     lost, lines = checked_targets(recipe, task, source.train) if with_train else ([], [])
     notes = [*said, *task.notes, *notes, *lines]
     faults += lost

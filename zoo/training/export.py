@@ -17,7 +17,10 @@ from zoo.data.source import Source
 from zoo.engines.engine import DTYPES, moved
 from zoo.engines.transforms import meta_model
 from zoo.errors import ConfigError, Fault, ResumeError
-from zoo.models.fill import fill
+from zoo.models.adapters.folder import OnBase, loaded_by, save_adapter
+from zoo.models.adapters.inject import merged
+from zoo.models.fill import Weights, fill
+from zoo.models.names import plain_state
 from zoo.models.upstream import attention_of, attention_words, tied_names
 from zoo.models.weights import untie
 from zoo.recipe import Recipe
@@ -32,6 +35,7 @@ from zoo.training.disk.averaged import Mean, reader_of
 from zoo.training.disk.kept import BEST, fault_of, folders, pointed
 from zoo.training.disk.writing import put_in_place, told_in_a_line
 from zoo.training.folder import RunFolder
+from zoo.training.starting import starting_weights
 
 
 def export(
@@ -55,8 +59,7 @@ def export(
     part = out.with_name(f".{out.name}.part")
     with told_in_a_line(part):
         shutil.rmtree(part, ignore_errors=True)
-        with written(part, "writing the model", bytes_of(model)):
-            model.save_pretrained(part)
+        put_model(model, recipe, part)
         task.save(part)
         describe(recipe, model, folder, found, part)
     rows = each_part(next(iter(source.valid.values()), source.train), task.rows)
@@ -65,6 +68,15 @@ def export(
     with told_in_a_line(part):
         put_in_place(part, out)
     return out
+
+
+def put_model(model: PreTrainedModel, recipe: Recipe, part: Path) -> None:
+    """Writes the model as transformers does, or its adapter as PEFT does."""
+    if recipe.model.lora is not None and not recipe.run.export_merged:
+        save_adapter(model, recipe, part)
+        return
+    with written(part, "writing the model", bytes_of(model)):
+        model.save_pretrained(part)
 
 
 def bytes_of(model: PreTrainedModel) -> int:
@@ -114,13 +126,20 @@ def load(recipe: Recipe, task: Task, found: list[Path]) -> PreTrainedModel:
     """The model of a checkpoint, or the mean of several, on the CPU in the run's precision, in
     evaluation mode.
     """
-    model, weights = meta_model(recipe, task), Mean([reader_of(recipe, one) for one in found])
+    model = meta_model(recipe, task)
+    weights: Weights = Mean([reader_of(recipe, one) for one in found])
+    if recipe.model.lora is not None:
+        weights = OnBase(weights, starting_weights(recipe, model, task.tokenizer)[0])
     untie(model, weights)
-    wanted = set(model.state_dict()) - set(tied_names(model))
+    wanted = set(plain_state(model)) - set(tied_names(model))
     missing = sorted(wanted - weights.names())
     if missing:
         raise ResumeError(f"{found[0]} lacks {', '.join(missing[:5])}")
     fill(model, recipe.run.seed, weights, torch.device("cpu"))
+    if recipe.model.lora is not None and not recipe.run.export_merged:
+        return model.eval()  # an adapter is small, and its base is that of its files
+    if recipe.model.lora is not None:
+        model = merged(model)
     return rounded(model, DTYPES[recipe.run.precision]).eval()
 
 
@@ -147,6 +166,7 @@ def compare(recipe: Recipe, task: Task, rows: Rows, model: PreTrainedModel, part
         head_class(recipe.task.kind)
         .from_pretrained(
             part,
+            **loaded_by(part),
             attn_implementation=attention_words(
                 model.config, attention_of(model.config) or "eager"
             ),

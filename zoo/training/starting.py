@@ -12,7 +12,9 @@ from transformers import PreTrainedModel
 
 from zoo.errors import ConfigError, Fault
 from zoo.layout import Place
+from zoo.models.adapters.folder import base_place
 from zoo.models.fill import NoWeights, Weights
+from zoo.models.names import of_adapter, plain_state
 from zoo.models.weights import FileWeights, untie, weight_files
 from zoo.recipe import Recipe, origin
 from zoo.recipe.compose.catalog import RECIPE
@@ -90,6 +92,8 @@ def starting_weights(
         return NoWeights(), []
     key = "model.weights" if section.weights else "model.name"
     revision = section.revision if key == "model.name" or place == section.name else None
+    if section.lora is not None:
+        place = base_place(recipe)
     try:
         weights = open_weights(model, place, revision)
     except (OSError, HFValidationError) as error:
@@ -110,7 +114,8 @@ def fitting(
     Heads and embeddings may differ in their number of labels or tokens: with more or fewer tokens,
     of which the checkpoint's are the `same` under their ids, their rows are kept.
     """
-    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    state = {name: one for name, one in plain_state(model).items() if not of_adapter(name)}
+    wanted = {name: tuple(tensor.shape) for name, tensor in state.items()}
     found = {name: weights.shape(name) for name in weights.names() if name in wanted}
     other = {name for name, shape in found.items() if shape != wanted[name]}
     strange = [n for n in sorted(other) if found[n][1:] != wanted[n][1:] or not outer(model, n)]
@@ -141,7 +146,7 @@ def resized(name: str, before: int, now: int) -> str:
 
 def outer(model: PreTrainedModel, name: str) -> bool:
     """Whether a tensor's first dimension is the number of labels or of tokens."""
-    size = model.state_dict()[name].shape[0]
+    size = plain_state(model)[name].shape[0]
     config = model.config
     return size in (getattr(config, "num_labels", None), getattr(config, "vocab_size", None))
 

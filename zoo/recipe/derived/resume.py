@@ -60,6 +60,7 @@ COLUMN = {
     "run.patience": "!",
     "run.expected": "~",
     "run.export": "~",
+    "run.export_merged": "~",
     "run.examples": "~",
     "run.report_to": "~",
     "run.project": "~",

@@ -1,6 +1,6 @@
 """The section `model`: what the exported Hugging Face folder holds, and which of it is trained."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,24 @@ class TrainedTokenizer(Spec):
     """Size of the vocabulary, special tokens included."""
     lowercase: bool = False
     """Lower-case the text first."""
+
+
+class Lora(Spec):
+    """A low-rank adapter, in PEFT's words; the base stays as it is and stands in no checkpoint."""
+
+    r: Positive = 8
+    """Rank of the two matrices whose product is added."""
+    alpha: Positive = 8
+    """What is added is times `alpha / r` (PEFT's lora_alpha)."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Dropout of the adapter's input."""
+    target_modules: Literal["all-linear"] | tuple[Text, ...] | None = None
+    """Endings of the names of the matrices that get one (`q_proj`), or all but the output layer;
+    absent: PEFT's default of the family, attention's queries and values."""
+    modules_to_save: tuple[Text, ...] = ()
+    """Endings of the names of modules that are trained whole beside it: heads the base lacks."""
+    use_rslora: bool = False
+    """What is added is times `alpha / sqrt(r)`: learning does not fade as ranks grow."""
 
 
 class ModelSpec(Spec):
@@ -37,6 +55,8 @@ class ModelSpec(Spec):
     """Attention implementation."""
     freeze: tuple[Text, ...] = ()
     """Patterns of parameters without gradient and optimizer state."""
+    lora: Lora | None = None
+    """Train a low-rank adapter in place of the weights; absent: the weights."""
     batch_norm: Literal["local", "synchronized", "frozen"] = "local"
     """What BatchNorm does; `synchronized` runs on GPUs only."""
     trust_remote_code: bool = False

@@ -72,6 +72,8 @@ class RunSpec(Spec):
     export: Literal["last", "best"] | MeanOf = "last"
     """Which checkpoint becomes the exported folder; `average-5`: the mean weights of the newest
     five that are kept."""
+    export_merged: bool = False
+    """With `model.lora`: export the base with the adapter added in, as a plain model."""
     examples: NotNegative = 8
     """Rows of the validation set that the exported model is asked about at the end of the run, for
     report.html; 0: none."""

@@ -37,6 +37,25 @@ def all_frozen(recipe: Recipe) -> str:
     return f"{brief(list(freeze))}" if "*" in freeze else ""
 
 
+def adapter_of_nothing(recipe: Recipe) -> str:
+    """An adapter on random weights."""
+    model = recipe.model
+    start = model.weights or model.name or "random"
+    return "an adapter of random weights" if model.lora and start == "random" else ""
+
+
+def cut_adapter(recipe: Recipe) -> str:
+    """An adapter whose base is cut among tensor ranks."""
+    tensor = recipe.parallel.tensor
+    return f"{tensor} with model.lora" if recipe.model.lora and tensor > 1 else ""
+
+
+def merged_nothing(recipe: Recipe) -> str:
+    """A merged export without an adapter."""
+    alone = recipe.run.export_merged and not recipe.model.lora
+    return "true without model.lora" if alone else ""
+
+
 MODEL_RULES = (
     Rule(
         "tokenizer",
@@ -77,5 +96,31 @@ MODEL_RULES = (
         all_frozen,
         "patterns that leave parameters to train",
         "* matches every parameter",
+    ),
+    Rule(
+        "adapter's base",
+        "model.lora",
+        adapter_of_nothing,
+        "together with model.name or model.weights, which hold the base",
+        "an adapter is loaded on the weights that it was trained on",
+        beside=("model.weights",),
+    ),
+    Rule(
+        "adapter in slices",
+        "parallel.tensor",
+        cut_adapter,
+        "1; parallel.zero.stage 3 shards the base",
+        "adapters are not cut among tensor ranks",
+        "parallel.tensor=1",
+        beside=("model.lora",),
+    ),
+    Rule(
+        "merged export",
+        "run.export_merged",
+        merged_nothing,
+        "false, or model.lora",
+        "there is no adapter to add in",
+        "run.export_merged=false",
+        beside=("model.lora",),
     ),
 )

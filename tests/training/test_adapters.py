@@ -1,0 +1,121 @@
+"""An adapter is trained on every layout, alone in checkpoints, and loads wherever PEFT is."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors import safe_open
+from transformers import AutoModelForCausalLM
+
+from tests.ranks import run_ranks
+from tests.runs import furthest, losses
+from zoo.recipe import load_recipe
+from zoo.training.disk.resuming import Start
+from zoo.training.run import run
+
+ZERO = "parallel.zero."
+LORA = {"r": 4, "alpha": 8, "target_modules": ["q_proj", "v_proj", "down_proj"]}
+IDS = torch.arange(1, 41).view(2, 20)
+
+
+def adapt(checkpoint: Path, folder: Path, words: Sequence[str]) -> int:
+    """A few steps of an adapter on a checkpoint."""
+    text = folder.parent / "text"
+    text.mkdir(exist_ok=True)
+    (text / "train.txt").write_text("I dreamed of a river that ran uphill to the moon.\n" * 400)
+    files = {"folder": str(text), "train": "train.txt", "valid": "train.txt"}
+    recipe = {
+        "task": {"kind": "causal-lm", "sequence_length": 32},
+        "model": {"name": str(checkpoint), "lora": LORA},
+        "data": {"source": "files", **files, "workers": 0, "max_valid_examples": 1},
+        "optimizer": {"type": "AdamW", "params": {"lr": 1e-2}, "gradient_clipping": 1.0},
+        "run": {
+            **{"steps": 6, "batch": 8, "micro_batch": 2, "folder": str(folder), "log_every": 1},
+            **{"save_every": 3, "keep": 9, "report_to": [], "examples": 2},
+        },
+    }
+    path = folder.parent / f"{folder.name}.json"
+    path.write_text(json.dumps(recipe))
+    return run(load_recipe(path, words), Start())
+
+
+def trained(world: int, checkpoint: Path, folder: Path, *words: str) -> Path:
+    """The folder of a run in so many processes."""
+    assert run_ranks(world, adapt, checkpoint, folder, words) == [0] * world
+    return folder
+
+
+def logits(model: torch.nn.Module) -> torch.Tensor:
+    with torch.no_grad():
+        found: torch.Tensor = model.eval()(IDS).logits
+    return found
+
+
+def keys(checkpoint: Path) -> set[str]:
+    """What the files of a checkpoint hold."""
+    found: set[str] = set()
+    for path in checkpoint.glob("state-*.safetensors"):
+        with safe_open(path, framework="pt") as file:
+            found |= set(file.keys())
+    return found
+
+
+@pytest.mark.ranks(2)
+def test_an_adapter_alone_is_saved_and_loads_in_peft_and_transformers(
+    data_root: Path, tmp_path: Path
+) -> None:
+    base = data_root / "ckpt_aidreams260k"
+    before = sha256((base / "model.safetensors").read_bytes()).hexdigest()
+    folder = trained(2, base, tmp_path / "run", "parallel.zero.stage=1")
+    assert all(".lora_" in key for key in keys(folder / "checkpoints" / "step-00000006"))
+    assert sha256((base / "model.safetensors").read_bytes()).hexdigest() == before
+    plain = AutoModelForCausalLM.from_pretrained(base)
+    start = logits(plain)
+    adapted = logits(PeftModel.from_pretrained(plain, folder / "model"))
+    assert torch.equal(adapted, logits(AutoModelForCausalLM.from_pretrained(folder / "model")))
+    assert float((adapted - start).abs().max()) > 0.1
+    found = losses(folder)
+    assert found[6] < found[1]
+
+
+LAYOUTS = {
+    "zero-0-on-2": (2, ["parallel.zero.stage=0"]),
+    "zero-2-on-2": (2, ["parallel.zero.stage=2"]),
+    "zero-3-on-2": (2, [f"{ZERO}stage=3", f"{ZERO}stage3_param_persistence_threshold=0"]),
+    "pipeline-2": (2, ["parallel.zero.stage=0", "parallel.pipeline.stages=2"]),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.ranks(2)
+def test_every_layout_gives_an_adapter_the_losses_of_one_process_and_goes_on_from_any(
+    data_root: Path, tmp_path: Path
+) -> None:
+    base = data_root / "ckpt_aidreams260k"
+    alone = trained(1, base, tmp_path / "alone", "parallel.zero.stage=0")
+    for name, (world, words) in LAYOUTS.items():
+        folder = trained(world, base, tmp_path / name, *words)
+        assert furthest(losses(alone), losses(folder)) < 1e-4, name
+        shutil.rmtree(folder / "checkpoints" / "step-00000006")
+        shutil.rmtree(folder / "model")
+        trained(1, base, folder, "parallel.zero.stage=0")
+        assert furthest(losses(alone), losses(folder)) < 1e-4, name
+
+
+@pytest.mark.slow
+@pytest.mark.ranks(1)
+def test_a_merged_export_is_a_plain_model_with_the_logits_of_the_adapter(
+    data_root: Path, tmp_path: Path
+) -> None:
+    folder = trained(1, data_root / "ckpt_aidreams260k", tmp_path / "run")
+    adapted = logits(AutoModelForCausalLM.from_pretrained(folder / "model"))
+    shutil.rmtree(folder / "model")
+    trained(1, data_root / "ckpt_aidreams260k", folder, "run.export_merged=true")
+    assert not (folder / "model" / "adapter_config.json").exists()
+    plain = AutoModelForCausalLM.from_pretrained(folder / "model")
+    assert float((logits(plain) - adapted).abs().max()) < 1e-5
