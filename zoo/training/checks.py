@@ -94,9 +94,7 @@ def ring_two(
         with collected(faults):
             moments = starting_moments(recipe, model)
         weights, notes = starting_weights(recipe, model, task.tokenizer)
-        if recipe.model.lora is not None:
-            file = origin(recipe, "model.lora")
-            faults += base_faults(model, recipe.model.lora, weights, file)
+        faults += base_faults(model, recipe, weights)
     lost, lines = checked_targets(recipe, task, source.train) if with_train else ([], [])
     notes = [*said, *task.notes, *notes, *lines]
     faults += lost

@@ -15,6 +15,7 @@ from zoo.errors import ConfigError, Fault, near
 from zoo.models.fill import Weights, is_adapted
 from zoo.models.names import parameters_of
 from zoo.models.upstream import tied_names
+from zoo.recipe import Recipe, origin
 from zoo.recipe.spec.model import Lora
 
 KEY = "model.lora"
@@ -122,10 +123,13 @@ def saved(model: nn.Module, lora: Lora) -> Iterator[nn.Parameter]:
             yield from module.parameters()
 
 
-def base_faults(model: PreTrainedModel, lora: Lora, weights: Weights, file: str) -> list[Fault]:
+def base_faults(model: PreTrainedModel, recipe: Recipe, weights: Weights) -> list[Fault]:
     """Frozen tensors of an adapted model that its base lacks, or has in another shape: nobody who
     loads the adapter would have their values.
     """
+    lora, file = recipe.model.lora, origin(recipe, KEY)
+    if lora is None:
+        return []
     given, ties = weights.names(), tied_names(model)
     frozen = {name: p for name, p in parameters_of(model) if not p.requires_grad}
     fresh = [name for name in frozen if name not in given and name not in ties]
