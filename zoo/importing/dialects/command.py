@@ -1,0 +1,29 @@
+"""A command line: the script, its words, and those of the launcher before it."""
+
+from zoo.importing.dialects.accelerate import WORDS
+from zoo.importing.dialects.scripts import SCRIPTS
+from zoo.importing.dialects.trainer import SILENT, TRAINER
+from zoo.importing.word import Dialect, derived, each, idle
+
+_PLACES = "`zoo launch`, or the launcher, says who takes part; a recipe holds for any of them"
+_TIMES = "times micro_batch and accumulation"
+
+COMMAND = Dialect(
+    "a command line (run_*.py --...)",
+    (),
+    {
+        "script": derived("task.kind", "what the script trains", "script"),
+        **TRAINER,
+        **SCRIPTS,
+        "config_file": derived("", "the file is read as well", "deepspeed"),
+        "torchrun.nproc_per_node": derived("run.batch", _TIMES, "per_node"),
+        "torchrun.nnodes": derived("run.batch", _TIMES, "nodes"),
+        "deepspeed.num_gpus": derived("run.batch", _TIMES, "per_node"),
+        "deepspeed.num_nodes": derived("run.batch", _TIMES, "nodes"),
+        "accelerate.config_file": derived("", "the file is read as well", "deepspeed"),
+        **{f"accelerate.{name}": word for name, word in WORDS.items() if name != "config_file"},
+        "accelerate.zero_stage": WORDS["deepspeed_config.zero_stage"],
+        **each("torchrun.** deepspeed.** accelerate.** python.** environment.**", idle(_PLACES)),
+    },
+    SILENT,
+)

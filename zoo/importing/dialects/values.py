@@ -1,0 +1,82 @@
+"""How values of other tools read here: optimizers, schedules, precisions, rhythms, trackers."""
+
+from typing import Any, get_args
+
+from zoo.recipe.spec.run import Tracker
+
+OPTIMS: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(
+        ("adamw_torch", "adamw_torch_fused", "adamw_hf", "adamw_apex_fused", "adamw", "adamw_torch_xla"),
+        ("AdamW", ""),
+    ),
+    **dict.fromkeys(
+        ("adamw_bnb_8bit", "adamw_8bit", "paged_adamw_8bit", "paged_adamw_32bit", "paged_adamw",
+         "adamw_torch_8bit", "adamw_torch_4bit", "ao_adamw_8bit"),
+        ("AdamW", "the same update; its state is in fp32, which ZeRO shares out or offloads"),
+    ),
+    **dict.fromkeys(
+        ("lion_32bit", "lion", "lion_8bit", "paged_lion_32bit", "paged_lion_8bit"),
+        ("Lion", "its state is in fp32"),
+    ),
+    "sgd": ("SGD", ""),
+    "adagrad": ("Adagrad", ""),
+    "lamb": ("Lamb", ""),
+    "muon": ("Muon", "orthogonalised as Jordan et al. have it"),
+}  # fmt: skip
+"""The optimizer of each of transformers' names, and what differs."""
+
+_SHORT = {"bfloat16": "bf16", "bf16": "bf16", "float32": "fp32", "fp32": "fp32"}
+DATASETS_OF_TASKS = ("cola", "mnli", "mrpc", "qnli", "qqp", "rte", "sst2", "stsb", "wnli")
+"""What run_glue's task_name may be; each is a fragment `glue-NAME` of the catalog."""
+
+
+def dtype(value: Any) -> str | None:
+    """A type of gradients, where it is one that sums may have."""
+    return _SHORT.get(str(value).removeprefix("torch."))
+
+
+def trackers(value: Any) -> list[str] | None:
+    """Trackers by name that the zoo has; None: as it is without a word."""
+    names = value if isinstance(value, list) else [value]
+    if names in (["all"], [None]):
+        return None
+    return [name for name in names if name in get_args(Tracker)]
+
+
+def attention(value: Any) -> str | None:
+    """An implementation of attention by transformers' or LLaMA-Factory's name."""
+    return {
+        "fa2": "flash_attention_2",
+        "flash_attention_2": "flash_attention_2",
+        "sdpa": "sdpa",
+        "eager": "eager",
+        "disabled": "eager",
+    }.get(str(value))
+
+
+def flash(value: Any) -> str | None:
+    """Attention by axolotl's switch."""
+    return "flash_attention_2" if value else None
+
+
+def switched(word: str) -> Any:
+    """A reader of a switch: the word where it is on."""
+    return lambda value: word if value else None
+
+
+def positive(value: Any) -> Any:
+    """A number above 0; transformers writes -1 or 0 for none."""
+    return value if isinstance(value, int | float) and value > 0 else None
+
+
+def folder(value: Any) -> str:
+    """A folder as a path: one that is relative begins with a dot."""
+    text = str(value)
+    return text if text[:1] in (".", "/", "~") else f"./{text}"
+
+
+def listed(value: Any) -> list[str]:
+    """Names in a list, with commas, or alone."""
+    if isinstance(value, list):
+        return [str(one) for one in value]
+    return [part.strip() for part in str(value).split(",")]
