@@ -28,10 +28,11 @@ MAY = {
     "publishing": MIDDLE | {"data", "models", "tasks", "training"},
     "reporting": MIDDLE | {"data", "models", "tasks", "training", "predicting", "inspecting"},
     "drafting": MIDDLE | {"data"},
+    "importing": MIDDLE,
     "sweeping": MIDDLE | {"training"},
     "cli": MIDDLE
     | {"training", "planning", "predicting", "inspecting", "publishing", "reporting", "drafting"}
-    | {"sweeping"},
+    | {"sweeping", "importing"},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -47,6 +47,7 @@ def root(
 VERBS: dict[str, dict[str, Callable[..., None]]] = {
     "Recipes": {
         "new": new.new,
+        "import": new.import_files,
         "list": catalog.list_recipes,
         "show": catalog.show_recipe,
         "explain": catalog.explain,

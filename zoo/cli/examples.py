@@ -8,6 +8,10 @@ EXAMPLES = {
         "zoo new my.json --data reviews.csv",
         "zoo new my.json --from bert-base-mnli-finetune --data reviews.csv run.epochs=5",
     ),
+    "import": (
+        "zoo import ds_config.json --command 'run_clm.py --model_name_or_path gpt2'",
+        "zoo import axolotl.yaml --out my.json --world-size 8",
+    ),
     "report": (
         "zoo report runs/my",
         "zoo report runs/one runs/two --out compared.html",

@@ -1,4 +1,4 @@
-"""The verb that begins a recipe for a user's own data."""
+"""The verbs that begin a recipe: for a user's own data, and from files of other tools."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo.cli.words import ChangesArgument
+from zoo.cli.words import ChangesArgument, JsonOption, WorldOption
 from zoo.errors import ConfigError, Fault
 from zoo.telling.notes import notes
 
@@ -93,3 +93,35 @@ def _tell(file: Path, older: Path | None, start: "Base", said: list[str]) -> Non
     if start.hub:
         print(f"  of the hub: {', '.join(start.hub)}")
     print(f"next: zoo check {file} --deep; zoo data {file}; zoo train {file}")
+
+
+def import_files(
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE ...]", help="JSON, YAML or a script.")
+    ] = None,
+    command: Annotated[
+        str | None, typer.Option("--command", help="A command line, in quotes.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="The recipe to write.")] = Path("my.json"),
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a recipe that is there.")
+    ] = False,
+    world_size: WorldOption = None,
+    as_json: JsonOption = False,
+    words: Annotated[bool, typer.Option("--words", help="Every known word, as Markdown.")] = False,
+) -> None:
+    """Write a recipe from files of DeepSpeed, accelerate, transformers, axolotl, LLaMA-Factory.
+
+    Every key is accounted for; of two files that differ the later is taken, and it is said.
+    """
+    from zoo.drafting.writing import as_text, refuse_if_there
+    from zoo.importing.whole import imported, page, words_page, written
+    from zoo.telling.page import print_page
+
+    if words:
+        print(words_page())
+        return
+    refuse_if_there(out, force)
+    whole = imported(tuple(files or ()), command, world_size)
+    text = as_text(whole.sections, whole.account.reasons, "zoo import")
+    print_page(page(whole, written(out, whole, text)), as_json)

@@ -37,7 +37,8 @@ def parsed_command(text: str, name: str) -> dict[str, Any]:
         words = [_filled(word, variables) for word in words]
         place = next((at for at, word in enumerate(words) if _SCRIPT.fullmatch(word)), None)
         if place is None:
-            variables |= dict(match.groups() for w in words if (match := _ASSIGNED.fullmatch(w)))
+            found = [match for word in words if (match := _ASSIGNED.fullmatch(word))]
+            variables |= {match.group(1): match.group(2) for match in found}
             continue
         script = words[place].rsplit("/", 1)[-1]
         return {**_launcher(words[:place]), "script": script, **_flags(words[place + 1 :])}

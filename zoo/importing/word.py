@@ -8,7 +8,7 @@ from typing import Any, Literal
 from zoo.recipe.vocabulary.foreign import RULED
 
 How = Literal["taken", "derived", "no effect", "not possible"]
-OFF = (None, False, "", 0, "no", "none", "None", "off", [], {})
+OFF: tuple[Any, ...] = (None, False, "", 0, "no", "none", "None", "off", [], {})
 """Values by which nothing is asked for."""
 AUTO = "auto"
 """What DeepSpeed's files leave to the program that reads them."""

@@ -8,8 +8,6 @@ _ACCUMULATION = "times micro_batch and processes"
 _OFFLOADED = "parallel.zero.offload_*.device"
 
 
-
-
 WORDS: Words = {
     "mixed_precision": derived("run.precision", "no is fp32", "mixed"),
     "num_processes": derived("run.batch", "processes, over all machines", "processes"),
@@ -52,7 +50,9 @@ WORDS: Words = {
     "fsdp_config.fsdp_activation_checkpointing": taken("parallel.gradient_checkpointing"),
     "fsdp_config.fsdp_version": idle(_WRAP),
     "fsdp_config.**": idle(_WRAP),
-    "distributed_type": derived("parallel.zero.stage", "0 of MULTI_GPU; else as said", "distributed"),
+    "distributed_type": derived(
+        "parallel.zero.stage", "0 of MULTI_GPU; else as said", "distributed"
+    ),
     **each(
         "use_cpu compute_environment debug downcast_bf16 enable_cpu_affinity gpu_ids machine_rank "
         "main_process_ip main_process_port main_training_function num_machines rdzv_backend "

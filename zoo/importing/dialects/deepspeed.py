@@ -10,6 +10,11 @@ _OTHER_TOOL = "the zoo hands DeepSpeed a model, an optimizer and its data: nothi
 _BATCH = "examples a step, all ranks together"
 
 
+def on(value: Any) -> bool:
+    """A switch; what is left to others is not on."""
+    return value is True
+
+
 def _to_cpu(value: Any) -> str | None:
     return "cpu" if value else None
 
@@ -45,7 +50,8 @@ DEEPSPEED = Dialect(
         "optimizer.legacy_fusion": idle("PyTorch's or DeepSpeed's kernel: the same update"),
         "scheduler.type": derived("optimizer.scheduler.type", "as it is", "deepspeed.schedule"),
         "scheduler.params.total_num_steps": derived(
-            "run.steps", "the schedule ends with the run; its length where nothing else says it",
+            "run.steps",
+            "the schedule ends with the run; its length where nothing else says it",
             "total_steps",
         ),
         "scheduler.params.warmup_max_lr": derived(
@@ -54,9 +60,9 @@ DEEPSPEED = Dialect(
         "scheduler.params.*": derived(
             "optimizer.scheduler.params.*", "as it is", "deepspeed.schedule.*"
         ),
-        "fp16.enabled": derived("run.precision", "fp16", "fp16", bool),
-        "bf16.enabled": derived("run.precision", "bf16", "bf16", bool),
-        "bfloat16.enabled": derived("run.precision", "bf16", "bf16", bool),
+        "fp16.enabled": derived("run.precision", "fp16", "fp16", on),
+        "bf16.enabled": derived("run.precision", "bf16", "bf16", on),
+        "bfloat16.enabled": derived("run.precision", "bf16", "bf16", on),
         "fp16.auto_cast": impossible("inputs are cast by the model's own precision"),
         "fp16.loss_scale": impossible(_SCALER),
         "fp16.initial_scale_power": impossible(_SCALER, 16, 12, 32),
@@ -68,9 +74,7 @@ DEEPSPEED = Dialect(
         "bf16.immediate_grad_update": idle("gradients are summed as run.precision says"),
         "amp.**": impossible("NVIDIA's apex is not used; run.precision is bf16 or fp16", "O1"),
         "torch_autocast.**": impossible("the model itself is in run.precision"),
-        "communication_data_type": derived(
-            "parallel.gradient_dtype", "bf16 or fp32", value=dtype
-        ),
+        "communication_data_type": derived("parallel.gradient_dtype", "bf16 or fp32", value=dtype),
         "data_types.grad_accum_dtype": derived(
             "parallel.gradient_dtype", "bf16 or fp32", value=dtype
         ),
@@ -136,7 +140,8 @@ DEEPSPEED = Dialect(
         **each(
             "sparse_attention.** curriculum_learning.** data_efficiency.** elasticity.** "
             "progressive_layer_drop.** eigenvalue.** quantize_training.** compression_training.** "
-            "autotuning.** hybrid_engine.** nebula.** compile.** seq_parallel_communication_data_type "
+            "autotuning.** hybrid_engine.** nebula.** compile.** "
+            "seq_parallel_communication_data_type "
             "sequence_parallel_size weight_quantization.**",
             Word("not possible", "", "the zoo does not have this part of DeepSpeed", idle=OFF),
         ),

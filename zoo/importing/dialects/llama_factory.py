@@ -74,7 +74,7 @@ LLAMA_FACTORY = Dialect(
         **each("plot_loss cache_dir hf_hub_token ms_hub_token use_swanlab swanlab_project "
                "use_fast_tokenizer low_cpu_mem_usage ray_run_name ray_num_workers",
                idle("the report and the hub's own variables hold it")),
-        **{key: word for key, word in TRAINER.items()},
+        **TRAINER,
     },
     SILENT | {"cutoff_len": 2048, "disable_gradient_checkpointing": False},
 )  # fmt: skip

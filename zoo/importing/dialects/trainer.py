@@ -24,9 +24,7 @@ TRAINER: Words = {
     "adam_beta2": derived("optimizer.params.betas", "the second of two", "beta2"),
     "adam_epsilon": taken("optimizer.params.eps"),
     "lr_scheduler_type": derived("optimizer.scheduler.type", _SCHEDULE, "schedule"),
-    "lr_scheduler_kwargs.*": derived(
-        "optimizer.scheduler.params", _SCHEDULE, "schedule.*"
-    ),
+    "lr_scheduler_kwargs.*": derived("optimizer.scheduler.params", _SCHEDULE, "schedule.*"),
     "warmup_steps": derived("optimizer.scheduler.params.warmup_num_steps", _SCHEDULE, "warmup"),
     "warmup_ratio": derived(
         "optimizer.scheduler.params.warmup_num_steps", "a share of the run", "warmup_share"
@@ -48,7 +46,8 @@ TRAINER: Words = {
     "save_total_limit": taken("run.keep", positive),
     "load_best_model_at_end": derived("run.export", "best", value=switched("best")),
     "metric_for_best_model": derived(
-        "run.best_metric", "as metrics.jsonl names it",
+        "run.best_metric",
+        "as metrics.jsonl names it",
         value=lambda name: f"valid/{str(name).removeprefix('eval_')}",
     ),
     "greater_is_better": idle("every score knows its direction"),
@@ -56,7 +55,9 @@ TRAINER: Words = {
     "report_to": derived("run.report_to", "those that the zoo has", value=trackers),
     "run_name": idle("a run is called as its recipe's file; run.tags may hold more"),
     "label_smoothing_factor": derived("task.label_smoothing", "as it is", value=positive),
-    "group_by_length": derived("data.sampling", "group-by-length", value=switched("group-by-length")),
+    "group_by_length": derived(
+        "data.sampling", "group-by-length", value=switched("group-by-length")
+    ),
     "length_column_name": idle("lengths are measured"),
     "dataloader_num_workers": taken("data.workers"),
     "deepspeed": derived("", "the file is read as well", "deepspeed"),

@@ -6,7 +6,8 @@ from zoo.recipe.spec.run import Tracker
 
 OPTIMS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
-        ("adamw_torch", "adamw_torch_fused", "adamw_hf", "adamw_apex_fused", "adamw", "adamw_torch_xla"),
+        ("adamw_torch", "adamw_torch_fused", "adamw_hf", "adamw_apex_fused", "adamw",
+         "adamw_torch_xla"),
         ("AdamW", ""),
     ),
     **dict.fromkeys(

@@ -1,0 +1,141 @@
+"""What became of each key of the files: laid into one recipe, contradictions named."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from zoo.importing.dialects.all import DIALECTS
+from zoo.importing.reading import Source
+from zoo.importing.word import AUTO, How, Word, filled, found
+from zoo.recipe.checks.known import node_at
+from zoo.recipe.compose.json_text import brief
+from zoo.recipe.provenance import Key
+
+
+@dataclass
+class Entry:
+    """One key of one file: what became of it, under which key of the recipe, and why."""
+
+    file: str
+    key: str
+    value: Any
+    how: How
+    to: str = ""
+    why: str = ""
+
+
+@dataclass
+class Account:
+    """The recipe as far as it is laid, and an entry for each key of the files."""
+
+    sections: dict[str, Any] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    contradictions: list[str] = field(default_factory=list)
+    reasons: dict[Key, str] = field(default_factory=dict)
+    ideas: dict[str, tuple[Any, Entry]] = field(default_factory=dict)
+    """What is settled together, with the entry that said it."""
+    laid: dict[Key, Entry] = field(default_factory=dict)
+
+    def take(self, source: Source) -> None:
+        """Enters every leaf of a file; a later file rules over an earlier one."""
+        words = DIALECTS[source.dialect].words
+        for key, value in source.leaves.items():
+            match = found(words, key)
+            if match is None:
+                entry = Entry(source.name, key, value, "not possible", "", "an unknown key")
+            else:
+                entry = self._entered(source.name, key, value, *match)
+            self.entries.append(entry)
+
+    def _entered(
+        self, file: str, key: str, value: Any, word: Word, stars: tuple[str, ...]
+    ) -> Entry:
+        entry = Entry(file, key, value, word.how, filled(word.to, stars), word.why)
+        if value == AUTO and word.value is None and word.how in ("taken", "derived"):
+            entry.how, entry.why = "derived", "auto: from the other files, else left out"
+        elif any(value == one and type(value) is type(one) for one in word.idle):
+            entry.how, entry.why = "no effect", "so here anyway"
+        elif word.idea:
+            read = word.value(value) if word.value else value
+            if read not in (None, False, AUTO):
+                self.fact(filled(word.idea, stars), read, entry)
+            else:
+                entry.how, entry.why = "no effect", "asks for nothing"
+        elif entry.to and word.how in ("taken", "derived"):
+            read = word.value(value) if word.value else value
+            if read is None:
+                entry.how, entry.why = "no effect", "asks for nothing"
+            else:
+                self.lay(entry.to, read, entry)
+        return entry
+
+    def fact(self, idea: str, value: Any, entry: Entry) -> None:
+        """Notes what is settled later."""
+        if idea in self.ideas:
+            self._contradicted(*self.ideas[idea], value, entry)
+        self.ideas[idea] = (value, entry)
+
+    def lay(self, to: str, value: Any, entry: Entry | None = None, why: str = "") -> None:
+        """Lays a value at a key; an earlier one that differs is named."""
+        key = tuple(to.split("."))
+        if entry is not None and key in self.laid:
+            self._contradicted(self._at(key), self.laid[key], value, entry)
+        place = self.sections
+        for name in key[:-1]:
+            inner = place.setdefault(name, {})
+            if not isinstance(inner, dict):
+                return
+            place = inner
+        place[key[-1]] = value
+        if entry is not None:
+            self.laid[key] = entry
+        said = f"{entry.file}: {entry.key} ({entry.how})" if entry is not None else ""
+        if reason := ": ".join(part for part in (said, why) if part):
+            self.reasons[key] = reason
+
+    def _at(self, key: Key) -> Any:
+        value: Any = self.sections
+        for name in key:
+            value = value.get(name) if isinstance(value, dict) else None
+        return value
+
+    def _contradicted(self, before: Any, earlier: Entry, value: Any, entry: Entry) -> None:
+        if before == value:
+            return
+        said = f"{earlier.file}: {earlier.key} says {brief(before)}, "
+        said += f"{entry.file}: {entry.key} says {brief(value)}; the later is taken"
+        self.contradictions.append(said)
+        earlier.how, earlier.why = "no effect", f"{entry.file}: {entry.key} says otherwise"
+
+    def said(self, idea: str, default: Any = None) -> Any:
+        """What a file said of an idea."""
+        return self.ideas[idea][0] if idea in self.ideas else default
+
+    def use(self, idea: str, to: str, value: Any = None, why: str = "") -> bool:
+        """Lays one idea at a key as it is, or as another value; whether anybody said it."""
+        if idea not in self.ideas:
+            return False
+        said, entry = self.ideas[idea]
+        self.lay(to, said if value is None else value, entry, why)
+        entry.to, entry.why = to, why or entry.why
+        return True
+
+    def drop(self, idea: str, why: str, how: How = "not possible") -> None:
+        """Says of an idea why nothing follows from it."""
+        if idea in self.ideas:
+            entry = self.ideas[idea][1]
+            entry.how, entry.why = how, why
+
+    def prune(self) -> None:
+        """Takes away what no recipe has; the schema says so, and the entry with it."""
+        for key, entry in self.laid.items():
+            if node_at(self.sections, key) is None:
+                place: Any = self.sections
+                for name in key[:-1]:
+                    place = place.get(name) if isinstance(place, dict) else None
+                if isinstance(place, dict):
+                    place.pop(key[-1], None)
+                entry.how, entry.why = "not possible", f"a recipe has no {'.'.join(key)} yet"
+                self.reasons.pop(key, None)
+        lora = self.sections.get("model", {}).get("lora")
+        if lora == {}:
+            del self.sections["model"]["lora"]
