@@ -24,7 +24,7 @@ def test_a_file_is_recognised_and_each_of_its_keys_accounted_for(file: Path) -> 
     assert source.dialect == KINDS[file.stem.split("_")[0]]
     entries = imported([file], None, None).account.entries
     assert [one.key for one in entries] == list(source.leaves)
-    assert all(one.how == "taken" or one.why for one in entries)
+    assert all(one.how == "taken" or one.why for one in entries), entries
     assert not [one.key for one in entries if one.why == "an unknown key"]
 
 

@@ -104,7 +104,7 @@ def import_files(
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="The recipe to write.")] = Path("my.json"),
     force: Annotated[
-        bool, typer.Option("--force", help="Write over a recipe that is there.")
+        bool, typer.Option("--force", help="Rename a recipe that is there, and write anew.")
     ] = False,
     world_size: WorldOption = None,
     as_json: JsonOption = False,
@@ -124,4 +124,4 @@ def import_files(
     refuse_if_there(out, force)
     whole = imported(tuple(files or ()), command, world_size)
     text = as_text(whole.sections, whole.account.reasons, "zoo import")
-    print_page(page(whole, written(out, whole, text)), as_json)
+    print_page(page(whole, written(out, text)), as_json)

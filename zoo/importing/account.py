@@ -134,7 +134,10 @@ class Account:
                     place = place.get(name) if isinstance(place, dict) else None
                 if isinstance(place, dict):
                     place.pop(key[-1], None)
-                entry.how, entry.why = "not possible", f"a recipe has no {'.'.join(key)} yet"
+                why = f"a recipe has no {'.'.join(key)} yet"
+                if key[0] == "task" and "kind" not in self.sections["task"]:
+                    why = "the kind of task, which no file says, decides about it"
+                entry.how, entry.why = "not possible", why
                 self.reasons.pop(key, None)
         lora = self.sections.get("model", {}).get("lora")
         if lora == {}:

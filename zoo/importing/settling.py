@@ -3,6 +3,7 @@
 from zoo.importing.account import Account
 from zoo.importing.datasets import settle_data
 from zoo.importing.dialects.values import OPTIMS
+from zoo.importing.word import How
 from zoo.recipe.checks.known import node_at
 from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.recipe.vocabulary.optimizers import ELSEWHERE, canonical
@@ -149,7 +150,7 @@ def _schedule(account: Account) -> None:
     name = str(account.said("schedule", "linear" if "optim" in account.ideas else "constant"))
     kind = SCHEDULES.get(name, "")
     if not kind:
-        how = "derived" if name == "constant" else "not possible"
+        how: How = "derived" if name == "constant" else "not possible"
         account.drop("schedule", f"constant in place of {name}", how)
         for idea in ("warmup", "warmup_share"):
             account.drop(idea, "of a schedule without warm-up", "no effect")

@@ -77,10 +77,15 @@ def _silent(account: Account, sources: Sequence[Source]) -> None:
             account.lay(".".join(key), reads(entry.value) if reads else entry.value, entry)
 
 
-def written(path: Path, whole: Imported, text: str) -> list[Fault]:
-    """Writes the recipe beside and renames it; what the checks say of it."""
+def written(path: Path, text: str) -> list[Fault]:
+    """Writes the recipe beside and renames it, an older one before; what the checks say of it."""
     beside = path.with_name(f".{path.name}.part")
     beside.write_text(text, encoding="utf-8")
+    if path.exists():
+        number = 1
+        while (older := path.with_name(f"{path.stem}.{number}{path.suffix}.old")).exists():
+            number += 1
+        path.rename(older)
     beside.rename(path)
     try:
         load_recipe(path)
