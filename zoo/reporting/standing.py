@@ -25,7 +25,9 @@ def way_on(run: Run) -> str:
     """The command by which a run that did not come to its end goes on; empty for others."""
     if not state_of(run).startswith(("failed", "stopped", "killed", "crashed")):
         return ""
-    return f"zoo train {shlex.quote(str(run.root))}"
+    processes = (run.happened("start") or [{}])[-1].get("processes", 1)
+    verb = "zoo train" if processes == 1 else f"torchrun --nproc-per-node {processes} -m zoo train"
+    return f"{verb} {shlex.quote(str(run.root))}"
 
 
 def parameters_of(run: Run) -> str:
