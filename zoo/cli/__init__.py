@@ -1,6 +1,7 @@
 """The command line: verbs only; every user error leaves through one door, with exit code 2."""
 
 import os
+import sys
 import traceback
 from collections.abc import Callable
 from importlib import metadata
@@ -11,7 +12,7 @@ import typer
 from zoo.cli import catalog, data, export, launch, new, predict, report, runs, sweep
 from zoo.cli.examples import epilog
 from zoo.cli.leaving import leave, speaks
-from zoo.cli.messages import tell
+from zoo.cli.messages import UsageError, misused, tell
 from zoo.errors import Told
 
 app = typer.Typer(
@@ -76,7 +77,16 @@ app.command("train-encoded", hidden=True)(launch.train_encoded)
 def main() -> None:
     """Run the command line; faults go to stderr one a line, without a traceback."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
+    except UsageError as error:
+        if len(sys.argv) == 1:
+            print(error)  # the help, for `zoo` alone
+        else:
+            tell(misused(error, [verb for verbs in VERBS.values() for verb in verbs]))
+        leave(2)
+    except typer.Abort:
+        print("stopped", file=sys.stderr)
+        leave(1)
     except Told as error:
         if speaks(error, os.environ):
             tell(error)

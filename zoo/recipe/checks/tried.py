@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from zoo.errors import Fault
 from zoo.recipe.checks.judge import NOTHING, Verdict, judged
@@ -11,6 +12,7 @@ from zoo.recipe.checks.rules.rule import Rule
 from zoo.recipe.checks.steps import steps
 from zoo.recipe.checks.ways_out import (
     Words,
+    ways_back,
     ways_of_key,
     ways_of_nothing,
     ways_of_value,
@@ -76,6 +78,16 @@ def _ways(composed: Composed, verdict: Verdict, fault: Fault, path: Key) -> Iter
         yield from ways_of_nothing(path, data)
     else:
         yield from ways_of_value(fault, path, data)
+        yield from ways_back(path, data, _before(composed, fault, path))
+
+
+def _before(composed: Composed, fault: Fault, path: Key) -> Any:
+    """What stood at a path before the word that is wrong was typed, or None."""
+    typed = fault.file.removeprefix(TYPED)
+    if typed not in composed.asked.changes:
+        return None
+    rest = tuple(word for word in composed.asked.changes if word != typed)
+    return compose(replace(composed.asked, changes=rest)).composition.get(path)
 
 
 def _said_before(composed: Composed, path: Key) -> Iterator[Words]:

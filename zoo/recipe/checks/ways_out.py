@@ -68,6 +68,36 @@ def ways_of_value(fault: Fault, path: Key, data: Any) -> Iterator[Words]:
             yield (word_of((*path, name), meant),)
 
 
+def ways_back(path: Key, data: Any, before: Any) -> Iterator[Words]:
+    """Words for a value that is like nothing: a whole number, one of a list, what stood
+    `before` it was typed, a bound, the key left out, or a name that is allowed.
+    """
+    value, node = _value(data, path), node_at(data, path)
+    names = recipe_schema()["$defs"]
+    if node is not None and isinstance(value, int | float) and not isinstance(value, bool):
+        yield (word_of(path, round(value)),)
+    if isinstance(value, list) and len(value) == 1:
+        yield (word_of(path, value[0]),)
+    is_path = isinstance(before, str) and before.startswith("/")
+    if before is not None and not isinstance(before, dict) and not is_path:
+        yield (word_of(path, before),)
+    if node is not None and isinstance(value, int | float):
+        for number in _ends(without_refs(node, names)):
+            yield (word_of(path, number),)
+    if value is not None:
+        yield (word_of(path, UNSET),)
+    for name in choices(node or {}, names)[:3]:
+        yield (word_of(path, name),)
+
+
+def _ends(node: Node) -> list[Any]:
+    """The least and the largest of the numbers that a node names or bounds."""
+    parts = [*node.get("anyOf", ()), node]
+    found = [one[end] for one in parts for end in ("minimum", "maximum") if end in one]
+    numbers = [one for part in parts for one in part.get("enum", ()) if type(one) is int]
+    return [int(one) if float(one).is_integer() else one for one in [*numbers[::-1], *found]]
+
+
 def ways_of_nothing(path: Key, data: Any) -> Iterator[Words]:
     """Words for a key that must be said: the usual one of the two values that it may have."""
     node = node_at(data, path)
