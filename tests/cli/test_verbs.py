@@ -199,7 +199,7 @@ def test_a_process_whose_rank_is_wrong_says_so_itself(
 ) -> None:
     monkeypatch.setenv("RANK", rank)
     monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setattr(zoo.cli, "app", lambda: Place.from_environment())
+    monkeypatch.setattr(zoo.cli, "app", lambda **_: Place.from_environment())
     with pytest.raises(SystemExit, match="2"):
         zoo.cli.main()
     assert "environment: RANK: found " in capsys.readouterr().err
@@ -208,7 +208,7 @@ def test_a_process_whose_rank_is_wrong_says_so_itself(
 def test_what_every_process_finds_is_said_by_the_first_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refused() -> None:
+    def refused(**_: object) -> None:
         raise ConfigError([Fault("r.json", "run.steps", "0", "more")])
 
     monkeypatch.setattr(zoo.cli, "app", refused)

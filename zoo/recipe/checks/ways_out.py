@@ -84,7 +84,7 @@ def ways_back(path: Key, data: Any, before: Any) -> Iterator[Words]:
     if node is not None and isinstance(value, int | float):
         for number in _ends(without_refs(node, names)):
             yield (word_of(path, number),)
-    if value is not None:
+    if value is not None and not is_path:
         yield (word_of(path, UNSET),)
     for name in choices(node or {}, names)[:3]:
         yield (word_of(path, name),)
