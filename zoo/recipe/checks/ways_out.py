@@ -74,14 +74,15 @@ def ways_back(path: Key, data: Any, before: Any) -> Iterator[Words]:
     """
     value, node = _value(data, path), node_at(data, path)
     names = recipe_schema()["$defs"]
-    if node is not None and isinstance(value, int | float) and not isinstance(value, bool):
+    is_number = isinstance(value, int | float)
+    if node is not None and is_number and not isinstance(value, bool) and round(value):
         yield (word_of(path, round(value)),)
     if isinstance(value, list) and len(value) == 1:
         yield (word_of(path, value[0]),)
     is_path = isinstance(before, str) and before.startswith("/")
     if before is not None and not isinstance(before, dict) and not is_path:
         yield (word_of(path, before),)
-    if node is not None and isinstance(value, int | float):
+    if node is not None and is_number:
         for number in _ends(without_refs(node, names)):
             yield (word_of(path, number),)
     if value is not None and not is_path:
@@ -91,9 +92,12 @@ def ways_back(path: Key, data: Any, before: Any) -> Iterator[Words]:
 
 
 def _ends(node: Node) -> list[Any]:
-    """The least and the largest of the numbers that a node names or bounds."""
+    """The least and the largest of the numbers that a node names or bounds; but no rate of 0,
+    which is legal and trains nothing.
+    """
     parts = [*node.get("anyOf", ()), node]
-    found = [one[end] for one in parts for end in ("minimum", "maximum") if end in one]
+    bounds = [(one, end) for one in parts for end in ("minimum", "maximum") if end in one]
+    found = [one[end] for one, end in bounds if one[end] or one.get("type") == "integer"]
     numbers = [one for part in parts for one in part.get("enum", ()) if type(one) is int]
     return [int(one) if float(one).is_integer() else one for one in [*numbers[::-1], *found]]
 
