@@ -99,6 +99,7 @@ TABLE: dict[str, list[tuple[str, Check, str]]] = {
         (TF, has, "loss_function"),
         ("accelerate:PartialState", has, "_shared_state"),
         ("transformers.loss.loss_for_object_detection:ImageLoss.forward", reads, "_shared_state"),
+        ("peft.tuners.tuners_utils:BaseTunerLayer", has, "_disable_adapters"),
         ("torch:Tensor", has, "_version"),
         ("torch.nn:Module", made_with, "_non_persistent_buffers_set"),
         ("torch.nn.modules.batchnorm", has, "_BatchNorm"),
@@ -394,6 +395,7 @@ def test_every_private_name_that_we_touch_stands_in_the_table() -> None:
     assert not {f"{path}: {name}" for name, path in touched if name not in known}
     assert {path for _, path in touched} <= {
         "models/upstream.py",
+        "models/adapters/inject.py",  # PEFT's switch: the public one turns gradients too
         "engines/upstream.py",
         "engines/state.py",
         "engines/update/rehearsal.py",
