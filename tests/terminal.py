@@ -6,6 +6,7 @@ import pty
 import struct
 import sys
 import termios
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyte
@@ -19,8 +20,13 @@ def screen(columns: int, *words: str, folder: Path | None = None) -> list[str]:
     return shown_by(columns, "-m", "zoo", *words, folder=folder)[0]
 
 
-def shown_by(columns: int, *words: str, folder: Path | None = None) -> tuple[list[str], str]:
-    """The same of any words for python, and all that was written on the way."""
+def shown_by(
+    columns: int, *words: str, folder: Path | None = None, answers: Sequence[tuple[str, str]] = ()
+) -> tuple[list[str], str]:
+    """The same of any words for python, and all that was written on the way.
+
+    `answers` are typed one after the other, each as soon as its question was written.
+    """
     pid, descriptor = pty.fork()
     if pid == 0:
         # Not os.environ alone: readline writes the widths of another terminal below it.
@@ -33,10 +39,15 @@ def shown_by(columns: int, *words: str, folder: Path | None = None) -> tuple[lis
     fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", HIGH, columns, 0, 0))
     shown = pyte.Screen(columns, HIGH)
     stream = pyte.ByteStream(shown)
-    written = b""
+    written, waits = b"", list(answers)
+    heard = 0
     while data := _read(descriptor):
         stream.feed(data)
         written += data
+        if waits and (at := written.find(waits[0][0].encode(), heard)) >= 0:
+            heard = at + len(waits[0][0])
+            os.write(descriptor, waits.pop(0)[1].encode() + b"\n")
+    assert not waits, f"never asked: {waits}"
     os.waitpid(pid, 0)
     os.close(descriptor)
     assert not shown.cursor.hidden

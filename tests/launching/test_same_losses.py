@@ -59,6 +59,7 @@ def test_every_launcher_gives_the_losses_of_plain_ranks_and_starts_without_a_com
         list(two.map(run, launchers))
     for how in launchers:
         assert losses(tmp_path / how) == plain, how
+        assert "Warning" not in said[how], "upstream's words that nobody can act on"
     loaded = {line.split()[-1] for line in said["torchrun"].splitlines() if "import time" in line}
     assert "deepspeed.runtime.zero.muon.original_muon" in loaded  # ZeRO did look at it
     assert not loaded & {"torch._inductor.compile_fx", "datasets"}, "a start loads what it needs"

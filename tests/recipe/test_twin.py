@@ -67,9 +67,7 @@ def test_the_twin_of_ones_own_data_without_a_set_to_score_passes_the_checks(
     assert recipe.data.valid is False
 
 
-def test_a_users_fragment_of_data_is_his_own_and_a_shipped_one_is_not(
-    catalog: Catalog, tmp_path: Path
-) -> None:
+def test_a_users_fragment_of_data_is_his_own_and_a_shipped_one_is_not(catalog: Catalog) -> None:
     assert isinstance(load_recipe(catalog.recipe(), tiny=True).data, FilesData)
     squad = {"source": "hub", "name": "squad", "train": "train"}
     whole = {**GOOD, "model": "llama-mini", "optimizer": "adamw"}

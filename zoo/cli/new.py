@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zoo.cli.messages import tell
 from zoo.cli.words import ChangesArgument, JsonOption, WorldOption
 from zoo.errors import ConfigError, Fault
 from zoo.telling.notes import notes
@@ -45,7 +46,7 @@ def new(
         if not _on_terminal():
             allowed = "--data FILE, --from RECIPE, or both"
             raise ConfigError([Fault("command line", "--data", "nothing", allowed)])
-        asked_for_data = (_ask("where is your data (a file, a folder or hub:NAME)?", ""),)
+        asked_for_data = _asked_data()
     found = looked(asked_for_data) if asked_for_data else None
     start = _base(base, found)
     asked = Asked(file, asked_for_data, tuple(changes or ()))
@@ -56,6 +57,19 @@ def new(
     _tell(file, older, start, draft.said)
     for note in notes(recipe):
         print(f"note: {note}", file=sys.stderr)
+
+
+def _asked_data() -> tuple[str, ...]:
+    """The data that an answer names; asks until it can be looked into."""
+    from zoo.drafting.new import looked
+
+    while True:
+        named = (_ask("where is your data (a file, a folder or hub:NAME)?", ""),)
+        try:
+            looked(named)
+            return named
+        except ConfigError as error:
+            tell(error)
 
 
 def _base(name: str | None, found: "Look | None") -> "Base":

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from zoo.drafting.look import Look
 from zoo.drafting.places import fault
 from zoo.drafting.recipes import Base, bases
+from zoo.errors import near
 from zoo.recipe.vocabulary.kinds import KINDS
 
 Ask = Callable[[str, str], str]
@@ -24,7 +25,7 @@ def asked_kind(found: Look | None, ask: Ask, say: Say) -> str:
         say(f"task: {kinds[0]}, the one that such data is for")
         return kinds[0]
     say(f"tasks that the data may be for: {_numbered(kinds)}")
-    return _chosen(kinds, ask("which task?", kinds[0]), "task")
+    return _chosen("which task?", kinds, ask, say)
 
 
 def asked_base(kind: str, ask: Ask, say: Say) -> Base:
@@ -37,21 +38,24 @@ def asked_base(kind: str, ask: Ask, say: Say) -> Base:
         size = f"{base.recipe.model.parameters or 0:,} parameters"
         hub = f"from {base.hub[0]} of the hub" if base.hub else "from nothing"
         say(f"  {number} {base.name}: {size}, {hub}")
-    answer = _chosen(list(shown), ask("which recipe to start from?", fitting[0].name), "recipe")
-    return shown[answer]
+    return shown[_chosen("which recipe to start from?", list(shown), ask, say)]
 
 
 def _numbered(names: Sequence[str]) -> str:
     return ", ".join(f"{number} {name}" for number, name in enumerate(names, 1))
 
 
-def _chosen(names: Sequence[str], answer: str, what: str) -> str:
-    """The name that an answer is, or is the number of."""
-    if answer.isdigit() and 0 < int(answer) <= len(names):
-        return names[int(answer) - 1]
-    if answer in names:
-        return answer
-    raise fault(f"the {what} {answer!r}", f"one of {', '.join(names)}, or its number")
+def _chosen(question: str, names: Sequence[str], ask: Ask, say: Say) -> str:
+    """The name that an answer is, or is the number of; asks until it is one."""
+    while True:
+        answer = ask(question, names[0])
+        if answer.isdigit() and 0 < int(answer) <= len(names):
+            return names[int(answer) - 1]
+        if answer in names:
+            return answer
+        nearest = near(answer, names)
+        meant = f"; did you mean {nearest}?" if nearest else ""
+        say(f"{answer!r} is none of them: a name, or a number from 1 to {len(names)}{meant}")
 
 
 def nothing_suits(found: Look | None) -> Exception:

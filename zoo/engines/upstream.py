@@ -5,6 +5,7 @@ state.py alone knows more: the insides of its optimizers. Paths are those of dee
 
 import logging
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
@@ -35,6 +36,9 @@ def quiet_deepspeed() -> None:
     os.environ.pop("LOCAL_SIZE", None)
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     logger.setLevel(logging.ERROR)
+    # Torch 2.13 renamed collectives; DeepSpeed, and torch before it, have the old names alone.
+    old = r"`torch\.distributed\.(all_gather_into|reduce_scatter)_tensor` is deprecated"
+    warnings.filterwarnings("ignore", old, FutureWarning)
 
 
 def load_muon_uncompiled() -> None:

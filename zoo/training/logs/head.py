@@ -12,6 +12,7 @@ from rich.text import Text
 from zoo.errors import printable
 from zoo.layout import Layout
 from zoo.recipe import Recipe
+from zoo.recipe.compose.catalog import shown
 from zoo.recipe.derived.batching import batching
 from zoo.training.logs.screen import on_terminal
 
@@ -30,7 +31,7 @@ def head_of(
         "batch": batch_in_words(recipe, layout),
         "steps": steps_in_words(facts["steps"], facts["steps_per_epoch"], step),
         "data": data_in_words(facts["train"], facts["valid"]),
-        FOLDER: near(root),
+        FOLDER: shown(root),
         STOP: "Ctrl-C or SIGTERM saves and ends; the same command (without --fresh) goes on",
     }
 
@@ -75,12 +76,6 @@ def data_in_words(train: int, valid: Mapping[str, int]) -> str:
 def many(count: int, one: str, more: str) -> str:
     """A count with its noun."""
     return f"{count:,} {one if count == 1 else more}"
-
-
-def near(path: Path) -> str:
-    """A path as one types it here."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def tell_head(head: Mapping[str, str]) -> None:
