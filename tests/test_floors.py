@@ -51,6 +51,8 @@ BELOW = {
 }
 BELOW["load"] = {*BELOW["checks"], "checks"}
 BELOW["schema"] = BELOW["load"]
+BELOW["meaning"] = BELOW["load"]
+BELOW["key_table"] = {*BELOW["load"], "meaning"}
 BELOW["compat"] = {*BELOW["load"], "load"}
 BELOW["__init__"] = {"recipe", "load"}
 

@@ -24,7 +24,6 @@ HERE = Path(__file__).parent
 RESULTS, PAGE = HERE / "results", HERE / "README.md"
 MARK = "<!-- printed -->"
 ORDER = (
-    "walk",
     "parity",
     "dropout",
     "bf16",

@@ -1,6 +1,7 @@
 """The JSON Schema that editors read."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,11 +34,22 @@ def test_keys_have_their_docstrings_as_hover_text() -> None:
     schema = file_schema()
     run = schema["$defs"]["RunSpec"]["properties"]
     said = "Examples (or `batch_unit`) per optimizer step, all ranks together."
-    assert run["batch"]["description"] == said
+    assert run["batch"]["description"] == f"{said} Unit: examples, or what run.batch_unit says."
     for section in SECTIONS:
         keys = schema["properties"][section]["anyOf"][2]["properties"]
         for key, node in keys.items():
             assert "description" in node or "anyOf" in node, f"{section}.{key}"
+
+
+def test_units_are_told_where_editors_look() -> None:
+    text = json.dumps(file_schema())
+    assert '"unit"' not in text and "Unit: steps, or a share of the run." in text
+
+
+def test_whatever_is_referred_to_is_defined() -> None:
+    schema = file_schema()
+    named = set(re.findall(r'"#/\$defs/(\w+)"', json.dumps(schema)))
+    assert named == set(schema["$defs"])
 
 
 def test_a_file_never_holds_null() -> None:

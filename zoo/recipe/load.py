@@ -37,6 +37,7 @@ def load_recipe(
         composition.origins,
         tuple(composition.drops),
         composition.fragments,
+        {key: tuple(values) for key, values in composition.before.items()},
     )
     return verdict.recipe
 

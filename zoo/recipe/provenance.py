@@ -28,6 +28,14 @@ class Drop:
 
 
 @dataclass(frozen=True)
+class Before:
+    """A value that another one was laid over, and who had said it."""
+
+    value: Any
+    origin: str
+
+
+@dataclass(frozen=True)
 class Made:
     """Of which recipe, and how changed, a recipe is: what is published of that is not of this."""
 
@@ -49,6 +57,8 @@ class Provenance:
     origins: dict[Key, str] = field(default_factory=dict, compare=False)
     drops: tuple[Drop, ...] = field(default=(), compare=False)
     fragments: dict[str, str] = field(default_factory=dict, compare=False)
+    before: dict[Key, tuple[Before, ...]] = field(default_factory=dict, compare=False)
+    """What stood at a key, the oldest first."""
 
 
 def split_key(key: str, ends_in_parameter: bool | None = None) -> Key:

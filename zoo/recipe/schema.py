@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from zoo.recipe.checks.known import recipe_schema
-from zoo.recipe.checks.nodes import resolve
+from zoo.recipe.checks.nodes import resolve, units
 from zoo.recipe.compose.catalog import fragments, shipped_catalog
 from zoo.recipe.spec.sections import FOLDERS
+from zoo.recipe.spec.words import UNIT
 from zoo.recipe.vocabulary.optimizer import Optimizer
 from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
 from zoo.recipe.vocabulary.parameters import Node, Parameter
@@ -42,8 +43,25 @@ def file_schema(roots: tuple[Path, ...] = ()) -> Node:
         schema["properties"][section] = {"description": description, "anyOf": kinds}
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "A recipe of the zoo"
-    schema["$defs"] = {name: names[name] for name in ("RunSpec", "DataPart")}
-    return schema
+    schema["$defs"] = {}
+    _define(schema, names, schema["$defs"])
+    told: Node = _with_units_told(schema, names)
+    return told
+
+
+def _define(node: Any, names: Node, into: Node) -> None:
+    """Put what a node refers to into the schema's definitions, and what those refer to."""
+    if isinstance(node, list):
+        for one in node:
+            _define(one, names, into)
+    elif isinstance(node, dict):
+        name = str(node.get("$ref", "")).rsplit("/", 1)[-1]
+        if name and name not in into:
+            into[name] = names[name]
+            _define(names[name], names, into)
+        for key, one in node.items():
+            if key != "$defs":
+                _define(one, names, into)
 
 
 def _parts(names: Node, roots: tuple[Path, ...]) -> Node:
@@ -146,6 +164,23 @@ def _without_null(node: Any) -> Any:
             return {**parts[0], **node}
         node["anyOf"] = parts
     return node
+
+
+def _with_units_told(node: Any, names: Node) -> Any:
+    """A node whose sentences end in what its numbers count: editors show nothing else."""
+    if isinstance(node, list):
+        return [_with_units_told(one, names) for one in node]
+    if not isinstance(node, dict):
+        return node
+    told = {
+        key: _with_units_told(one, names)
+        for key, one in node.items()
+        if not (key == UNIT and isinstance(one, str))
+    }
+    counted = units(node, names)
+    if counted and isinstance(node.get("description"), str):
+        told["description"] += f" Unit: {', or '.join(counted)}."
+    return told
 
 
 def _partial(node: Node, names: Node) -> Node:

@@ -13,6 +13,9 @@ from zoo.recipe.vocabulary.schedulers import SCHEDULERS
 from zoo.recipe.vocabulary.tables import table
 
 ANYTHING: Node = {}
+_NAME: Node = {"type": "string", "minLength": 1}
+COLUMN: Node = {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 1}]}
+"""The column of a role: its name, or those of several."""
 
 
 @functools.cache
@@ -60,9 +63,9 @@ def names_at(data: Any, path: Key) -> list[str] | None:
 
 def _object_at(node: Node, data: Any, path: Key, value: Any) -> Node | None:
     """The node of an object: that of the specs, or the vocabulary's where those leave it open."""
-    vocabulary = _vocabulary(data, path)
-    if vocabulary is not None or node == ANYTHING:
-        return vocabulary or ANYTHING
+    known = vocabulary(data, path)
+    if known is not None or node == ANYTHING:
+        return known or ANYTHING
     return _object_node(node, value)
 
 
@@ -85,7 +88,7 @@ def _object_node(node: Node, value: Any) -> Node | None:
     return next((one for one in resolved if one.get("type") == "object"), None)
 
 
-def _vocabulary(data: Any, path: Key) -> Node | None:
+def vocabulary(data: Any, path: Key) -> Node | None:
     """The keys of an open map; None for a path that is none."""
     optimizer = _inner(data, "optimizer")
     entry = OPTIMIZERS.get(canonical(str(optimizer.get("type"))))
@@ -103,14 +106,19 @@ def _vocabulary(data: Any, path: Key) -> Node | None:
     if path == ("model", "processor"):
         return {"properties": table("processor")}
     if path[:1] == ("data",) and path[-2:] == ("data", "columns"):
-        return {"properties": {role: {"type": "string", "minLength": 1} for role in ROLES}}
+        return {
+            "properties": {role: {**COLUMN, "description": one.doc} for role, one in ROLES.items()}
+        }
     return _config(data, path) if path[:2] == ("model", "config") else None
 
 
 def _parameters(parameters: Parameters | None) -> Node:
     if parameters is None:
         return ANYTHING
-    return {"properties": {name: one.node for name, one in parameters.items()}}
+    return {
+        "properties": {name: one.described for name, one in parameters.items()},
+        "required": [name for name, one in parameters.items() if one.required],
+    }
 
 
 def _config(data: Any, path: Key) -> Node:

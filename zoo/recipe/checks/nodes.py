@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from zoo.errors import near
+from zoo.recipe.spec.words import UNIT
 from zoo.recipe.vocabulary.parameters import Node
 
 TYPES: dict[str, tuple[type, ...]] = {
@@ -119,6 +120,16 @@ def resolve(node: Node, names: Node | None) -> Node:
     while "$ref" in node:
         node = (names or {})[node["$ref"].rsplit("/", 1)[-1]]
     return node
+
+
+def units(node: Node, names: Node | None = None) -> list[str]:
+    """What the numbers count that a node allows, each once; nothing where they count nothing."""
+    node = resolve(node, names)
+    items = node.get("items")
+    inner = [*node.get("anyOf", ()), *node.get("prefixItems", ())]
+    inner += [items] if isinstance(items, dict) else []
+    found = [node[UNIT]] if UNIT in node else []
+    return list(dict.fromkeys([*found, *(unit for one in inner for unit in units(one, names))]))
 
 
 def choices(node: Node, names: Node | None = None) -> list[str]:

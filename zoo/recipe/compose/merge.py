@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 from zoo.recipe.compose.json_text import brief
-from zoo.recipe.provenance import Drop, Key
+from zoo.recipe.provenance import Before, Drop, Key
 from zoo.recipe.spec.sections import DISCRIMINATORS
 
 UNSET = "unset"
@@ -18,6 +18,7 @@ class Composition:
         self.data: dict[str, Any] = {}
         self.origins: dict[Key, str] = {(): file}
         self.drops: list[Drop] = []
+        self.before: dict[Key, list[Before]] = {}
         self.fragments: dict[str, str] = {}
         self.unset: dict[Key, tuple[str, bool]] = {}
 
@@ -58,14 +59,26 @@ class Composition:
         around = self.get(path[:-1])
         if isinstance(around, dict) and path[-1] in around:
             self.drops.append(Drop(path, around[path[-1]], self.origin(path), because, wanted))
-            self.remove(path)
+            self._take(path)
 
     def remove(self, path: Key) -> None:
-        """Take away what stands at `path`."""
+        """Take away what stands at `path`, for another value to be laid there."""
+        self._remember(path, self.get(path))
+        self._take(path)
+
+    def _take(self, path: Key) -> None:
         around = self.get(path[:-1])
         if isinstance(around, dict):
             around.pop(path[-1], None)
         self._forget(path)
+
+    def _remember(self, path: Key, value: Any) -> None:
+        """Note the values at and below `path`, and who said them."""
+        if isinstance(value, dict) and value:
+            for name, part in value.items():
+                self._remember((*path, name), part)
+        elif value is not None:
+            self.before.setdefault(path, []).append(Before(value, self.origin(path)))
 
     def _forget(self, path: Key) -> None:
         """Take away the origins of a value and of all in it."""
@@ -76,6 +89,8 @@ class Composition:
 
     def _replace(self, path: Key, value: Any, origin: str) -> None:
         """Replace what stands at `path`, with objects around it where there are none."""
+        if path in self.origins and self.origins[path] != origin:
+            self._remember(path, self.get(path))
         self._forget(path)  # and not remove: a replaced key keeps its place, groups have an order
         around = self.get(path[:-1])
         if not isinstance(around, dict):

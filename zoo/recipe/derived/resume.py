@@ -75,6 +75,22 @@ MEETINGS = ("run.eval_every", "run.save_every")
 """Rhythms in which ranks that step alone meet early: other losses follow, on the same mathematics.
 """
 
+IN_WORDS = {"=": "refused", "!": "said", "~": "free"}
+"""What a resumed run does about another value of a key, in a word; `MEANS` says what that is."""
+
+MEANS = {
+    "refused": "must stay what it was",
+    "said": "may change, and the resumed run says so",
+    "free": "may change",
+}
+
+DEPENDS = {
+    "data.valid": "refused where it is a share of train",
+    "run.micro_batch": "refused where run.batch_unit is not examples",
+    **dict.fromkeys(MEETINGS, "said where ranks step alone (local SGD)"),
+}
+"""The keys of which the rest of a recipe decides, and how, for who has none at hand."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -102,23 +118,20 @@ def changes(old: dict[str, Any], new: dict[str, Any]) -> Changes:
     old = _with_new_keys(_with_split_seed(complete(old)))
     named = "name" in new["model"]
     found = [
-        (Change(".".join(path), a, b), _rule(path, a, b))
+        (
+            Change(".".join(path), a, b),
+            rule(path, new, float in (type(a), type(b))),
+        )
         for path, a, b in _differ(old, new)
         if not _same(".".join(path), a, b, named)
     ]
-    if (
-        new.get("run", {}).get("batch_unit", "examples") != "examples"
-    ):  # which rows a step has follows it
-        found = [(one, "=" if one.key == "run.micro_batch" else rule) for one, rule in found]
-    if _steps_alone(new):
-        found = [(one, "!" if one.key in MEETINGS else rule) for one, rule in found]
-    reported = [change for change, rule in found if rule == "!"]
+    reported = [change for change, does in found if does == "!"]
     if any(change.key in ("run.steps", "run.epochs") for change in reported):
         reported += _stretched(old, new)
     return Changes(
-        tuple(change for change, rule in found if rule == "="),
+        tuple(change for change, does in found if does == "="),
         tuple(reported),
-        tuple(change for change, rule in found if rule == "~"),
+        tuple(change for change, does in found if does == "~"),
     )
 
 
@@ -150,18 +163,38 @@ def _same(key: str, old: Any, new: Any, named: bool) -> bool:
     return not named and key in ABSENT and None in (old, new) and ABSENT[key] in (old, new)
 
 
-def _rule(path: Key, old: Any, new: Any) -> str:
+def rule(path: Key, recipe: dict[str, Any], share: bool = False) -> str:
+    """What a resumed run of a recipe does about another value of a key: "=", "!" or "~".
+
+    `share`: the value is, or was, a share and not a name. Pure; see `COLUMN`.
+    """
     if path[:2] == ("data", "parts") and len(path) > 3:  # another weight, or a section of its own
         if path[3] == "weight":
             return "!"
         path = path[3:]
-    if path == ("data", "valid") and (isinstance(old, float) or isinstance(new, float)):
-        return "="  # a share is cut from train: another one would train on other examples
-    while path:
-        if ".".join(path) in COLUMN:
-            return COLUMN[".".join(path)]
+    key = ".".join(path)
+    if key == "data.valid" and share:
+        return "="  # it is cut from train: another one would train on other examples
+    unit = recipe.get("run", {}).get("batch_unit", "examples")
+    if key == "run.micro_batch" and unit != "examples":
+        return "="  # which rows a step has follows it
+    if key in MEETINGS and _steps_alone(recipe):
+        return "!"
+    while path and ".".join(path) not in COLUMN:
         path = path[:-1]
-    return "="
+    return COLUMN.get(".".join(path), "=")
+
+
+def on_resume(path: Key, recipe: dict[str, Any] | None = None, value: Any = None) -> str:
+    """The same in words, of an expanded recipe and the key's value there, or of any recipe."""
+    key = ".".join(path)
+    does = rule(path, recipe or {}, isinstance(value, float))
+    below = {does for known, does in COLUMN.items() if known.startswith(f"{key}.")}
+    if below - {does}:
+        return "as its keys say"
+    word = IN_WORDS[does]
+    depends = f"; {DEPENDS[key]}" if recipe is None and key in DEPENDS else ""
+    return f"{word}: {MEANS[word]}{depends}"
 
 
 def _steps_alone(recipe: dict[str, Any]) -> bool:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from zoo.recipe.spec.words import Count, Positive, Probability, Spec
+from zoo.recipe.spec.words import Of, Positive, Probability, Spec, Steps
 
 
 class Short(Spec):
@@ -19,7 +19,7 @@ class Int4(Spec):
 
     kind: Literal["int4"]
     """How gradients travel: decides the other keys of this section."""
-    start: Count = 0.1
+    start: Steps = 0.1
     """Steps (or a share of them) with whole gradients before; then Adam's variance stays."""
 
 
@@ -30,7 +30,7 @@ class TopK(Spec):
     """How gradients travel: decides the other keys of this section."""
     ratio: Annotated[float, Field(gt=0, le=1)] = 0.01
     """The share of entries that is sent."""
-    start: Count = 0.1
+    start: Steps = 0.1
     """Steps (or a share) until then: SGD's share falls to `ratio` in stages, Adam's is whole."""
     mask: bool = True
     """Sent entries lose their momentum; for a `ratio` up to 0.01."""
@@ -41,9 +41,9 @@ class PowerSGD(Spec):
 
     kind: Literal["power-sgd"]
     """How gradients travel: decides the other keys of this section."""
-    rank: Positive = 4
+    rank: Annotated[Positive, Of("columns")] = 4
     """Columns of the two matrices."""
-    start: Count = 0.1
+    start: Steps = 0.1
     """Steps (or a share of them) with whole gradients before; then Adam's variance stays."""
 
 
@@ -52,9 +52,9 @@ class LocalSGD(Spec):
 
     kind: Literal["local-sgd"]
     """How gradients travel: decides the other keys of this section."""
-    every: Positive = 16
+    every: Annotated[Positive, Of("steps")] = 16
     """Steps between two meetings."""
-    start: Count = 0.1
+    start: Steps = 0.1
     """Steps (or a share of them) together before."""
     outer_lr: Annotated[float, Field(gt=0)] = 1.0
     """Rate of the common step; 1 without momentum is plain averaging, the paper takes 0.7."""

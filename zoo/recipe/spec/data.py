@@ -8,9 +8,9 @@ from pydantic import Field
 from zoo.recipe.spec.filters import ColumnFilter
 from zoo.recipe.spec.words import (
     Bytes,
-    Count,
     Folder,
     NotNegative,
+    Of,
     Off,
     Passes,
     Positive,
@@ -26,6 +26,7 @@ Format = Literal[
 ]  # fmt: skip
 SHARDS = ("parquet", "webdataset", "arrow")
 """Formats of which a file is a shard: one of many that are read as wholes."""
+EXAMPLES = Of("examples")
 CACHE_LIMIT = "50 GB"
 Names = Annotated[tuple[Text, ...], Field(min_length=1)]
 Sets = Literal["train", "valid", "test"]
@@ -37,11 +38,11 @@ class _Loaded(Spec):
     """Class names in id order; absent: the dataset's, else the sorted values of train."""
     split_seed: NotNegative = 0
     """Draws the share of `valid`, and which examples `max_valid_examples` keeps."""
-    max_valid_examples: Positive | None = None
+    max_valid_examples: Annotated[Positive, EXAMPLES] | None = None
     """Read no more than this many of each validation set (texts, and then blocks); absent: all."""
-    max_corrupt: Count = 0
+    max_corrupt: Annotated[NotNegative, EXAMPLES] | Annotated[Share, Of("a share of them")] = 0
     """How many examples (or which share) may be unreadable or incomplete before the run ends."""
-    workers: NotNegative = 2
+    workers: Annotated[NotNegative, Of("processes")] = 2
     """Loader processes per rank; 0 loads in the training process."""
     cache: Folder | None = None
     """Where prepared data is kept; absent: `$ZOO_CACHE` or the user's cache folder."""
@@ -59,10 +60,10 @@ class _Data(_Loaded):
     """What `zoo eval --split test` reads."""
     sampling: Literal["random", "sequential", "group-by-length"] = "random"
     """Order of the examples; every order is a pure function of the seed."""
-    shuffle_window: Positive = 16
+    shuffle_window: Annotated[Positive, Of("shards")] = 16
     """Of data in shards: how many are mixed at a time in each of 8 lanes. More mix better and are
     held at once."""
-    max_train_examples: Positive | None = None
+    max_train_examples: Annotated[Positive, EXAMPLES] | None = None
     """Read no more than this many (texts, where they are packed into blocks); absent: all."""
     filter: dict[str, ColumnFilter] = Field(default_factory=dict)
     """What rows must hold to be read, by column: a role, or any column of the data. Rows are

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from zoo.recipe.spec.words import Amount, NotNegative, Positive, Spec, Text
+from zoo.recipe.spec.words import Amount, NotNegative, Of, Pixels, Spec, Text
 
 
 def _regular(value: str) -> str:
@@ -25,30 +25,30 @@ class ColumnFilter(Spec):
     """What a column must hold for its row to stay: all that is said here, limits included. A row
     with nothing in the column goes; one that cannot be read stays, and is counted as corrupt."""
 
-    min_characters: NotNegative | None = None
+    min_characters: Annotated[NotNegative, Of("characters")] | None = None
     """Characters of a text, of all words of a list, of all that is said in a chat."""
-    max_characters: NotNegative | None = None
+    max_characters: Annotated[NotNegative, Of("characters")] | None = None
     """At most so many characters."""
-    min_words: NotNegative | None = None
+    min_words: Annotated[NotNegative, Of("words")] | None = None
     """Words: what blanks part, or the elements of a list."""
-    max_words: NotNegative | None = None
+    max_words: Annotated[NotNegative, Of("words")] | None = None
     """At most so many words."""
-    min_tokens: NotNegative | None = None
+    min_tokens: Annotated[NotNegative, Of("tokens")] | None = None
     """Tokens of the recipe's tokenizer, without special ones; it must not be trained on the rows
     that are filtered."""
-    max_tokens: NotNegative | None = None
+    max_tokens: Annotated[NotNegative, Of("tokens")] | None = None
     """At most so many tokens."""
-    min_seconds: Amount | None = None
+    min_seconds: Annotated[Amount, Of("seconds")] | None = None
     """Length of a clip."""
-    max_seconds: Amount | None = None
+    max_seconds: Annotated[Amount, Of("seconds")] | None = None
     """At most so many seconds."""
-    min_width: Positive | None = None
+    min_width: Pixels | None = None
     """Pixels of an image, as it is seen (turned upright)."""
-    max_width: Positive | None = None
+    max_width: Pixels | None = None
     """At most so many pixels across."""
-    min_height: Positive | None = None
+    min_height: Pixels | None = None
     """Pixels of an image from top to bottom."""
-    max_height: Positive | None = None
+    max_height: Pixels | None = None
     """At most so many pixels from top to bottom."""
     min: float | None = None
     """The least that a number may be."""

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from zoo.recipe.spec.words import Folder, Positive, Spec, Text, TwoOrMore
+from zoo.recipe.spec.words import Folder, Of, Positive, Spec, Text, Tokens
 
 
 class TrainedTokenizer(Spec):
@@ -12,7 +12,7 @@ class TrainedTokenizer(Spec):
 
     train: Literal["bpe", "wordpiece", "unigram"]
     """Which algorithm."""
-    vocab_size: TwoOrMore
+    vocab_size: Tokens
     """Size of the vocabulary, special tokens included."""
     lowercase: bool = False
     """Lower-case the text first."""
@@ -21,7 +21,7 @@ class TrainedTokenizer(Spec):
 class Lora(Spec):
     """A low-rank adapter, in PEFT's words; the base stays as it is and stands in no checkpoint."""
 
-    r: Positive = 8
+    r: Annotated[Positive, Of("columns")] = 8
     """Rank of the two matrices whose product is added."""
     alpha: Positive = 8
     """What is added is times `alpha / r` (PEFT's lora_alpha)."""
@@ -66,5 +66,5 @@ class ModelSpec(Spec):
     absent: that of the model it starts from, where that one's card says so."""
     language: tuple[Text, ...] = ()
     """Languages of what the model reads, hears or writes, for its card: ISO codes such as en."""
-    parameters: Positive | None = None
+    parameters: Annotated[Positive, Of("parameters")] | None = None
     """How many parameters, for `zoo list`."""

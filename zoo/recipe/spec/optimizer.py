@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from zoo.recipe.spec.words import Amount, Count, Folder, Share, Spec, Text
+from zoo.recipe.spec.words import Amount, Folder, Share, Spec, Steps, Text
 
 
 class Scheduler(Spec):
@@ -21,7 +21,7 @@ class MovingAverage(Spec):
 
     decay: Share
     """Share of the average that a step leaves, once the warm-up is over."""
-    warmup_steps: Count = 0
+    warmup_steps: Steps = 0
     """The share grows as 1 - exp(-step / this) (steps, or a share of the run); 0: it does not."""
     evaluate: bool = True
     """Score, and export, the average in place of the trained weights."""

@@ -1,17 +1,17 @@
 """The section `parallel`: what is split, moved, recomputed or sent."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from zoo.recipe.spec.compression import CompressionSpec
-from zoo.recipe.spec.words import Off, Positive, Spec
+from zoo.recipe.spec.words import Of, Off, Positive, Spec
 
 
 class PipelineSpec(Spec):
     """How the layers are dealt out to pipeline stages."""
 
-    stages: Positive = 1
+    stages: Annotated[Positive, Of("stages")] = 1
     """How many stages, 1 is no pipeline; stages times `tensor` must divide the processes."""
     balance: Literal["parameters", "layers", "time"] = "parameters"
     """What each stage gets about the same of: parameters, layers, or time as measured."""
@@ -26,7 +26,7 @@ class ParallelSpec(Spec):
     """Recompute activations in the backward pass."""
     pipeline: PipelineSpec = PipelineSpec()
     """Layers dealt out to stages, through which micro-batches follow one another."""
-    tensor: Positive = 1
+    tensor: Annotated[Positive, Of("ranks")] = 1
     """How many ranks share each large matrix; keep them on one machine. 1 cuts none."""
     gradient_dtype: Literal["fp32", "bf16"] = "fp32"
     """What gradients are summed and reduced in where `run.precision` is bf16 or fp16. `bf16` halves

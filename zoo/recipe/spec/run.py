@@ -1,6 +1,6 @@
 """The section `run`: how long, how much at once, which precision, when to look, where to write."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -8,6 +8,7 @@ from zoo.recipe.spec.words import (
     Folder,
     MeanOf,
     NotNegative,
+    Of,
     Passes,
     Positive,
     Range,
@@ -18,6 +19,7 @@ from zoo.recipe.spec.words import (
 )
 
 Unit = Literal["examples", "tokens", "seconds", "frames"]
+IN_UNITS = Of("examples, or what run.batch_unit says")
 Tracker = Literal["tensorboard", "wandb", "mlflow", "trackio", "csv"]
 
 
@@ -33,15 +35,17 @@ class Band(Spec):
 class RunSpec(Spec):
     """How long, how much at once, which precision, when to look, where to write."""
 
-    steps: Positive | None = None
+    steps: Annotated[Positive, Of("steps")] | None = None
     """Optimizer steps; either this or `epochs`."""
     epochs: Passes | None = None
     """Passes over the train split; becomes steps when the data is open."""
-    batch: Positive
+    batch: Annotated[Positive, IN_UNITS]
     """Examples (or `batch_unit`) per optimizer step, all ranks together."""
-    micro_batch: Positive
+    micro_batch: Annotated[Positive, IN_UNITS]
     """Examples (or `batch_unit`) that a data rank computes at once; what ranks share out."""
-    eval_micro_batch: Positive = Field(default_factory=lambda data: data.get("micro_batch", 1))
+    eval_micro_batch: Annotated[Positive, IN_UNITS] = Field(
+        default_factory=lambda data: data.get("micro_batch", 1)
+    )
     """The same in evaluation; `micro_batch` if absent."""
     batch_unit: Unit = "examples"
     """What `batch`, `micro_batch` and `eval_micro_batch` count. Of tokens, seconds of audio (at the
@@ -54,17 +58,17 @@ class RunSpec(Spec):
     """Initial weights, order, masking, dropout and augmentation derive from it."""
     folder: Folder | None = None
     """Where the run writes; absent: `runs/<recipe>` in the working directory."""
-    log_every: Positive = 10
+    log_every: Annotated[Positive, Of("steps")] = 10
     """Steps between two rows of metrics.jsonl."""
     eval_every: Rhythm = 0
     """Steps between evaluations, `epoch`, or 0: only at the end."""
     save_every: Rhythm = 1000
     """Steps between checkpoints, `epoch`, or 0: only at the end."""
-    keep: Positive = 2
+    keep: Annotated[Positive, Of("checkpoints")] = 2
     """Newest checkpoints kept; the best one is kept besides."""
     best_metric: Text | None = None
     """Score that decides which is best; absent: the task's headline on the first valid set."""
-    patience: Positive | None = None
+    patience: Annotated[Positive, Of("evaluations")] | None = None
     """Evaluations in a row without a better score after which the run ends; absent: it does not."""
     expected: dict[Text, Range | Band] = Field(default_factory=dict)
     """Where scores of the exported model should lie, by their names in metrics.jsonl; the end of
@@ -74,7 +78,7 @@ class RunSpec(Spec):
     five that are kept."""
     export_merged: bool = False
     """With `model.lora`: export the base with the adapter added in, as a plain model."""
-    examples: NotNegative = 8
+    examples: Annotated[NotNegative, Of("examples")] = 8
     """Rows of the validation set that the exported model is asked about at the end of the run, for
     report.html; 0: none."""
     report_to: tuple[Tracker, ...] | None = None

@@ -1,10 +1,11 @@
 """The words that several sections of a recipe share: shares, ranges, counts, rhythms."""
 
 import re
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError
 
 
 class Spec(BaseModel):
@@ -17,6 +18,23 @@ class Spec(BaseModel):
         use_attribute_docstrings=True,
         allow_inf_nan=False,
     )
+
+
+UNIT = "unit"
+"""The word of a schema's node that says what a number counts."""
+
+
+@dataclass(frozen=True)
+class Of:
+    """What a number counts, as `Annotated[Positive, Of("tokens")]`: `zoo explain` says so."""
+
+    unit: str
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """See pydantic: the schema with the unit beside the type."""
+        return {**handler(core_schema), UNIT: self.unit}
 
 
 def _rising(value: tuple[float, float]) -> tuple[float, float]:
@@ -97,15 +115,17 @@ Positive = Annotated[int, Field(ge=1), AfterValidator(_count)]
 TwoOrMore = Annotated[int, Field(ge=2), AfterValidator(_count)]
 NotNegative = Annotated[int, Field(ge=0), AfterValidator(_count)]
 Seed = Annotated[int, Field(ge=0), AfterValidator(_seed)]
-Passes = Annotated[float, Field(gt=0), AfterValidator(_passes)]
+Passes = Annotated[float, Field(gt=0), AfterValidator(_passes), Of("epochs")]
 Amount = Annotated[float, Field(ge=0)]
-Count = NotNegative | Share
-Rhythm = NotNegative | Literal["epoch"]
+Steps = Annotated[NotNegative, Of("steps")] | Annotated[Share, Of("a share of the run")]
+Rhythm = Annotated[NotNegative, Of("steps")] | Literal["epoch"]
 Range = Annotated[tuple[float, float], AfterValidator(_rising)]
 PositiveRange = Annotated[Range, AfterValidator(_positive)]
 Off = Literal[False]
 Text = Annotated[str, Field(min_length=1)]
 MeanOf = Annotated[Text, AfterValidator(_mean)]
-Seconds = Annotated[float, Field(gt=0)]
-Bytes = Positive | Annotated[Text, AfterValidator(_bytes)]
+Seconds = Annotated[float, Field(gt=0), Of("seconds")]
+Pixels = Annotated[Positive, Of("pixels")]
+Tokens = Annotated[TwoOrMore, Of("tokens")]
+Bytes = Annotated[Positive, Of("bytes")] | Annotated[Text, AfterValidator(_bytes)]
 Folder = Annotated[Text, AfterValidator(_path)]

@@ -6,6 +6,7 @@ Those that send one bit an element are in `one_bit`.
 from typing import Any
 
 from zoo.recipe.spec.optimizer import OptimizerSpec
+from zoo.recipe.spec.words import UNIT
 from zoo.recipe.vocabulary.one_bit import ONE_BIT
 from zoo.recipe.vocabulary.optimizer import Optimizer
 from zoo.recipe.vocabulary.parameters import (
@@ -132,7 +133,9 @@ OPTIMIZERS: dict[str, Optimizer] = {
             "momentum": _in_groups(MOMENTUM, MOMENTUM_OF, 0.95),
             "nesterov": Parameter(SWITCH, "Step along the momentum to come.", True),
             "ns_steps": Parameter(
-                {"type": "integer", "minimum": 1}, "Newton-Schulz iterations a step.", 5
+                {"type": "integer", "minimum": 1, UNIT: "iterations"},
+                "Newton-Schulz iterations a step.",
+                5,
             ),
             "ns_method": Parameter(
                 {"enum": ["gram", "standard"]},

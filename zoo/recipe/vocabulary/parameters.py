@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from zoo.recipe.spec.words import UNIT
+
 Node = dict[str, Any]
 """A piece of a JSON Schema: what a value may be."""
 
@@ -12,20 +14,16 @@ POSITIVE: Node = {"type": "number", "exclusiveMinimum": 0}
 MOMENTUM: Node = {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
 BETAS: Node = {"type": "array", "items": MOMENTUM, "minItems": 2, "maxItems": 2}
 SWITCH: Node = {"type": "boolean"}
-WHOLE_STEPS: Node = {"type": "integer", "minimum": 1}
-STEPS: Node = {
-    "anyOf": [
-        {"type": "integer", "minimum": 1},
-        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
-    ]
+WHOLE_STEPS: Node = {"type": "integer", "minimum": 1, UNIT: "steps"}
+_SHARE: Node = {
+    "type": "number",
+    "exclusiveMinimum": 0,
+    "exclusiveMaximum": 1,
+    UNIT: "a share of the run",
 }
+STEPS: Node = {"anyOf": [WHOLE_STEPS, _SHARE]}
 """Steps, or a share of the run."""
-STEPS_OR_NONE: Node = {
-    "anyOf": [
-        {"type": "integer", "minimum": 0},
-        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
-    ]
-}
+STEPS_OR_NONE: Node = {"anyOf": [{"type": "integer", "minimum": 0, UNIT: "steps"}, _SHARE]}
 """The same of something that there need not be."""
 RATIO: Node = {"type": "number", "minimum": 0, "maximum": 1}
 
@@ -42,6 +40,12 @@ class Parameter:
     default: Any = None
     per_group: bool = False
     required: bool = False
+
+    @property
+    def described(self) -> Node:
+        """The node with its sentence and its default."""
+        default = {} if self.default is None else {"default": self.default}
+        return {**self.node, "description": self.doc, **default}
 
 
 Parameters = Mapping[str, Parameter]

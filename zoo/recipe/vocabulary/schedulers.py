@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from zoo.recipe.spec.words import UNIT
 from zoo.recipe.vocabulary.parameters import (
     AMOUNT,
     MOMENTUM,
@@ -42,6 +43,7 @@ class Schedule:
 
 
 COUNT: Node = {"type": "integer", "minimum": 0}
+STAIRS: Node = {**COUNT, UNIT: "stairs"}
 WARMUP_STEPS = Parameter(
     STEPS_OR_NONE, "Steps (or a share of the run) in which the rate grows; 0: it does not.", 1000
 )
@@ -96,9 +98,9 @@ SCHEDULERS: dict[str, Schedule] = {
             "decay_lr_rate": Parameter(AMOUNT, "Decay of the rate after the cycle.", 0.0),
             "cycle_first_step_size": _steps("Steps of the first half.", 2000),
             "cycle_second_step_size": _steps("Steps of the second half; absent: the first's."),
-            "cycle_first_stair_count": Parameter(COUNT, "Stairs of the first half.", 0),
-            "cycle_second_stair_count": Parameter(COUNT, "Stairs of the second half."),
-            "decay_step_size": Parameter(COUNT, "Steps between two decays.", 0),
+            "cycle_first_stair_count": Parameter(STAIRS, "Stairs of the first half.", 0),
+            "cycle_second_stair_count": Parameter(STAIRS, "Stairs of the second half."),
+            "decay_step_size": Parameter({**COUNT, UNIT: "steps"}, "Steps between two decays.", 0),
             "cycle_momentum": Parameter(SWITCH, "Momentum cycles against the rate.", True),
             "cycle_min_mom": Parameter(MOMENTUM, "Lowest momentum.", 0.8),
             "cycle_max_mom": Parameter(MOMENTUM, "Highest momentum.", 0.9),

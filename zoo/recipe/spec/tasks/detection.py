@@ -6,7 +6,7 @@ from pydantic import Field
 
 from zoo.recipe.spec.task import TaskSpec
 from zoo.recipe.spec.tasks.vision import Affine
-from zoo.recipe.spec.words import Off, Positive, Probability, Spec
+from zoo.recipe.spec.words import Off, Pixels, Probability, Spec
 
 
 class BoxAugment(Spec):
@@ -24,7 +24,7 @@ class BoxAugment(Spec):
     """Probability of a left-right flip."""
     vflip: Probability = 0.0
     """Probability of an upside-down flip."""
-    sizes: Annotated[tuple[Positive, ...], Field(min_length=1)] | Off = False
+    sizes: Annotated[tuple[Pixels, ...], Field(min_length=1)] | Off = False
     """Shorter edges of which each micro-batch draws one, in place of `image_size`'s."""
 
 
@@ -33,9 +33,9 @@ class ObjectDetectionSpec(TaskSpec):
 
     kind: Literal["object-detection"]
     """Which task: decides the other keys of this section."""
-    image_size: Positive | tuple[Positive, Positive]
+    image_size: Pixels | tuple[Pixels, Pixels]
     """Pixels that images are resized to: both edges, or height and width. Proportions change."""
-    longest_edge: Positive | Off = False
+    longest_edge: Pixels | Off = False
     """Keep proportions: `image_size` (one number) is the shorter edge unless the longer one would
     pass this; a micro-batch is padded. Off: every image has `image_size`."""
     box_format: Literal["coco", "pascal_voc", "yolo", "albumentations"] = "coco"

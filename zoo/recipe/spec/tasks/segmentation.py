@@ -6,7 +6,7 @@ from pydantic import Field
 
 from zoo.recipe.spec.task import TaskSpec
 from zoo.recipe.spec.tasks.vision import Affine
-from zoo.recipe.spec.words import NotNegative, Off, Positive, PositiveRange, Probability, Spec
+from zoo.recipe.spec.words import NotNegative, Off, Pixels, PositiveRange, Probability, Spec
 
 Byte = Annotated[int, Field(ge=0, le=255)]
 
@@ -41,7 +41,7 @@ class SemanticSegmentationSpec(TaskSpec):
 
     kind: Literal["semantic-segmentation"]
     """Which task: decides the other keys of this section."""
-    image_size: Positive | tuple[Positive, Positive]
+    image_size: Pixels | tuple[Pixels, Pixels]
     """Pixels that the model reads: of both edges, or height and width. In evaluation and export
     images are resized to it; proportions change, and masks keep their size."""
     ignore_label: NotNegative = 255

@@ -2,33 +2,35 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
-
 from zoo.recipe.spec.task import Smoothing, TaskSpec
 from zoo.recipe.spec.tasks.sequences import Generate
 from zoo.recipe.spec.words import (
     Amount,
-    Count,
     Folder,
     NotNegative,
+    Of,
     Off,
     Positive,
     PositiveRange,
     Range,
+    Seconds,
+    Share,
     Spec,
 )
+
+OF_CLIP = Of("a share of the clip")
 
 
 class SpecAugment(Spec):
     """Masks over the spectrogram (SpecAugment)."""
 
-    freq_masks: NotNegative = 0
+    freq_masks: Annotated[NotNegative, Of("bands")] = 0
     """How many bands are hidden."""
-    freq_width: NotNegative = 0
+    freq_width: Annotated[NotNegative, Of("mel bins")] = 0
     """Widest band, in mel bins."""
-    time_masks: NotNegative = 0
+    time_masks: Annotated[NotNegative, Of("stretches")] = 0
     """How many stretches of time are hidden."""
-    time_width: Count = 0
+    time_width: Annotated[NotNegative, Of("frames")] | Annotated[Share, OF_CLIP] = 0
     """Longest stretch: frames, or a share of the clip."""
 
 
@@ -39,23 +41,23 @@ class SpeechAugment(Spec):
     """Masks over the spectrogram; refused beside the model's own `mask_time_prob`."""
     speed: PositiveRange = (1.0, 1.0)
     """Factor of the speed."""
-    noise: Range | Off = False
+    noise: Annotated[Range, Of("dB")] | Off = False
     """White noise: signal-to-noise ratio in dB."""
-    silence: Amount = 0.0
+    silence: Annotated[Amount, Of("seconds")] = 0.0
     """Up to this many seconds of silence at either end; half of the ends have none."""
 
 
 class BeamSearch(Spec):
     """Prefix beam search, with a language model or without."""
 
-    beam: Positive = 16
+    beam: Annotated[Positive, Of("prefixes")] = 16
     """How many prefixes are followed."""
     language_model: Folder | Off = False
     """An n-gram model over words, an ARPA file (.gz or not); its words are spelled as the
     transcripts that are learned."""
     alpha: float = 0.5
     """How much a nat of the language model counts beside one of the frames."""
-    beta: float = 1.5
+    beta: Annotated[float, Of("nats")] = 1.5
     """What each word adds, in nats: language models like few words."""
 
 
@@ -64,9 +66,9 @@ class CTCSpec(TaskSpec):
 
     kind: Literal["ctc"]
     """Which task: decides the other keys of this section."""
-    min_seconds: Amount = 0.0
+    min_seconds: Annotated[Amount, Of("seconds")] = 0.0
     """Shorter training clips are dropped and counted."""
-    max_seconds: Annotated[float, Field(gt=0)] | None = None
+    max_seconds: Seconds | None = None
     """Longer training clips are dropped and counted; absent: none are."""
     lowercase: bool = False
     """Lower-case the transcripts, before vocabulary and scoring."""
@@ -88,7 +90,7 @@ class SpeechSeq2SeqSpec(TaskSpec):
     """The language of the clips, by name or code; empty: the model knows one language."""
     task: Literal["transcribe", "translate"] = "transcribe"
     """What a model of many languages does: `translate` writes English."""
-    min_seconds: Amount = 0.0
+    min_seconds: Annotated[Amount, Of("seconds")] = 0.0
     """Shorter training clips are dropped and counted, as are those longer than the window."""
     label_smoothing: Smoothing = 0.0
     """Share of the target spread over all tokens (training only)."""

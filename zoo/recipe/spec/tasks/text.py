@@ -1,9 +1,9 @@
 """Tasks of text: their keys."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from zoo.recipe.spec.task import ClassificationSpec, Smoothing, TaskSpec
-from zoo.recipe.spec.words import NotNegative, Positive, Share, TwoOrMore
+from zoo.recipe.spec.words import NotNegative, Of, Positive, Share, Tokens
 
 
 class CausalLMSpec(TaskSpec):
@@ -11,7 +11,7 @@ class CausalLMSpec(TaskSpec):
 
     kind: Literal["causal-lm"]
     """Which task: decides the other keys of this section."""
-    sequence_length: TwoOrMore
+    sequence_length: Tokens
     """Tokens in a block; a longer prompt loses its beginning, a longer completion its end."""
     loss_on: Literal["completions", "all"] = "completions"
     """Which tokens are targets; with a plain `text` column both are the same."""
@@ -22,7 +22,7 @@ class MaskedLMSpec(TaskSpec):
 
     kind: Literal["masked-lm"]
     """Which task: decides the other keys of this section."""
-    sequence_length: TwoOrMore
+    sequence_length: Tokens
     """Tokens in a block."""
     mask_probability: Share = 0.15
     """Share of the tokens that are targets: 80 % hidden, 10 % replaced, 10 % left as they are."""
@@ -35,7 +35,7 @@ class SequenceClassificationSpec(ClassificationSpec):
 
     kind: Literal["sequence-classification"]
     """Which task: decides the other keys of this section."""
-    sequence_length: TwoOrMore
+    sequence_length: Tokens
     """Longer examples are truncated to this many tokens."""
     mask_probability: Smoothing = 0.0
     """Share of the tokens hidden in training, as regularisation."""
@@ -46,7 +46,7 @@ class TokenClassificationSpec(TaskSpec):
 
     kind: Literal["token-classification"]
     """Which task: decides the other keys of this section."""
-    sequence_length: TwoOrMore
+    sequence_length: Tokens
     """Longer examples are truncated to this many tokens; words beyond them are scored as O."""
     scheme: Literal["iob1", "iob2", "iobes", "words"] | None = None
     """How tags mark entities, each word alone with words; absent: as the train rows have it."""
@@ -57,13 +57,13 @@ class QuestionAnsweringSpec(TaskSpec):
 
     kind: Literal["question-answering"]
     """Which task: decides the other keys of this section."""
-    sequence_length: TwoOrMore
+    sequence_length: Tokens
     """Tokens of a window: the question, and as much of the context as fits behind it."""
-    stride: NotNegative = 128
+    stride: Annotated[NotNegative, Of("tokens")] = 128
     """Tokens of the context that two windows next to each other share."""
-    max_answer_length: Positive = 30
+    max_answer_length: Annotated[Positive, Of("tokens")] = 30
     """Longest answer that is given, in tokens."""
-    n_best: Positive = 20
+    n_best: Annotated[Positive, Of("starts")] = 20
     """So many starts, and as many ends, of a window are looked at, the likeliest first."""
     version_2: bool | None = None
     """Whether questions may have no answer (SQuAD 2.0); absent: whether one of the rows has none.

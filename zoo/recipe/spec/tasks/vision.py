@@ -5,7 +5,16 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from zoo.recipe.spec.task import ClassificationSpec
-from zoo.recipe.spec.words import Amount, Off, Positive, PositiveRange, Probability, Spec
+from zoo.recipe.spec.words import (
+    Amount,
+    Of,
+    Off,
+    Pixels,
+    Positive,
+    PositiveRange,
+    Probability,
+    Spec,
+)
 
 CROP_RATIO = 0.875
 """How much of an evaluation image is kept where neither recipe nor checkpoint says (ImageNet)."""
@@ -25,7 +34,7 @@ class Crop(Spec):
 class Affine(Spec):
     """Random rotation, shift and scale, drawn per example."""
 
-    degrees: Amount = 0.0
+    degrees: Annotated[Amount, Of("degrees")] = 0.0
     """Rotation between minus and plus this many degrees."""
     translate: Probability = 0.0
     """Shift between minus and plus this share of the width and of the height."""
@@ -36,7 +45,7 @@ class Affine(Spec):
 class RandAugment(Spec):
     """Changes drawn out of fifteen (timm's rand-m9-mstd0.5-inc1; Cubuk et al. 2020)."""
 
-    num_ops: Positive = 2
+    num_ops: Annotated[Positive, Of("operations")] = 2
     """How many are drawn."""
     magnitude: Annotated[float, Field(ge=0, le=10)] = 9.0
     """How strong they are; 10 is the strongest."""
@@ -78,10 +87,10 @@ class ImageAugment(Spec):
     """One change out of fourteen at a strength drawn evenly (TrivialAugmentWide)."""
     erasing: Erasing | Off = False
     """A rectangle is hidden, after scaling."""
-    repeats: Positive = 1
+    repeats: Annotated[Positive, Of("times")] = 1
     """Each image is drawn so many times in a row, changed anew each time, and an epoch sees as many
     images less (repeated augmentation: DeiT)."""
-    sizes: Annotated[tuple[Positive, ...], Field(min_length=1)] | Off = False
+    sizes: Annotated[tuple[Pixels, ...], Field(min_length=1)] | Off = False
     """Each micro-batch is made smaller to one of these edges; `image_size` is the largest."""
     mixup: Amount = 0.0
     """Alpha of mixup; the partner is the example before it in the same micro-batch."""
@@ -98,9 +107,9 @@ class ImageClassificationSpec(ClassificationSpec):
 
     kind: Literal["image-classification"]
     """Which task: decides the other keys of this section."""
-    image_size: Positive
+    image_size: Pixels
     """Training size in pixels; written to the model's config and the processor."""
-    eval_image_size: Positive = Field(default_factory=lambda data: data.get("image_size", 1))
+    eval_image_size: Pixels = Field(default_factory=lambda data: data.get("image_size", 1))
     """Size in evaluation and export; `image_size` if absent."""
     crop_ratio: Annotated[float, Field(gt=0, le=1)] | None = None
     """In evaluation the image is resized to `eval_image_size / crop_ratio` and cropped; absent: as
