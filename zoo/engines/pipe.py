@@ -31,6 +31,7 @@ class PipelineEngine:
         self.contract, self.wrapped = contract, wrapped
         self.layout_name, self.whole_bytes = wrapped.name, contract.exchange.whole_bytes
         self.stage: Stage = next(m for m in wrapped.inner.module.modules() if isinstance(m, Stage))
+        self.stage.sends_positions = contract.task.sends_positions
         self.last_rank = contract.layout.world - 1
         self.factor, self.passes, self.total = 1.0, 0, 0.0
         self.sums = torch.zeros((), dtype=torch.float64, device=contract.device)

@@ -28,14 +28,14 @@ from zoo.engines.engine import DTYPES
 from zoo.engines.groups import Groups, by_first
 from zoo.layout import Part
 from zoo.models.adapters.inject import adapt
+from zoo.models.balance import balanced, layer_weights, parameter_weights, time_weights
 from zoo.models.build import alone_in_fp32, apply_batch_norm, freeze, on_meta
 from zoo.models.draws import Draws
 from zoo.models.families import family_of
 from zoo.models.fill import leave
 from zoo.models.places import draw_by_place
-from zoo.models.stage import Family, balanced, layer_weights, parameter_weights
+from zoo.models.stage import Family
 from zoo.models.tensor import TensorCut
-from zoo.models.timing import time_weights
 from zoo.models.upstream import set_inner_loss
 from zoo.recipe import Recipe, origin
 from zoo.recipe.vocabulary.kinds import KINDS

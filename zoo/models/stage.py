@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from itertools import accumulate
 from typing import Any
 
 from torch import Tensor, nn
@@ -52,6 +51,9 @@ class Family:
     """What the last layer gives, and the mask, to the model's output: its logits at least."""
     around: Callable[[PreTrainedModel, Tensor, Tensor | None], dict[str, Any]] = nothing
     """Keyword arguments of every layer (masks, positions), made once a stage."""
+    documents: Callable[[PreTrainedModel, Tensor, Tensor], dict[str, Any]] | None = None
+    """The same where a row holds several documents, from the hidden states and the position of each
+    token in its own; None: with `through`, which finds the positions at the stage."""
     shared: tuple[str, ...] = ()
     """Modules without parameters that `around` uses (rotary frequencies, ...), as globs."""
     layerdrop: Callable[[PreTrainedModel], float] = no_layerdrop
@@ -106,49 +108,6 @@ def positions(model: nn.Module, family: Family) -> dict[str, int | None]:
     return found
 
 
-def parameter_weights(model: nn.Module, family: Family) -> list[float]:
-    """How many parameters each position holds (embedding, layers, head), tied ones in each."""
-    weights = [0.0] * (len(layer_names(model, family)) + 2)
-    where = positions(model, family)
-    counted: set[tuple[int, int]] = set()
-    for name, parameter in model.named_parameters(remove_duplicate=False):
-        position = where[name]
-        assert position is not None, f"{name} would be trained on every stage apart"
-        if (position, id(parameter)) not in counted:
-            counted.add((position, id(parameter)))
-            weights[position] += parameter.numel()
-    return weights
-
-
-def layer_weights(model: nn.Module, family: Family) -> list[float]:
-    """Every layer counts one, embedding and head nothing."""
-    return [0.0, *[1.0] * len(layer_names(model, family)), 0.0]
-
-
-def balanced(weights: Sequence[float], parts: int) -> list[int]:
-    """Bounds of `parts` contiguous ranges, none empty, whose heaviest is as light as can be.
-
-    Among those the second heaviest is as light as can be, and so on: no range is left without a
-    layer while another has one to spare. Raises ValueError if there are fewer items than parts.
-    Dynamic programming over (parts, items).
-    """
-    count = len(weights)
-    if count < parts:
-        raise ValueError(f"{count} positions cannot make {parts} stages")
-    sums = [0.0, *accumulate(weights)]
-    best = {end: ([sums[end]], [0, end]) for end in range(1, count + 1)}
-    for part in range(2, parts + 1):
-        longer = {}
-        for end in range(part, count + 1):
-            options = (
-                (sorted([*best[cut][0], sums[end] - sums[cut]], reverse=True), [*best[cut][1], end])
-                for cut in range(part - 1, end)
-            )
-            longer[end] = min(options)
-        best = longer
-    return best[count][1]
-
-
 def owned_names(
     model: PreTrainedModel, family: Family, bounds: Sequence[int], stage: int
 ) -> set[str]:
@@ -187,6 +146,9 @@ class Stage(nn.Module):
         self.whole = (model,)  # in a tuple: not a child
         self.family, self.names = family, tuple[str, ...]()
         self.draws = draws
+        self.sends_positions = False
+        """Whether beside hidden states positions travel, as in Task, and no mask."""
+        self.positions: Tensor | None = None
         begin, end = bounds[stage], bounds[stage + 1]
         self.places, self.head = range(max(begin, 1), end), len(layers) + 1
         self.first, self.last = begin == 0, end == len(layers) + 2
@@ -220,18 +182,23 @@ class Stage(nn.Module):
         model, family = self.whole[0], self.family
         parts = received if isinstance(received, tuple) else (received,)
         if self.first:
-            hidden, mask = family.embed(model, dict(zip(self.names, parts, strict=True)))
+            named = dict(zip(self.names, parts, strict=True))
+            hidden, beside = family.embed(model, named)
+            beside = named["position_ids"] if self.sends_positions else beside
         else:
-            hidden, mask = parts[0], parts[1] if len(parts) > 1 else None
+            hidden, beside = parts[0], parts[1] if len(parts) > 1 else None
+        mask, self.positions = (None, beside) if self.sends_positions else (beside, None)
         if family.through is not None:
             hidden = family.through(model, self, hidden, mask)
+        elif self.positions is not None and family.documents is not None:
+            hidden = self.pass_layers(hidden, family.documents(model, hidden, self.positions))
         else:
             hidden = self.pass_layers(hidden, family.around(model, hidden, mask))
         if self.last:
             if self.training and self.draws is not None:
                 self.draws.at(self.head)
             return family.head(model, hidden, mask)
-        return hidden if mask is None else (hidden, mask)
+        return hidden if beside is None else (hidden, beside)
 
     def pass_layers(self, hidden: Tensor, context: dict[str, Any]) -> Tensor:
         """The stage's layers, one after the other."""

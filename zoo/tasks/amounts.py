@@ -27,7 +27,8 @@ def amounts_of(recipe: Recipe, task: Task, rows: Rows) -> np.ndarray | None:
 
 def tokens_of(recipe: Recipe, task: Task, rows: Rows, size: Size) -> np.ndarray:
     """The tokens of every row as its example has them, exactly; counted once and cached."""
-    made_of = digest(recipe.task.model_dump_json(), sorted(task.digests().items()))
+    template = getattr(task.tokenizer, "chat_template", None)
+    made_of = digest(recipe.task.model_dump_json(), sorted(task.digests().items()), template)
     workers = recipe.data.workers
     return counted_sizes(rows, task.example, size, made_of, cache_root(recipe.data), workers)
 

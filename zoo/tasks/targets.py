@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from zoo.data.rows import CorruptExample, Rows, Subset, spread
+from zoo.data.tokens.bins import Bins
 from zoo.errors import Fault
 from zoo.recipe import Recipe
 from zoo.tasks.roles import fault
@@ -54,6 +55,7 @@ def said_left_out(task: Task) -> list[str]:
 def sampled(task: Task, train: Rows, seed: int) -> Sampled:
     """What some evenly spread rows become, one at a time."""
     rows = task.rows(Subset(train, spread(train, SAMPLED)))
+    rows = rows.rows if isinstance(rows, Bins) else rows  # each by itself
     found = Sampled(len(rows), lost=dict.fromkeys(task.lost, 0))
     for index in range(len(rows)):
         rng = np.random.default_rng([seed, index])

@@ -56,6 +56,8 @@ class Task(ABC):
     """The counters of examples that lose targets: every batch of the task holds "lost", the number
     of its examples by each of these names. They stand in the rows of metrics, added up."""
 
+    sends_positions: bool = False
+    """Whether "inputs" hold `position_ids`, which tell documents of a row apart, and no mask."""
     repeats: int = 1
     """How often each row stands in training before the next one does, changed anew each time."""
     notes: Sequence[str] = ()

@@ -17,10 +17,11 @@ from zoo.errors import ConfigError, Fault, collected
 from zoo.launching.conflicts import launcher_conflicts
 from zoo.layout import Layout
 from zoo.models.adapters.inject import base_faults
+from zoo.models.balance import layer_weights
 from zoo.models.config import key_in
 from zoo.models.families import family_of, refusals
 from zoo.models.fill import NoWeights, Weights
-from zoo.models.stage import layer_names, layer_weights
+from zoo.models.stage import layer_names
 from zoo.models.tensor import tensor_faults
 from zoo.models.upstream import cpu_computes_fp16, tied_names
 from zoo.recipe import Recipe, origin

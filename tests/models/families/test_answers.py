@@ -7,11 +7,11 @@ import torch
 import transformers
 
 from tests.models.cut_models import GROUPED, TEXT, inputs
+from zoo.models.balance import balanced, first_tensor, parameter_weights
 from zoo.models.build import on_meta
 from zoo.models.families import family_of
 from zoo.models.fill import NoWeights, fill
-from zoo.models.stage import Stage, balanced, layer_names, parameter_weights
-from zoo.models.timing import first_tensor
+from zoo.models.stage import Stage, layer_names
 
 DISTIL = {"dim": 64, "n_heads": 8, "n_layers": 2, "hidden_dim": 96, "vocab_size": 31}
 MODELS: dict[str, dict[str, Any]] = {

@@ -9,15 +9,14 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tests.models.cut_models import HEADS, KINDS, UNSTAGED, inputs, meta
+from zoo.models.balance import balanced, parameter_weights
 from zoo.models.families import family_of
 from zoo.models.fill import NoWeights, fill
 from zoo.models.stage import (
     Family,
     Stage,
-    balanced,
     layer_names,
     owned_names,
-    parameter_weights,
     positions,
     tied_stages,
 )

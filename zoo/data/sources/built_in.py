@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from zoo.data.builtin.chats import open_chats
 from zoo.data.builtin.constants import open_constants
 from zoo.data.builtin.digits import open_digits
 from zoo.data.builtin.keywords import open_keywords
@@ -25,6 +26,7 @@ BUILT_IN: dict[str, Callable[[str, Path, Wanted], Opened]] = {
     "numbers": open_numbers,
     "python-tokens": open_tokens,
     "constants": open_constants,
+    "docstring-chats": open_chats,
 }
 """By `data.name`: called with the split, the cache and what the task reads of a row."""
 

@@ -50,7 +50,12 @@ def family(config: PreTrainedConfig) -> Family | None:
         others = {*layer_names(model, found)} - {*stage.local}
         idle = [model.get_submodule(name) for name in (*others, f"{prefix}.{norm}")]
         with instead(dict.fromkeys(idle, first_argument)), arriving(stage, hidden):
-            out = model.base_model(inputs_embeds=hidden, attention_mask=mask, use_cache=False)
+            out = model.base_model(
+                inputs_embeds=hidden,
+                attention_mask=mask,
+                position_ids=stage.positions,
+                use_cache=False,
+            )
         return out.last_hidden_state
 
     def head(model: PreTrainedModel, hidden: Tensor, mask: Tensor | None) -> Outputs:

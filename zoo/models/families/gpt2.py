@@ -22,12 +22,18 @@ def embed(model: Any, inputs: Mapping[str, Tensor]) -> Hidden:
     """Token and position embeddings; the mask stays (batch, length)."""
     base = model.transformer
     tokens = base.wte(inputs["input_ids"])
-    return base.drop(tokens + base.wpe(numbered(tokens))), inputs.get("attention_mask")
+    positions = inputs.get("position_ids", numbered(tokens))
+    return base.drop(tokens + base.wpe(positions)), inputs.get("attention_mask")
 
 
 def around(model: Any, hidden: Tensor, mask: Tensor | None) -> dict[str, Any]:
     """The causal mask as attention takes it."""
     return {"attention_mask": causal_mask(model.config, hidden, mask, numbered(hidden))}
+
+
+def documents(model: Any, hidden: Tensor, positions: Tensor) -> dict[str, Any]:
+    """The causal mask of rows whose documents do not see each other."""
+    return {"attention_mask": causal_mask(model.config, hidden, None, positions)}
 
 
 def head(model: Any, hidden: Tensor, mask: Tensor | None) -> Outputs:
@@ -40,6 +46,7 @@ FAMILY = Family(
     layers=LAYER,
     embed=embed,
     around=around,
+    documents=documents,
     head=head,
     tensor={
         f"{LAYER}.attn.c_attn": "packed_colwise",

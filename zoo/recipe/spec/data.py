@@ -132,6 +132,7 @@ class BuiltInData(_Data):
         "numbers",
         "python-tokens",
         "constants",
+        "docstring-chats",
     ]
     """Which."""
     valid: Text | Names | Share | Off = "validation"

@@ -13,6 +13,7 @@ from zoo.data.corrupt import CorruptLimit
 from zoo.data.preparing.pack import pack
 from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows
 from zoo.data.source import Source
+from zoo.data.tokens.bins import Bins
 from zoo.errors import ConfigError, Fault, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe import Recipe
@@ -23,6 +24,7 @@ from zoo.tasks.roles import chosen_roles, fault, kind_roles, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
 from zoo.tasks.task import IGNORE, NO_RECORDS, Lost, Outputs, Records, Task, lost_in
 from zoo.tasks.text.conversations import fitted, marked_ids
+from zoo.tasks.text.documents import document_faults, side_by_side
 from zoo.tasks.text.encoding import (
     Speller,
     document_frame,
@@ -64,6 +66,7 @@ class CausalLM(Task):
             raise ConfigError(faults)
         roles = chosen_roles(source, *kind_roles(recipe))
         self.packed = roles == ("text",)
+        self.masked = self.spec.documents == "masked"
         chats, whole_text = roles == ("messages",), recipe.model.tokenizer == "bytes"
         # 256 bytes are enough when no row has to end
         specials = {} if self.packed and whole_text else CHAT if chats else CAUSAL
@@ -82,17 +85,24 @@ class CausalLM(Task):
             self.config = model_config(recipe, special_ids(recipe, self.tokenizer))
             faults += position_faults(recipe, self.config, self.spec.sequence_length)
             faults += router_faults(recipe, self.config, added=True)
+            faults += document_faults(recipe, source, self.config, self.packed)
         if faults:
             raise ConfigError(faults)
         self.router, self.notes = router_factor(self.config), router_notes(self.config)
         self.speller = Speller.of(self.tokenizer)
         self.opening = _opening(self.tokenizer, roles)
         self.lost = {} if self.packed else LOST
+        self.sends_positions = self.masked
 
     def rows(self, rows: Rows) -> Rows:
-        """Text becomes packed blocks of sequence_length + 1 tokens, the last one shared."""
+        """Text becomes packed blocks of sequence_length + 1 tokens, the last one shared; masked,
+        several whole chats or completions stand in one row of as many.
+        """
         if not self.packed:
-            return rows
+            if not self.masked:
+                return rows
+            sizes = tokens_of(self.recipe, self, rows, length_of)
+            return Bins(rows, sizes, self.spec.sequence_length + 1)
         return pack(
             rows,
             scheme(
@@ -107,13 +117,24 @@ class CausalLM(Task):
         )
 
     def amounts(self, rows: Rows) -> np.ndarray | None:
-        """See Task: tokens, of rows that are not packed."""
-        return None if self.packed else tokens_of(self.recipe, self, rows, length_of) - 1
+        """See Task: tokens, of rows that are no blocks of text."""
+        if self.packed:
+            return None
+        sizes = rows.sizes if isinstance(rows, Bins) else None
+        return (tokens_of(self.recipe, self, rows, length_of) if sizes is None else sizes) - 1
 
     def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
-        """Token ids, labels of the same length (not shifted), and the targets' UTF-8 bytes."""
+        """Token ids, labels of the same length (not shifted), and the targets' UTF-8 bytes; masked
+        also where each token stands in its document.
+        """
         if "input_ids" in row:
             return {"ids": row["input_ids"], "labels": row["input_ids"], "bytes": row["bytes"]}
+        if "documents" in row:
+            return side_by_side([self._document(one) for one in row["documents"]])
+        return side_by_side([self._document(row)]) if self.masked else self._document(row)
+
+    def _document(self, row: Row) -> Example:
+        """A prompt with its completion, or a chat."""
         whole, targets_of_all = marked_ids(self.speller, row)
         length = self.spec.sequence_length + 1
         ids, marks = fitted(whole, targets_of_all, length, self.opening(whole))
@@ -136,9 +157,13 @@ class CausalLM(Task):
         ids = [example["ids"][:-1] for example in examples]
         inputs = {"input_ids": padded(ids, fill)}
         filled = {}
+        if self.masked:
+            inputs["position_ids"] = padded([one["positions"][:-1] for one in examples], 0)
         if not self.packed:
-            inputs["attention_mask"] = attention_mask(ids)
-            filled = {"places": places(inputs["attention_mask"])}
+            mask = attention_mask(ids)
+            filled = {"places": places(mask)}
+            if not self.masked:  # beside a mask models do not look at positions for documents
+                inputs["attention_mask"] = mask
         labels = padded([example["labels"][1:] for example in examples], IGNORE)
         weight = torch.tensor([example["weight"] for example in examples], dtype=torch.float64)
         labels[weight == 0] = IGNORE
@@ -150,6 +175,14 @@ class CausalLM(Task):
             "lost": lost_in(examples, self.lost),
             **filled,
         }
+
+    def on_device(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """See Task: flash attention finds documents in one row alone (transformers,
+        modeling_flash_attention_utils.py: _is_packed_sequence), so all rows become one.
+        """
+        if not self.masked or self.recipe.model.attention != "flash_attention_2":
+            return inputs
+        return {name: value.reshape(1, -1) for name, value in inputs.items()}
 
     def loss(self, outputs: Outputs, batch: Batch) -> Tensor:
         """Cross entropy in nats, summed over the target tokens; where it is on, the router's loss

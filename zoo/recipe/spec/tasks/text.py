@@ -15,6 +15,11 @@ class CausalLMSpec(TaskSpec):
     """Tokens in a block; a longer prompt loses its beginning, a longer completion its end."""
     loss_on: Literal["completions", "all"] = "completions"
     """Which tokens are targets; with a plain `text` column both are the same."""
+    documents: Literal["joined", "masked", "apart"] | None = None
+    """What stands in a row of sequence_length tokens. `joined`: texts one after the other, which
+    see what stands before them; `masked`: as many as fit, none of which sees another, positions
+    from 0 in each; `apart`: one chat or completion, padded. Absent: `joined` for a `text` column,
+    else `apart`."""
 
 
 class MaskedLMSpec(TaskSpec):

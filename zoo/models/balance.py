@@ -1,16 +1,68 @@
-"""Measures how long each position of a pipeline takes, one at a time, before anything is cut."""
+"""Where a pipeline is cut: what weighs how much at each position, and stages of about the same."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from zoo.models.fill import NoWeights, fill
-from zoo.models.stage import Family, Outputs, Received, Stage, layer_weights, owned_names
+from zoo.models.stage import (
+    Family,
+    Outputs,
+    Received,
+    Stage,
+    layer_names,
+    owned_names,
+    positions,
+)
 
 REPEATS = 3
+
+
+def parameter_weights(model: nn.Module, family: Family) -> list[float]:
+    """How many parameters each position holds (embedding, layers, head), tied ones in each."""
+    weights = [0.0] * (len(layer_names(model, family)) + 2)
+    where = positions(model, family)
+    counted: set[tuple[int, int]] = set()
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        position = where[name]
+        assert position is not None, f"{name} would be trained on every stage apart"
+        if (position, id(parameter)) not in counted:
+            counted.add((position, id(parameter)))
+            weights[position] += parameter.numel()
+    return weights
+
+
+def layer_weights(model: nn.Module, family: Family) -> list[float]:
+    """Every layer counts one, embedding and head nothing."""
+    return [0.0, *[1.0] * len(layer_names(model, family)), 0.0]
+
+
+def balanced(weights: Sequence[float], parts: int) -> list[int]:
+    """Bounds of `parts` contiguous ranges, none empty, whose heaviest is as light as can be.
+
+    Among those the second heaviest is as light as can be, and so on: no range is left without a
+    layer while another has one to spare. Raises ValueError if there are fewer items than parts.
+    Dynamic programming over (parts, items).
+    """
+    count = len(weights)
+    if count < parts:
+        raise ValueError(f"{count} positions cannot make {parts} stages")
+    sums = [0.0, *accumulate(weights)]
+    best = {end: ([sums[end]], [0, end]) for end in range(1, count + 1)}
+    for part in range(2, parts + 1):
+        longer = {}
+        for end in range(part, count + 1):
+            options = (
+                (sorted([*best[cut][0], sums[end] - sums[cut]], reverse=True), [*best[cut][1], end])
+                for cut in range(part - 1, end)
+            )
+            longer[end] = min(options)
+        best = longer
+    return best[count][1]
 
 
 def time_weights(
@@ -31,7 +83,7 @@ def time_weights(
         wanted = owned_names(model, family, bounds, 0).__contains__
         fill(model, 0, NoWeights(), device, wanted=wanted)
         stage = Stage(model, family, bounds, 0).train().to(dtype)
-        stage.names = tuple(inputs)
+        stage.names, stage.sends_positions = tuple(inputs), "position_ids" in inputs
         assert not isinstance(received, Mapping), "only the last position gives the model's output"
         spent, received = fastest(stage, received)
         seconds.append(spent)

@@ -1,0 +1,57 @@
+"""Rows of several chats: the same losses on every layout, before and after a resume."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.parity import BAR, moment_difference, settings
+from tests.runs import CATALOG, LAYOUTS, furthest, losses, train, train_each
+
+MODELS = {
+    "gpt2": (CATALOG / "nlp/gpt2-small-openwebtext.json", "n_positions"),
+    "llama": (CATALOG / "nlp/llama-mini-shakespeare.json", "max_position_embeddings"),
+}
+LENGTH = 320  # three to five chats
+RESUMED = ("zero-3", "pipeline-2", "tensor-2")
+
+
+def on_chats(model: str) -> tuple[Path, list[str]]:
+    """A recipe, and the changes that make its twin learn chats of which several share a row."""
+    path, positions = MODELS[model]
+    chats = ["data.name=docstring-chats", "task.documents=masked", "run.steps=10"]
+    room = [f"task.sequence_length={LENGTH}", f"model.config.{positions}={LENGTH}"]
+    return path, [*settings(path), *chats, *room]
+
+
+@pytest.mark.slow
+@pytest.mark.ranks(2)
+@pytest.mark.parametrize("model", MODELS)
+def test_chats_in_one_row_have_the_losses_of_one_process_on_every_layout(
+    model: str, tmp_path: Path
+) -> None:
+    (path, words), one = on_chats(model), tmp_path / "one"
+    layouts = {name: layout for name, layout in LAYOUTS.items() if layout[0] == 2}
+    train_each(path, tmp_path, {"one": (1, ()), **layouts}, *words)
+    found = {}
+    for name in layouts:
+        folder = tmp_path / name
+        found[name] = furthest(losses(folder), losses(one)), moment_difference(folder, one)
+    print(f"parity of chats {model}: {found}")
+    assert max(max(both) for both in found.values()) < BAR, found
+
+
+@pytest.mark.slow
+@pytest.mark.ranks(2)
+@pytest.mark.parametrize("saved", RESUMED)
+def test_a_run_on_chats_goes_on_on_another_layout(saved: str, tmp_path: Path) -> None:
+    path, words = on_chats("llama")
+    words += ["run.save_every=5", "run.keep=9"]
+    train_each(path, tmp_path, {"one": (1, ()), saved: LAYOUTS[saved]}, *words)
+    folder = tmp_path / saved
+    shutil.rmtree(folder / "checkpoints" / "step-00000010")
+    shutil.rmtree(folder / "model")
+    world, layout = LAYOUTS[RESUMED[RESUMED.index(saved) - 1]]
+    train(world, path, folder, *words, *layout)
+    assert list(losses(folder)) == list(range(1, 11))
+    assert furthest(losses(folder), losses(tmp_path / "one")) < BAR
