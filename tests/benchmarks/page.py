@@ -24,6 +24,7 @@ HERE = Path(__file__).parent
 RESULTS, PAGE = HERE / "results", HERE / "README.md"
 MARK = "<!-- printed -->"
 ORDER = (
+    "walk",
     "parity",
     "dropout",
     "bf16",

@@ -68,3 +68,14 @@ def test_every_kind_says_its_task_and_how_it_is_used(kind: str) -> None:
     assert entry.pipeline
     compile(entry.usage, kind, "exec")
     assert all(len(line) <= 100 for line in entry.usage.splitlines())
+
+
+def test_an_adapter_is_of_peft_and_names_the_base_that_it_is_loaded_on() -> None:
+    lora = 'model.lora={"r": 4, "modules_to_save": ["classifier"]}'
+    made = read("bert-base-mnli-finetune", lora)
+    assert made.data.library_name == "peft" and made.data.base_model_relation == "adapter"
+    assert made.data.base_model == "google-bert/bert-base-uncased" and "lora" in made.data.tags
+    assert 'AutoModelForSequenceClassification.from_pretrained("google-bert/' in made.text
+    merged = read("bert-base-mnli-finetune", lora, "run.export_merged=true")
+    assert merged.data.library_name == "transformers" and "PeftModel" not in merged.text
+    assert merged.data.base_model_relation == "finetune"

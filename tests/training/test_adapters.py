@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import metadata_load
 from peft import PeftModel
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from tests.ranks import run_ranks
 from tests.runs import furthest, losses
+from zoo.errors import ResumeError
 from zoo.recipe import load_recipe
-from zoo.training.disk.resuming import Start
+from zoo.training.disk.resuming import AS_IT_LIES, Start
+from zoo.training.evaluate import evaluate
 from zoo.training.run import run
 
 ZERO = "parallel.zero."
@@ -23,7 +27,7 @@ LORA = {"r": 4, "alpha": 8, "target_modules": ["q_proj", "v_proj", "down_proj"]}
 IDS = torch.arange(1, 41).view(2, 20)
 
 
-def adapt(checkpoint: Path, folder: Path, words: Sequence[str]) -> int:
+def adapt(checkpoint: Path, folder: Path, words: Sequence[str], start: Start = AS_IT_LIES) -> int:
     """A few steps of an adapter on a checkpoint."""
     text = folder.parent / "text"
     text.mkdir(exist_ok=True)
@@ -41,7 +45,7 @@ def adapt(checkpoint: Path, folder: Path, words: Sequence[str]) -> int:
     }
     path = folder.parent / f"{folder.name}.json"
     path.write_text(json.dumps(recipe))
-    return run(load_recipe(path, words), Start())
+    return run(load_recipe(path, words), start)
 
 
 def trained(world: int, checkpoint: Path, folder: Path, *words: str) -> Path:
@@ -65,14 +69,14 @@ def keys(checkpoint: Path) -> set[str]:
     return found
 
 
-@pytest.mark.ranks(2)
+@pytest.mark.ranks(1)
 def test_an_adapter_alone_is_saved_and_loads_in_peft_and_transformers(
-    data_root: Path, tmp_path: Path
+    small_data: Path, tmp_path: Path
 ) -> None:
-    base = data_root / "ckpt_aidreams260k"
+    base = small_data / "ckpt_aidreams260k"
     before = sha256((base / "model.safetensors").read_bytes()).hexdigest()
-    folder = trained(2, base, tmp_path / "run", "parallel.zero.stage=1")
-    assert all(".lora_" in key for key in keys(folder / "checkpoints" / "step-00000006"))
+    folder = trained(1, base, tmp_path / "run", "parallel.zero.stage=1", "run.steps=3")
+    assert all(".lora_" in key for key in keys(folder / "checkpoints" / "step-00000003"))
     assert sha256((base / "model.safetensors").read_bytes()).hexdigest() == before
     plain = AutoModelForCausalLM.from_pretrained(base)
     start = logits(plain)
@@ -80,7 +84,9 @@ def test_an_adapter_alone_is_saved_and_loads_in_peft_and_transformers(
     assert torch.equal(adapted, logits(AutoModelForCausalLM.from_pretrained(folder / "model")))
     assert float((adapted - start).abs().max()) > 0.1
     found = losses(folder)
-    assert found[6] < found[1]
+    assert found[3] < found[1]
+    head = metadata_load(folder / "model" / "README.md")
+    assert head["library_name"] == "peft" and "lora" in head["tags"]
 
 
 LAYOUTS = {
@@ -110,12 +116,64 @@ def test_every_layout_gives_an_adapter_the_losses_of_one_process_and_goes_on_fro
 @pytest.mark.slow
 @pytest.mark.ranks(1)
 def test_a_merged_export_is_a_plain_model_with_the_logits_of_the_adapter(
-    data_root: Path, tmp_path: Path
+    small_data: Path, tmp_path: Path
 ) -> None:
-    folder = trained(1, data_root / "ckpt_aidreams260k", tmp_path / "run")
+    folder = trained(1, small_data / "ckpt_aidreams260k", tmp_path / "run")
     adapted = logits(AutoModelForCausalLM.from_pretrained(folder / "model"))
     shutil.rmtree(folder / "model")
-    trained(1, data_root / "ckpt_aidreams260k", folder, "run.export_merged=true")
+    trained(1, small_data / "ckpt_aidreams260k", folder, "run.export_merged=true")
     assert not (folder / "model" / "adapter_config.json").exists()
     plain = AutoModelForCausalLM.from_pretrained(folder / "model")
     assert float((logits(plain) - adapted).abs().max()) < 1e-5
+
+
+def scored(place: Path) -> float:
+    """The loss that `zoo eval` gives a folder."""
+    return evaluate(place, "valid")["valid/loss"]
+
+
+def evaluated(folder: Path) -> dict[int, float]:
+    """The losses of a run's evaluations, by step."""
+    lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    return {one["step"]: one["valid/loss"] for one in lines if "valid/loss" in one}
+
+
+@pytest.mark.slow
+@pytest.mark.ranks(1)
+def test_a_run_and_its_folder_are_scored_and_are_what_other_runs_start_from(
+    small_data: Path, tmp_path: Path
+) -> None:
+    base = small_data / "ckpt_aidreams260k"
+    first = trained(1, base, tmp_path / "first")
+    expected = evaluated(first)[6]
+    for place in (first, first / "model"):
+        assert run_ranks(1, scored, place) == pytest.approx([expected], abs=1e-6)
+    still = ("optimizer.params.lr=1e-12", "run.steps=1")
+    for name, word in (("plain", "model.lora=unset"), ("further", "model.lora.r=4")):
+        for place in (first, first / "model"):
+            folder = trained(1, base, tmp_path / name, word, f"model.weights={place}", *still)
+            assert evaluated(folder)[1] == pytest.approx(expected, abs=1e-5), (name, place)
+            stands = folder / "model" / "adapter_config.json"
+            if name == "further":  # on the base itself, not on the adapter before
+                assert json.loads(stands.read_text())["base_model_name_or_path"] == str(base)
+            shutil.rmtree(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.ranks(1)
+def test_a_base_that_changed_under_a_stopped_run_is_seen_before_it_goes_on(
+    small_data: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(small_data / "ckpt_aidreams260k", base)
+    folder = trained(1, base, tmp_path / "run", "run.steps=3")
+    path = base / "model.safetensors"
+    tensors = load_file(path)
+    name = "model.layers.0.self_attn.q_proj.weight"
+    tensors[name][0, 0] += 1e-3
+    save_file(tensors, path, metadata={"format": "pt"})
+    kept = sorted((folder / "checkpoints").iterdir())
+    with pytest.raises(AssertionError, match=f"(?s){ResumeError.__name__}.*weights of its base"):
+        trained(1, base, folder)
+    assert sorted((folder / "checkpoints").iterdir()) == kept
+    assert run_ranks(1, adapt, base, folder, (), Start(accept_data=True)) == [0]

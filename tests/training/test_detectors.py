@@ -21,8 +21,8 @@ from zoo.models.fill import NoWeights, fill
 from zoo.recipe import expanded, load_recipe
 from zoo.tasks.build import build_task
 from zoo.training.checks import build_meta
+from zoo.training.disk.weights import open_weights
 from zoo.training.evaluate import evaluate
-from zoo.training.starting import open_weights
 
 KIND = "object-detection"
 ROWS = ShapeRows("train", frozenset({"image", "objects"}))

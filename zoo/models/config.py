@@ -17,6 +17,8 @@ _ANY_SIZE = {
     *("swin", "swinv2", "dinov2", "dinov2_with_registers", "focalnet", "swiftformer", "textnet"),
     *("mobilevit", "mobilevitv2", "pvt_v2"),
 }
+ADAPTED = "adapted"
+"""The folder beside an exported adapter that holds the config of the model with it."""
 Written = Mapping[str, tuple[Any, str]]
 
 
@@ -62,7 +64,9 @@ def named_config(recipe: Recipe) -> PreTrainedConfig:
     name = located(str(recipe.model.name))
     try:
         return AutoConfig.from_pretrained(
-            name, revision=recipe.model.revision, trust_remote_code=recipe.model.trust_remote_code
+            described_at(name),
+            revision=recipe.model.revision,
+            trust_remote_code=recipe.model.trust_remote_code,
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
         allowed = "a folder with a config.json, or a Hugging Face id in the cache or in reach"
@@ -74,6 +78,14 @@ def named_config(recipe: Recipe) -> PreTrainedConfig:
 def located(name: str) -> str:
     """A hub id as it is; a folder below `~` with the home folder in its place."""
     return str(Path(name).expanduser()) if name.startswith("~") else name
+
+
+def described_at(place: str) -> str:
+    """The folder, or hub id, whose config.json is of the model at a place: of an exported adapter a
+    folder in it.
+    """
+    own = Path(place) / ADAPTED
+    return str(own) if own.is_dir() else place
 
 
 def _plain(recipe: Recipe) -> PreTrainedConfig:

@@ -3,6 +3,7 @@ names.
 """
 
 import json
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -32,6 +33,33 @@ def weight_files(name: str, revision: str | None) -> list[Path]:
     if single is None:
         raise FileNotFoundError(f"{name} holds neither {SINGLE} nor {INDEX}")
     return [single]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A tensor as a safetensors file holds it: `size` bytes from `start` on."""
+
+    path: Path
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    start: int
+    size: int
+
+
+def stored(path: Path) -> list[Stored]:
+    """The tensors of a safetensors file by its header (github.com/huggingface/safetensors,
+    "Format"): eight bytes of length, little-endian, then JSON; offsets count from its end.
+    """
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+    header.pop("__metadata__", None)
+    return [
+        Stored(path, name, one["dtype"], tuple(one["shape"]), 8 + length + begin, end - begin)
+        for name, one in header.items()
+        for begin, end in [one["data_offsets"]]
+    ]
 
 
 class FileWeights:

@@ -12,7 +12,7 @@ from transformers import PreTrainedConfig
 from zoo.data.joined import each_part
 from zoo.data.rows import LabelIds, Rows
 from zoo.data.source import Source
-from zoo.models.config import located
+from zoo.models.config import described_at, located
 from zoo.recipe import Recipe
 from zoo.recipe.vocabulary.roles import role_of_classes
 
@@ -51,8 +51,8 @@ def checkpoint_classes(recipe: Recipe) -> list[str] | None:
     place = section.weights or section.name
     if place is None or place == "random":
         return None
-    run = Path(located(place)) / "model"
-    name = str(run) if (run / "config.json").is_file() else located(place)
+    run = Path(described_at(str(Path(located(place)) / "model")))
+    name = str(run) if (run / "config.json").is_file() else described_at(located(place))
     revision = section.revision if place == section.name else None
     try:
         found, _ = PreTrainedConfig.get_config_dict(name, revision=revision)

@@ -5,11 +5,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from zoo.recipe import Recipe
+from zoo.recipe.derived.adapter import exports_adapter
 from zoo.recipe.provenance import Made
 from zoo.recipe.vocabulary.kinds import kind_of
 from zoo.telling.expected import verdicts
 from zoo.telling.hub_head import Head, base_of, head, on_hub, said, score_of, sources, title
 
+ADAPTER = """
+from peft import PeftModel
+from transformers import AutoConfig, {head}
+
+base = {head}.from_pretrained("{base}", config=AutoConfig.from_pretrained("./adapted"))
+model = PeftModel.from_pretrained(base, ".")
+"""
 INTENDED = """## Intended use and limits
 
 <!-- To be written by who publishes it: what it is for, what it must not be used for, where it
@@ -67,6 +75,9 @@ this folder with `zoo eval FOLDER`.
 def usage(recipe: Recipe) -> str:
     """The kind's snippet, or of a kind without one the class that loads the folder."""
     kind = kind_of(recipe.task)
+    if exports_adapter(recipe):
+        base = quiet(base_of(recipe)) if on_hub(base_of(recipe)) else "FOLDER OF THE BASE"
+        return f"```python\n{ADAPTER.format(head=kind.head, base=base).strip()}\n```"
     code = kind.usage.strip() or f'transformers.{kind.head}.from_pretrained(".")'
     return f"```python\n{code}\n```"
 
@@ -91,6 +102,9 @@ def training(content: Mapping[str, Any], recipe: Recipe) -> Iterator[tuple[str, 
         yield "started from", quiet(start) if on_hub(start) else "weights of another folder"
     else:
         yield "started from", "random weights"
+    if lora := recipe.model.lora:
+        settings = {key: one for key, one in lora.model_dump().items() if one not in (None, ())}
+        yield "adapter", f"`{inline(settings)}`"
     yield "length", f"{run.steps} steps" if run.steps else f"{run.epochs} epochs"
     yield "batch", f"{run.batch} {run.batch_unit}, {run.micro_batch} at once on a rank"
     yield "optimizer", f"`{inline(content['optimizer'])}`"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.recipe import Recipe
+from zoo.recipe.derived.adapter import exports_adapter
 from zoo.recipe.provenance import Made
 from zoo.recipe.spec.data import BuiltInData, FilesData, HubData, MixtureData, OneSource
 from zoo.recipe.vocabulary.kinds import kind_of
@@ -54,14 +55,16 @@ def head(recipe: Recipe, made: Made, scores: Mapping[str, Any], base: Head) -> s
 
     kind, start = kind_of(recipe.task), base_of(recipe)
     hub = [one.name for one in sources(recipe).values() if isinstance(one, HubData)]
-    tags = ["zoo", recipe.task.kind, *(["toy", "twin"] if made.twin else []), *recipe.run.tags]
+    tags = ["zoo", recipe.task.kind, *(["lora"] if recipe.model.lora else [])]
+    tags += [*(["toy", "twin"] if made.twin else []), *recipe.run.tags]
     results = list(filter(None, (result(recipe, *pair) for pair in scores.items())))
     more: dict[str, Any] = {}
     if start and on_hub(start):
-        more = {"base_model": start, "base_model_relation": "finetune"}
+        relation = "adapter" if exports_adapter(recipe) else "finetune"
+        more = {"base_model": start, "base_model_relation": relation}
     data = ModelCardData(
         language=list(recipe.model.language) or base.get("language"),
-        library_name="transformers",
+        library_name="peft" if exports_adapter(recipe) else "transformers",
         pipeline_tag=kind.pipeline or None,
         datasets=list(dict.fromkeys(hub)) or None,
         metrics=list(dict.fromkeys(one.metric_type for one in results)) or None,

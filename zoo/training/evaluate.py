@@ -9,6 +9,9 @@ from zoo.data.samples import drawn
 from zoo.engines.build import build_engine
 from zoo.errors import ConfigError, Fault
 from zoo.layout import Place
+from zoo.models.adapters.place import OnBase
+from zoo.models.config import described_at
+from zoo.models.fill import Weights
 from zoo.models.upstream import cpu_computes_fp16
 from zoo.recipe import Recipe, load_recipe
 from zoo.recipe.compose.catalog import RECIPE
@@ -17,18 +20,20 @@ from zoo.recipe.spec.sections import TRUST
 from zoo.recipe.vocabulary.kinds import kind_of
 from zoo.tasks.labels import names_by_id
 from zoo.tasks.text.kept import kept_tokenizer, made_from_texts
-from zoo.training.checks import ring_two
+from zoo.training.checks import Checked, ring_two
 from zoo.training.described import SOURCE
 from zoo.training.disk.averaged import reader_of
+from zoo.training.disk.weights import open_adapter, open_weights
 from zoo.training.export import export, refuse_foreign
 from zoo.training.feeding.batches import valid_sets
 from zoo.training.feeding.crew import crew_of
 from zoo.training.folder import RunFolder
 from zoo.training.run import sample_batch
 from zoo.training.scoring import score_set
-from zoo.training.starting import fitting, open_weights
+from zoo.training.starting import fitting
 from zoo.training.world import StopSignals, device_of, world
 
+CONFIG = "config.json"
 ELSEWHERE = (
     "run.best_metric",
     "run.expected",
@@ -51,12 +56,15 @@ def load_from(folder: Path, changes: Sequence[str], processes: int = 1) -> Recip
     if not (folder / RECIPE).is_file():
         allowed = "a run's folder or an exported one"
         raise ConfigError([Fault("command line", str(folder), f"no {RECIPE}", allowed)])
-    exported = next((p for p in (folder, folder / "model") if (p / "config.json").is_file()), None)
+    places = [Path(described_at(str(one))) for one in (folder, folder / "model")]
+    exported = next((one for one in places if (one / CONFIG).is_file()), None)
     trusted = [word for word in changes if word.startswith(f"{TRUST}=")]
     plain = load_recipe(folder / RECIPE, trusted)
     own = plain.model.tokenizer is None  # the name's, which comes with several ends and the like
     kept = None if own else kept_tokenizer(folder)
     words = [*whole(processes), *(f"{key}=unset" for key in ELSEWHERE)]
+    if (folder / CONFIG).is_file() and plain.model.lora:
+        words += ["model.lora=unset", "run.export_merged=unset"]  # it was added in
     words += [] if kept is None else [f"model.tokenizer={kept.absolute()}"]
     labels = RunFolder(folder).origin().get("labels") or labels_of(exported)
     if labels and kind_of(plain.task).classes:
@@ -68,7 +76,7 @@ def labels_of(exported: Path | None) -> list[str]:
     """The class names of an exported model in id order; nothing where nothing was exported."""
     if exported is None:
         return []
-    return names_by_id(json.loads((exported / "config.json").read_text(encoding="utf-8")))
+    return names_by_id(json.loads((exported / CONFIG).read_text(encoding="utf-8")))
 
 
 def learns_nothing(recipe: Recipe) -> bool:
@@ -111,8 +119,7 @@ def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str,
     most = recipe.data.max_valid_examples if split == "valid" else None
     seed = recipe.data.split_seed
     rows = {name: drawn(checked.task.rows(part), most, seed) for name, part in sets.items()}
-    found = open_weights(checked.model, str(folder), None, partial(reader_of, recipe))
-    weights, _ = fitting(checked.model, found, str(folder), "weights")
+    weights, _ = fitting(checked.model, weights_at(folder, recipe, checked), str(folder), "weights")
     with crew_of(recipe, checked, None, rows, place) as crew, world(place) as here:
         engine = build_engine(
             recipe,
@@ -131,6 +138,15 @@ def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str,
             scores |= {f"{name}/{key}": value for key, value in own.items()}
         engine.close()
     return scores
+
+
+def weights_at(folder: Path, recipe: Recipe, checked: Checked) -> Weights:
+    """What is scored: of an adapter its own tensors, on the base that the recipe says."""
+    read = partial(reader_of, recipe)
+    opened = open_adapter(str(folder), None, read) if recipe.model.lora else None
+    if opened is not None:
+        return OnBase(opened[0], checked.weights)
+    return open_weights(checked.model, str(folder), None, read)
 
 
 def is_exported(folder: Path) -> bool:

@@ -17,13 +17,15 @@ from zoo.data.source import Source
 from zoo.engines.engine import DTYPES, moved
 from zoo.engines.transforms import meta_model
 from zoo.errors import ConfigError, Fault, ResumeError
-from zoo.models.adapters.folder import OnBase, loaded_by, save_adapter
+from zoo.models.adapters.folder import loaded_by, save_adapter
 from zoo.models.adapters.inject import merged
+from zoo.models.adapters.place import OnBase
 from zoo.models.fill import Weights, fill
 from zoo.models.names import plain_state
 from zoo.models.upstream import attention_of, attention_words, tied_names
 from zoo.models.weights import untie
 from zoo.recipe import Recipe
+from zoo.recipe.derived.adapter import exports_adapter
 from zoo.recipe.derived.anywhere import anywhere
 from zoo.recipe.derived.average import exported_together
 from zoo.tasks.build import head_class
@@ -72,7 +74,7 @@ def export(
 
 def put_model(model: PreTrainedModel, recipe: Recipe, part: Path) -> None:
     """Writes the model as transformers does, or its adapter as PEFT does."""
-    if recipe.model.lora is not None and not recipe.run.export_merged:
+    if exports_adapter(recipe):
         save_adapter(model, recipe, part)
         return
     with written(part, "writing the model", bytes_of(model)):
@@ -136,7 +138,7 @@ def load(recipe: Recipe, task: Task, found: list[Path]) -> PreTrainedModel:
     if missing:
         raise ResumeError(f"{found[0]} lacks {', '.join(missing[:5])}")
     fill(model, recipe.run.seed, weights, torch.device("cpu"))
-    if recipe.model.lora is not None and not recipe.run.export_merged:
+    if exports_adapter(recipe):
         return model.eval()  # an adapter is small, and its base is that of its files
     if recipe.model.lora is not None:
         model = merged(model)

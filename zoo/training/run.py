@@ -29,6 +29,7 @@ from zoo.training.disk.sharing import shared
 from zoo.training.disk.status import Status, held, stopped_by_signals
 from zoo.training.disk.together import on_first
 from zoo.training.disk.unread import Unread
+from zoo.training.disk.weights import base_files
 from zoo.training.export import finish
 from zoo.training.feeding.batches import training_batches, valid_sets
 from zoo.training.feeding.crew import Crew, crew_of
@@ -67,7 +68,7 @@ def run(
             prepared = prepare(recipe, checked)
             check_room(recipe, prepared.train, prepared.order, checked.layout, place)
             notes += said_left_out(checked.task) + prepared.told_of_parts
-            data = learned(checked.source.train, checked.task)
+            data = learned(checked.source.train, checked.task, base_files(recipe))
         rows = prepared.train, prepared.valid
         with crew_of(recipe, checked, *rows, place) as crew, world(place) as here:
             refuse_different(here, recipe, equal_everywhere(data))

@@ -11,18 +11,22 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from zoo.errors import ConfigError, Fault
-from zoo.layout import Place
-from zoo.models.adapters.folder import base_place
+from zoo.models.adapters.place import (
+    Scale,
+    base_at,
+)
+from zoo.models.config import located
 from zoo.models.fill import NoWeights, Weights
 from zoo.models.names import of_adapter, plain_state
-from zoo.models.weights import FileWeights, untie, weight_files
 from zoo.recipe import Recipe, origin
 from zoo.recipe.compose.catalog import RECIPE
 from zoo.recipe.derived.exchange import optimizer_of
+from zoo.recipe.spec.model import Lora
 from zoo.recipe.vocabulary.optimizer import Optimizer
 from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
 from zoo.tasks.text.tokenizer import same_tokens
-from zoo.training.disk.kept import CHECKPOINTS, fault_of, folders, size_fault, whole
+from zoo.training.disk.kept import CHECKPOINTS, fault_of
+from zoo.training.disk.weights import open_adapter, open_weights, run_weights
 from zoo.training.reader import Reader
 
 
@@ -43,41 +47,6 @@ class Fitting:
         return self.inner.tensor(name)
 
 
-def run_weights(root: Path, read: Callable[[Path], Reader] = Reader) -> Reader:
-    """The weights of a run's newest whole checkpoint; FileNotFoundError if it has none.
-
-    Several ranks, which are not met yet, judge by the files' sizes, each reads a share of the bytes
-    to prove it, and none takes an older one than the others.
-    """
-    place = Place.from_environment()
-    if place.world == 1:
-        found = whole(root)
-    else:
-        found = next((folder for folder in folders(root) if size_fault(folder) is None), None)
-        fault = fault_of(found, place.rank, place.world) if found else None
-        if fault:
-            raise FileNotFoundError(fault)
-    if found is None:
-        raise FileNotFoundError(f"{root} holds no whole checkpoint")
-    return read(found)
-
-
-def open_weights(
-    model: PreTrainedModel, place: str, revision: str | None,
-    read: Callable[[Path], Reader] = Reader,
-) -> Weights:  # fmt: skip
-    """The weights of a run folder (`read` says which), a Hugging Face folder or a hub id; what they
-    hold apart is untied in the model, which is on meta.
-    """
-    weights: Weights
-    if (Path(place) / "checkpoints").is_dir():
-        weights = run_weights(Path(place), read)
-    else:
-        weights = FileWeights(model, weight_files(place, revision))
-    untie(model, weights)
-    return weights
-
-
 def starting_weights(
     recipe: Recipe, model: PreTrainedModel, tokenizer: Any = None
 ) -> tuple[Weights, list[str]]:
@@ -92,17 +61,41 @@ def starting_weights(
         return NoWeights(), []
     key = "model.weights" if section.weights else "model.name"
     revision = section.revision if key == "model.name" or place == section.name else None
-    if section.lora is not None:
-        place = base_place(recipe)
+    place = located(place)
+    said: list[str] = []
     try:
+        if section.lora is not None:
+            opened = open_adapter(place, revision)
+            place, revision = (place, revision) if opened else base_at(place, revision)
+            said = said_of_scale(section.lora, opened)
         weights = open_weights(model, place, revision)
     except (OSError, HFValidationError) as error:
         found = f"{place} ({str(error).splitlines()[0]})"
         allowed = "a hub id, a folder with safetensors, or a run's folder"
         raise ConfigError([Fault(origin(recipe, key), key, found, allowed)]) from None
-    return fitting(
-        model, weights, origin(recipe, key), key, lambda: same_tokens(recipe, tokenizer, place)
-    )
+    file = origin(recipe, key)
+    refuse_untaken(model, weights, file, key)
+    fit, lines = fitting(model, weights, file, key, lambda: same_tokens(recipe, tokenizer, place))
+    return fit, [*said, *lines]
+
+
+def said_of_scale(lora: Lora, opened: tuple[Weights, Scale] | None) -> list[str]:
+    """The line on an adapter of which another share is added than where it was trained."""
+    ours = Scale(lora.r, lora.alpha, lora.use_rslora).factor
+    if opened is None or opened[1].factor == ours:
+        return []
+    theirs = opened[1].factor
+    return [f"model.lora adds {ours:g} times the product, it was trained with {theirs:g} times"]
+
+
+def refuse_untaken(model: PreTrainedModel, weights: Weights, file: str, key: str) -> None:
+    """Raises ConfigError for matrices of an adapter that the model has no place for."""
+    untaken = sorted(filter(of_adapter, weights.names() - set(plain_state(model))))
+    if untaken:
+        found = f"an adapter of {', '.join(untaken[:3])}"
+        raise ConfigError(
+            [Fault(file, key, found, "adapters that model.lora.target_modules names")]
+        )
 
 
 def fitting(
@@ -114,9 +107,10 @@ def fitting(
     Heads and embeddings may differ in their number of labels or tokens: with more or fewer tokens,
     of which the checkpoint's are the `same` under their ids, their rows are kept.
     """
-    state = {name: one for name, one in plain_state(model).items() if not of_adapter(name)}
+    given = weights.names()
+    state = {n: one for n, one in plain_state(model).items() if n in given or not of_adapter(n)}
     wanted = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    found = {name: weights.shape(name) for name in weights.names() if name in wanted}
+    found = {name: weights.shape(name) for name in given if name in wanted}
     other = {name for name, shape in found.items() if shape != wanted[name]}
     strange = [n for n in sorted(other) if found[n][1:] != wanted[n][1:] or not outer(model, n)]
     if strange or not found:
@@ -147,8 +141,8 @@ def resized(name: str, before: int, now: int) -> str:
 def outer(model: PreTrainedModel, name: str) -> bool:
     """Whether a tensor's first dimension is the number of labels or of tokens."""
     size = plain_state(model)[name].shape[0]
-    config = model.config
-    return size in (getattr(config, "num_labels", None), getattr(config, "vocab_size", None))
+    labels, tokens = (getattr(model.config, key, None) for key in ("num_labels", "vocab_size"))
+    return not of_adapter(name) and size in (labels, tokens)
 
 
 def starting_moments(recipe: Recipe, model: PreTrainedModel) -> Reader | None:

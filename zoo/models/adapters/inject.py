@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from zoo.errors import ConfigError, Fault, near
+from zoo.models.adapters.place import ADAPTER
 from zoo.models.fill import Weights, is_adapted
 from zoo.models.names import parameters_of
 from zoo.models.upstream import tied_names
@@ -19,7 +20,6 @@ from zoo.recipe import Recipe, origin
 from zoo.recipe.spec.model import Lora
 
 KEY = "model.lora"
-ADAPTER = "default"  # PEFT's name for the only one
 QUERY_AND_VALUE = (
     *(("q_proj", "v_proj"), ("query", "value"), ("q_lin", "v_lin"), ("linear_q", "linear_v")),
     *(("query_proj", "value_proj"), ("Wqkv",), ("qkv_proj",), ("query_key_value",), ("c_attn",)),
@@ -48,7 +48,7 @@ def adapt(model: PreTrainedModel, lora: Lora, file: str) -> None:
         use_rslora=lora.use_rslora,
     )
     try:
-        inject_adapter_in_model(config, model)
+        inject_adapter_in_model(config, model, ADAPTER)
     except (ValueError, TypeError) as error:
         found = " ".join(str(error).split())
         raise ConfigError(

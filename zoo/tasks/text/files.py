@@ -60,7 +60,7 @@ def brought_generation(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> di
     if place is None or place == "random":
         return {}
     run = Path(located(place)) / "model"
-    name = str(run) if (run / "config.json").is_file() else place
+    name = str(run) if (run / GENERATION).is_file() else place
     found = brought_file(name, GENERATION, section.revision if place == section.name else None)
     if found is None:
         return {}
