@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 GUIDES = (
     "README.md",
     "configs/README.md",
+    "configs/KEYS.md",
     "launchers/README.md",
     "tests/benchmarks/README.md",
     "zoo/README.md",

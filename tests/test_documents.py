@@ -27,7 +27,9 @@ def place(guide: str, folder: Path) -> Path:
     (folder / "launchers").symlink_to(ROOT / "launchers")
     for block in blocks(guide):
         if block.language != "sh" and block.word:
-            (folder / block.word).write_text(block.text, encoding="utf-8")
+            file = folder / block.word
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(block.text, encoding="utf-8")
     return folder
 
 
