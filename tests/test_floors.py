@@ -26,7 +26,7 @@ MAY = {
     "planning": MIDDLE | {"data", "models", "tasks", "engines", "compression", "training"},
     "inspecting": MIDDLE | {"data", "models", "tasks", "training", "predicting"},
     "publishing": MIDDLE | {"data", "models", "tasks", "training"},
-    "reporting": MIDDLE | {"data", "models", "tasks", "training", "predicting", "inspecting"},
+    "reporting": MIDDLE | {"data", "models", "tasks", "training", "predicting"},
     "drafting": MIDDLE | {"data"},
     "importing": MIDDLE,
     "sweeping": MIDDLE | {"training"},
@@ -50,7 +50,7 @@ BELOW = {
     "checks": {"spec", "vocabulary", "recipe", "provenance", "compose", "derived"},
 }
 BELOW["load"] = {*BELOW["checks"], "checks"}
-BELOW["schema"] = BELOW["load"]
+BELOW["schema"] = BELOW["changes"] = BELOW["load"]
 BELOW["meaning"] = BELOW["load"]
 BELOW["key_table"] = {*BELOW["load"], "meaning"}
 BELOW["compat"] = {*BELOW["load"], "load"}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from zoo.errors import ConfigError
-from zoo.reporting import facts
+from zoo.reporting import facts, recipes
 from zoo.reporting.page import page_of, write_report
 from zoo.reporting.reading import Curve, read_run, read_runs
 from zoo.reporting.thinning import smoothed, thinned
@@ -105,7 +105,7 @@ def test_the_time_is_told_by_what_it_went_to(tmp_path: Path) -> None:
 def test_runs_are_compared_by_the_keys_that_differ(tmp_path: Path) -> None:
     roots = [written(tmp_path / n, 9, optimizer={"lr": lr}) for n, lr in (("a", 1), ("b", 2))]
     runs = read_runs(roots)
-    assert facts.differing(runs) == [["optimizer.lr", "1", "2"]]
+    assert recipes.differing(runs) == [["optimizer.lr", "1", "2"]]
     assert [one["name"] for one in data_in(page_of(runs, ""))["runs"]] == ["a", "b"]
 
 

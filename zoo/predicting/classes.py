@@ -5,6 +5,8 @@ from typing import Any
 
 from transformers import PreTrainedConfig
 
+from zoo.data.rows import Row
+from zoo.predicting.against import How, Stretch
 from zoo.predicting.predictor import Answer
 
 TOP = 5
@@ -36,3 +38,35 @@ def said_classes(answer: Answer) -> str:
         return ", ".join(f"{value:.6g}" for value in answer["values"])
     shares = ", ".join(f"{one['label']} {one['score']:.3f}" for one in answer["top"])
     return f"{', '.join(answer['labels']) or 'none'} ({shares})" if "labels" in answer else shares
+
+
+def right_classes(config: PreTrainedConfig, rest: Row) -> Answer:
+    """What a row's own label is as an answer; empty where it has none."""
+    value, names = rest.get("label"), config.id2label
+    if value is None:
+        return {}
+    several = list(value) if isinstance(value, list | tuple) else [value]
+    if config.problem_type == "regression":
+        return {"values": [float(one) for one in several]}
+    if config.problem_type == "multi_label_classification":
+        return {"labels": [names.get(one, str(one)) for one in several], "top": []}
+    return {"label": names.get(value, str(value)), "top": []}
+
+
+def classes_against(answer: Answer, right: Answer) -> list[Stretch]:
+    """Classes that were named, those that are right and were not, and how likely each is."""
+    if "values" in answer:
+        found, wanted = said_classes(answer), said_classes(right) if right else ""
+        return [Stretch(found, "written", f"right: {wanted}" if wanted else "")]
+    shares = {one["label"]: f"{one['score']:.3f}" for one in answer["top"]}
+    ours, theirs = (
+        one["labels"] if "labels" in one else [one["label"]] if "label" in one else []
+        for one in (answer, right)
+    )
+    marks: dict[str, How] = {one: "right" if one in theirs else "wrong" for one in ours}
+    marks |= {one: "missed" for one in theirs if one not in ours}
+    marked = [Stretch(one, how, shares.get(one, "")) for one, how in marks.items()]
+    rest = [f"{name} {share}" for name, share in shares.items() if name not in (*ours, *theirs)]
+    marked = marked or [Stretch("none", "right")]
+    spaced = [part for one in marked for part in (one, Stretch(" "))]
+    return [*spaced, Stretch(", ".join(rest))]

@@ -1,5 +1,6 @@
 """Text that is written on, or instead of another one, by transformers' `generate`."""
 
+import re
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ from transformers import (
 )
 
 from zoo.data.rows import CorruptExample, Row
+from zoo.predicting.against import Stretch, Told, plain, texts_against
 from zoo.predicting.exported import Exported, Options
 from zoo.predicting.predictor import Answer, Predictor
 from zoo.tasks.text.conversations import turns_of
@@ -20,6 +22,9 @@ from zoo.tasks.text.sequences import Framer, read_back
 from zoo.tasks.text.tokens import attention_mask, padded
 
 NEW_TOKENS = 64
+ASSISTANT = "assistant"
+PROMPT, FOLLOWS = 12, 300
+"""Words of a text that are asked to be written on, and characters of the rest that are shown."""
 
 
 class _Written(TextStreamer):
@@ -108,6 +113,37 @@ class Continuation(Writing):
             raise CorruptExample(f"a prompt of {len(ids)} tokens; 1 to {most} fit")
         return ids
 
+    def parted(self, row: Row, seed: int) -> tuple[Row, Row]:
+        """A chat without what is said last and before it, or the first words of a text; a prompt
+        as it is.
+        """
+        if "messages" in row:
+            turns = turns_of(row["messages"])
+            last = max((n for n, one in enumerate(turns) if one["role"] == ASSISTANT), default=0)
+            if not last:
+                raise CorruptExample("a chat without an answer")
+            return {"messages": turns[:last]}, {"completion": turns[last]["content"]}
+        if "text" in row:
+            text = str(row["text"])
+            begun = re.match(rf"\s*(?:\S+\s+){{,{PROMPT - 1}}}\S+", text)
+            end = begun.end() if begun else 0
+            return {"text": text[:end]}, {"completion": text[end : end + FOLLOWS]}
+        return super().parted(row, seed)
+
+    def right(self, asked: Row, rest: Row) -> Answer:
+        """What follows in the row."""
+        return {"text": rest["completion"]} if "completion" in rest else {}
+
+    def told(self, asked: Row, answer: Answer, right: Answer) -> Told:
+        """What was asked with what was written behind it, and what stands there in the data."""
+        if "messages" in asked:
+            begun = [plain(one["role"], one["content"]) for one in asked["messages"]]
+            told = [*begun, (ASSISTANT, [Stretch(answer["text"], "written")])]
+        else:
+            given = Stretch(next(iter(asked.values())))
+            told = [("written on", [given, Stretch(answer["text"], "written")])]
+        return [*told, *([plain("in the data", right["text"])] if right else [])]
+
     @property
     def positions(self) -> int | None:
         """How many tokens the model can stand; None where that is not known."""
@@ -160,6 +196,16 @@ class Rewriting(Writing):
     def read(self, row: Row) -> list[int]:
         """The source's ids as in training, behind the task's prefix."""
         return self.framed(self.prefix + row["source"])[0]
+
+    def right(self, asked: Row, rest: Row) -> Answer:
+        """The row's target."""
+        return {"text": rest["target"]} if "target" in rest else {}
+
+    def told(self, asked: Row, answer: Answer, right: Answer) -> Told:
+        """The source, and what was made of it against the target."""
+        if not right:
+            return super().told(asked, answer, right)
+        return [*self.asked(asked), *texts_against("answer", answer["text"], right["text"])]
 
     def answers(self, examples: list[list[int]]) -> list[Answer]:
         """ "text": what was written."""

@@ -11,10 +11,11 @@ from transformers import (
 
 from zoo.data.reading.marked import words_of
 from zoo.data.rows import Row
+from zoo.predicting.against import How, Stretch, Told, crossed, in_text, plain
 from zoo.predicting.exported import Exported, Options
 from zoo.predicting.predictor import Answer, Predictor
 from zoo.predicting.text import truncation
-from zoo.tasks.text.marked.answers import candidates, chosen
+from zoo.tasks.text.marked.answers import candidates, chosen, judged
 from zoo.tasks.text.marked.entities import entities, scheme_of
 from zoo.tasks.text.marked.windows import Windowing
 from zoo.tasks.text.tokens import has_segments
@@ -62,16 +63,56 @@ class Tags(Predictor):
         for word, tag in zip(encoded.word_ids(), chosen, strict=True):
             if word is not None:
                 first.setdefault(word, self.names[tag])
-        found = [words[number] for number in first]
+        return self._placed(text, [words[number] for number in first], [*first.values()])
+
+    def _placed(self, text: str, words: Words, tags: list[str]) -> list[Answer]:
         spans = [
-            (kind, found[begin][1], found[end][2])
-            for kind, begin, end in entities(list(first.values()), self.alone)
+            (kind, words[begin][1], words[end][2])
+            for kind, begin, end in entities(tags, self.alone)
         ]
         return [{"label": k, "text": text[a:b], "start": a, "end": b} for k, a, b in spans]
 
     def said(self, answer: Answer) -> str:
         """The entities in their order."""
         return ", ".join(f"{one['text']!r} {one['label']}" for one in answer["entities"]) or "none"
+
+    def right(self, asked: Row, rest: Row) -> Answer:
+        """The entities that the row's tags say."""
+        if "tags" not in rest or "tokens" not in asked:
+            return {}
+        text, words = self.read(asked)
+        tags = [self.names.get(tag, str(tag)) for tag in rest["tags"]]
+        return {"entities": self._placed(text, words, tags)}
+
+    def told(self, asked: Row, answer: Answer, right: Answer) -> Told:
+        """The text with the entities that were found, and where some were not with those that are
+        right.
+        """
+        text, _ = self.read(asked)
+        ours, theirs = answer["entities"], right.get("entities")
+        if theirs is None:
+            return [("text", marked(text, ours, [], "written"))]
+        told = [("answer", marked(text, ours, theirs, "wrong"))]
+        if any(one not in ours for one in theirs):
+            told.append(("right", marked(text, theirs, ours, "missed")))
+        return told
+
+
+SHOWN = 600
+"""Characters of a text around what is marked in it."""
+
+
+def marked(text: str, some: list[Answer], others: list[Answer], alone: How) -> list[Stretch]:
+    """A text, shortened, with entities that are right where the others have them too."""
+    placed = [
+        (
+            one["start"],
+            one["end"],
+            Stretch(one["text"], "right" if one in others else alone, one["label"]),
+        )
+        for one in some
+    ]
+    return in_text(text, placed, 0, SHOWN)
 
 
 class Answers(Predictor):
@@ -115,3 +156,55 @@ class Answers(Predictor):
     def said(self, answer: Answer) -> str:
         """The answer, or that there is none."""
         return str(answer["answer"]) or "no answer"
+
+    def right(self, asked: Row, rest: Row) -> Answer:
+        """The first of the row's answers, and "all" of them."""
+        if "answers" not in rest:
+            return {}
+        texts = [text for _, text in rest["answers"]]
+        start, text = rest["answers"][0] if texts else (0, "")
+        return {"answer": text, "start": start, "end": start + len(text), "all": texts}
+
+    def told(self, asked: Row, answer: Answer, right: Answer) -> Told:
+        """The context with the answer that was found and the one that is right; both in words."""
+        context = str(asked["context"])
+        found = bare(context, answer["start"], answer["end"])
+        begin, end = around(context, found, (right.get("start", 0), right.get("end", 0)))
+        question = plain("question", asked["question"])
+        if not right:
+            placed = [(*found, Stretch(context[slice(*found)], "written"))]
+            return [question, ("context", in_text(context, placed, begin, end))]
+        exact, f1 = judged(answer["answer"], right["all"] or [""], self.may_be_none)
+        placed = [(*found, Stretch(context[slice(*found)], "right"))]
+        if not exact:
+            placed = crossed(found, (right["start"], right["end"]), context)
+        how: How = "right" if exact else "wrong"
+        told = [
+            question,
+            ("context", in_text(context, [one for one in placed if one[2].text], begin, end)),
+            ("answer", [Stretch(self.said(answer).strip(), how, "" if exact else f"F1 {f1:.2f}")]),
+        ]
+        wanted = " | ".join(dict.fromkeys(right["all"])) or "no answer"
+        return told if exact else [*told, ("right", [Stretch(wanted, "missed")])]
+
+
+def bare(text: str, first: int, last: int) -> tuple[int, int]:
+    """A place of a text without the blanks at its ends, which some tokens bring along."""
+    found = text[first:last]
+    return first + len(found) - len(found.lstrip()), last - len(found) + len(found.rstrip())
+
+
+def around(text: str, *places: tuple[int, int]) -> tuple[int, int]:
+    """The first character and the first behind the last of a text of at most about SHOWN that
+    shows these places; the first of them where they are too far apart.
+    """
+    there = [one for one in places if one[1] > one[0]] or [(0, 0)]
+    first, last = min(one[0] for one in there), max(one[1] for one in there)
+    if last - first > SHOWN:
+        first, last = there[0]
+    before = max(0, (SHOWN - (last - first)) // 2)
+    begin = max(0, min(first - before, len(text) - SHOWN))
+    begin = text.find(" ", begin, first) + 1 if begin else 0
+    end = max(last, begin + SHOWN)
+    cut = text.rfind(" ", last, end)
+    return begin, len(text) if end >= len(text) else cut if cut > 0 else end

@@ -13,6 +13,7 @@ from transformers import (
 
 from zoo.data.audio import decode_audio
 from zoo.data.rows import CorruptExample, Row
+from zoo.predicting.against import Told, plain, texts_against
 from zoo.predicting.exported import Exported, Options
 from zoo.predicting.generation import Writing
 from zoo.predicting.predictor import Answer, Predictor
@@ -81,6 +82,26 @@ class Transcription(Predictor):
         """The transcript."""
         return str(answer["text"])
 
+    def right(self, asked: Row, rest: Row) -> Answer:
+        """See transcript."""
+        return transcript(rest)
+
+    def told(self, asked: Row, answer: Answer, right: Answer) -> Told:
+        """See heard."""
+        return heard(answer, right)
+
+
+def transcript(rest: Row) -> Answer:
+    """What was said, if the row says so."""
+    return {"text": rest["transcript"]} if "transcript" in rest else {}
+
+
+def heard(answer: Answer, right: Answer) -> Told:
+    """What was heard, word by word against what was said."""
+    if not right:
+        return [plain("heard", answer["text"])]
+    return texts_against("heard", answer["text"], right["text"], always=True)
+
 
 class Hearing(Writing):
     """What is said in a clip, written token by token in the language of the folder; what the window
@@ -111,3 +132,11 @@ class Hearing(Writing):
         words = {"max_new_tokens": most} if most else {}
         found = self.generated({"input_features": features}, **words)
         return [{"text": text} for text in read_back(self.tokenizer, found)]
+
+    def right(self, asked: Row, rest: Row) -> Answer:
+        """See transcript."""
+        return transcript(rest)
+
+    def told(self, asked: Row, answer: Answer, right: Answer) -> Told:
+        """See heard."""
+        return heard(answer, right)

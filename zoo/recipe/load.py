@@ -38,6 +38,7 @@ def load_recipe(
         tuple(composition.drops),
         composition.fragments,
         {key: tuple(values) for key, values in composition.before.items()},
+        composed.asked.path,
     )
     return verdict.recipe
 

@@ -59,6 +59,8 @@ class Provenance:
     fragments: dict[str, str] = field(default_factory=dict, compare=False)
     before: dict[Key, tuple[Before, ...]] = field(default_factory=dict, compare=False)
     """What stood at a key, the oldest first."""
+    file: str = field(default="", compare=False)
+    """Where the recipe was read from, as it was asked for."""
 
 
 def split_key(key: str, ends_in_parameter: bool | None = None) -> Key:

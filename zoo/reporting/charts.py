@@ -1,9 +1,11 @@
 """Which curves stand in which chart, and their data for the page: a machine reads them there."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
-from zoo.reporting.facts import SCORES, headline
+from zoo.recipe.vocabulary.kinds import KINDS
+from zoo.reporting.facts import SCORES, headline, kind_name
 from zoo.reporting.reading import Curve, Run
 from zoo.reporting.thinning import (
     Thinned,
@@ -17,6 +19,8 @@ from zoo.reporting.thinning import (
 SMOOTHED = " (smoothed)"
 """What is added to the name of a curve that is the smoothed one of another."""
 LOSS = "loss"
+MOST_CLASSES = 8
+"""Curves of classes in a chart, of all runs together."""
 TABLE = 20
 """Rows of a chart's table."""
 QUIET = ("examples", "seconds", "epoch", "corrupt", "skipped")
@@ -46,27 +50,65 @@ class Chart:
 
 
 def charts_of(runs: list[Run]) -> list[Chart]:
-    """The charts of what the runs have curves of: loss, scores with the headline first, the rest by
-    KNOWN, and every other number of a row alone.
+    """The charts of what the runs have curves of: loss, scores with the headline first, those of
+    classes together, the rest by KNOWN, and every other number of a row alone.
     """
     there = dict.fromkeys(
         key for run in runs for key, curve in run.curves.items() if {*curve.values} != {None}
     )
-    losses = [key for key in there if key == LOSS or _ends(key, LOSS)]
-    charts = [("Loss", "loss", tuple(losses))] if losses else []
-    names = dict.fromkeys(_name(key) for key in there if key.startswith(SCORES))
-    first = _name(headline(runs[0]))
-    for name in sorted(names, key=lambda one: one != first):
-        keys = tuple(key for key in there if key.startswith(SCORES) and _name(key) == name)
-        charts += [] if name == LOSS else [(f"Score: {' and '.join(map(short, keys))}", name, keys)]
+    losses = tuple(key for key in there if key == LOSS or _ends(key, LOSS))
+    charts = [("Loss", "loss", losses)] if losses else []
+    charts += _of_scores(runs, [key for key in there if key.startswith(SCORES)])
     for title, unit, keys in KNOWN:
         own = tuple(key for key in keys if key in there and _speaks(runs, key))
         charts += [(title, unit, own)] if own else []
-    drawn = {key for *_, keys in charts for key in keys}
     for key in there:
-        if key not in drawn and key not in QUIET and _speaks(runs, key):
-            charts.append((key, "", (key,)))
+        if not charted(key) and _speaks(runs, key):
+            charts.append((key.replace("_", " ").capitalize(), "so far", (key,)))
     return [Chart(f"chart-{n}", *one) for n, one in enumerate(charts)]
+
+
+def charted(key: str) -> bool:
+    """Whether a key has its place among the charts, or in none; others are a task's own counts."""
+    return key.startswith(SCORES) or key in (LOSS, *QUIET, *(one for _, _, k in KNOWN for one in k))
+
+
+def _of_scores(runs: list[Run], keys: list[str]) -> list[tuple[str, str, tuple[str, ...]]]:
+    """A chart of each score over the sets, and one of each score that classes have."""
+    first = _name(headline(runs[0]))
+    by_name: dict[str, list[str]] = {}
+    by_class: dict[str, list[str]] = {}
+    for key in keys:
+        group = of_class(runs, key)
+        place = by_class.setdefault(group, []) if group else by_name.setdefault(_name(key), [])
+        place.append(key)
+    by_name.pop(LOSS, None)
+    charts = []
+    for name in sorted(by_name, key=lambda one: one != first):
+        own = by_name[name]
+        charts.append((f"Score: {' and '.join(map(short, own))}", name, tuple(own)))
+    for group, own in by_class.items():
+        worst = sorted(own, key=lambda key: _last(runs, key))[: MOST_CLASSES // len(runs) or 1]
+        few = f", the {len(worst)} lowest of {len(own)}" if len(worst) < len(own) else ""
+        shown = tuple(key for key in own if key in worst)
+        charts.append((f"Score of classes: {short(group)}{few}", _name(group), shown))
+    return charts
+
+
+def of_class(runs: list[Run], key: str) -> str:
+    """The score that a class has under this key, as `valid/iou` in `valid/iou/cat`; empty for a
+    score that the kinds of the runs know, and for a set's.
+    """
+    names = [KINDS[kind].scores for run in runs if (kind := kind_name(run)) in KINDS]
+    above, _, name = key.rpartition("/")
+    known = not names or any(name in one for one in names)
+    return "" if known or above == SCORES.rstrip("/") else above
+
+
+def _last(runs: list[Run], key: str) -> float:
+    """The least last value of a key over the runs; of one that is not finite nothing."""
+    values = [run.curves[key].values[-1] for run in runs if key in run.curves]
+    return min((one for one in values if one is not None), default=-math.inf)
 
 
 def short(key: str) -> str:

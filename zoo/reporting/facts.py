@@ -13,11 +13,9 @@ from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.reporting.reading import Curve, Run
 from zoo.telling.page import Table
 from zoo.training.disk.lease import STALE
-from zoo.training.logs.metrics import flat
 
 SCORES = "valid/"
 """How the keys of scores begin."""
-DEFAULT = "the default"
 _BEAT = 4 * STALE
 """Seconds without a sign of life after which a run that says that it runs is dead."""
 
@@ -85,7 +83,7 @@ class Scored:
 
 def scores_of(run: Run) -> dict[str, Scored]:
     """Every score that the run has, the headline first."""
-    kind = KINDS.get(str(run.recipe.get("task", {}).get("kind")))
+    kind = KINDS.get(kind_name(run))
     found = {}
     for key, curve in run.curves.items():
         known = [(v, s) for v, s in zip(curve.values, curve.steps, strict=True) if v is not None]
@@ -102,10 +100,26 @@ def scores_of(run: Run) -> dict[str, Scored]:
     return dict(sorted(found.items(), key=lambda item: item[0] != first))
 
 
+def winners(runs: list[Run]) -> dict[str, float]:
+    """Of several runs' scores whose direction is known the best of all."""
+    found: dict[str, float] = {}
+    for run in runs:
+        for key, one in scores_of(run).items():
+            if one.best is not None and one.larger is not None:
+                order = max if one.larger else min
+                found[key] = order(found.get(key, one.best), one.best)
+    return found
+
+
+def kind_name(run: Run) -> str:
+    """The kind of its task."""
+    return str(run.recipe.get("task", {}).get("kind", "unknown"))
+
+
 def headline(run: Run) -> str:
     """The score that tells the best checkpoint; empty where the run has none."""
     chosen = run.recipe.get("run", {}).get("best_metric")
-    kind = KINDS.get(str(run.recipe.get("task", {}).get("kind")))
+    kind = KINDS.get(kind_name(run))
     wanted = f"/{kind.headline}" if kind else "/loss"
     keys = [key for key in run.curves if key.startswith(SCORES)]
     return chosen if chosen in keys else next((k for k in keys if k.endswith(wanted)), "")
@@ -161,21 +175,25 @@ def wall(run: Run) -> float:
 
 
 def surroundings(run: Run) -> Table:
-    """A row a fact of where the run ran, a column a start; of many the first and the last."""
+    """A row a fact of how and where the run ran, a column a start; of many the first and the last.
+
+    Batch, precision and sharding are those of the recipe, as the last start left it.
+    """
     starts = run.happened("start")
     shown = starts if len(starts) <= 4 else [starts[0], *starts[-3:]]
     heads = ["", *(f"start at step {one['step']:,}" for one in shown)]
-    facts = [_facts(one) for one in shown]
+    facts = [_facts(one, _chosen(run.recipe) if one is shown[-1] else {}) for one in shown]
     names = list(dict.fromkeys(name for one in facts for name in one))
     return heads, [[name, *(one.get(name, "") for one in facts)] for name in names]
 
 
-def _facts(start: dict[str, Any]) -> dict[str, str]:
-    versions = start.get("versions", {})
+def _facts(start: dict[str, Any], chosen: dict[str, str]) -> dict[str, str]:
+    versions, processes = start.get("versions", {}), start.get("processes", "")
     known = {
         "at": moment(start.get("at")),
-        "layout": start.get("layout", ""),
-        "processes": str(start.get("processes", "")),
+        "processes": str(processes),
+        "layout": "" if processes == 1 else start.get("layout", ""),
+        **chosen,
         "hosts": ", ".join(start.get("hosts", [])),
         "devices": ", ".join(start.get("devices", [])),
         "system": start.get("system", ""),
@@ -185,55 +203,17 @@ def _facts(start: dict[str, Any]) -> dict[str, str]:
     return {name: str(text) for name, text in (known | versions).items() if text}
 
 
-def data_facts(run: Run) -> Table:
-    """A row a set: how many examples the run learned from or was scored on."""
-    starts = run.happened("start")
-    if not starts:
-        return ["set", "examples"], []
-    last = starts[-1]
-    sets = {"train": last.get("train", 0), **last.get("valid", {})}
-    rows = [[name, f"{count:,}"] for name, count in sets.items()]
-    rows += [[f"left out: {why}", f"{count:,}"] for why, count in last.get("left_out", {}).items()]
-    for key, curve in run.curves.items():
-        if key in ("corrupt", "examples", "epoch") or key.startswith("examples/"):
-            rows.append([f"{key} so far", number(curve.values[-1])])
-    return ["set", "examples"], rows
-
-
-def recipe_rows(run: Run) -> dict[str, list[list[str]]]:
-    """The recipe's values by section: key, value, and where it came from, what was typed first."""
-    origins = run.origin.get("origins", {})
-    found: dict[str, list[list[str]]] = {}
-    for key, value in flat(run.recipe).items():
-        if value is None or key in ("$schema", "description"):
-            continue
-        source = next((origins[k] for k in _above(key) if k in origins), DEFAULT)
-        said = value if isinstance(value, str) else str(value)
-        found.setdefault(key.partition(".")[0], []).append([key, said, source])
-    return found
-
-
-def _above(key: str) -> list[str]:
-    """A dotted key and those of the objects around it, nearest first."""
-    parts = key.split(".")
-    return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
-
-
-def changed(run: Run) -> list[str]:
-    """The words of the command line by which the run's recipe differs from its base."""
-    return [str(word) for word in run.origin.get("words", [])]
-
-
-def differing(runs: list[Run]) -> list[list[str]]:
-    """The keys of recipes in which runs differ: key, and each run's value."""
-    each = [flat(run.recipe) for run in runs]
-    keys = dict.fromkeys(key for one in each for key in one)
-    rows = []
-    for key in keys:
-        values = [one.get(key) for one in each]
-        if key not in ("run.folder", "$schema") and any(value != values[0] for value in values):
-            rows.append([key, *("not set" if value is None else str(value) for value in values)])
-    return rows
+def _chosen(recipe: dict[str, Any]) -> dict[str, str]:
+    """What the recipe says of how a step is taken."""
+    run, parallel = recipe.get("run", {}), recipe.get("parallel", {})
+    unit, stage = run.get("batch_unit", "examples"), parallel.get("zero", {}).get("stage", 0)
+    known = {"batch": "", "precision": str(run.get("precision", "")), "ZeRO": f"stage {stage}"}
+    if "batch" in run and "micro_batch" in run:
+        known["batch"] = f"{run['batch']:,} {unit} a step, {run['micro_batch']:,} at once a rank"
+    compressed = parallel.get("compression")
+    if isinstance(compressed, dict):
+        known["compression"] = str(compressed.get("kind", ""))
+    return {name: text for name, text in known.items() if text}
 
 
 def commands(run: Run) -> list[tuple[str, str]]:

@@ -7,13 +7,14 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from zoo.reporting import facts, standing
+from zoo.reporting import facts, recipes, sets, standing
 from zoo.reporting.charts import (
     LOSS,
     SMOOTHED,
     Chart,
     charts_of,
     marks_of,
+    of_class,
     points_of,
     said_of,
     table_of,
@@ -38,6 +39,18 @@ MARKS = {
     "stop": "stop",
 }
 
+SIGNS = {"right": "\u2713", "wrong": "\u2717", "missed": "\u25cb"}
+"""What stands before a stretch of an answer, so that it is told without colours."""
+ANSWERS = {
+    "right": "right",
+    "wrong": "wrong",
+    "missed": "right, and not answered",
+    "extra": "a word too much",
+    "absent": "a word that is missing",
+    "written": "written by the model",
+}
+"""What the marks in answers mean."""
+
 
 def write_report(runs: list[Run], path: Path, renew: int = 0) -> None:
     """Writes the page of one run, or of several side by side; raises OSError.
@@ -57,10 +70,14 @@ def page_of(runs: list[Run], script: str, renew: int = 0) -> str:
     environment.globals |= {
         "facts": facts,
         "standing": standing,
+        "recipes": recipes,
+        "sets": sets,
         "number": facts.number,
         "span": facts.span,
     }
+    environment.filters["of_class"] = lambda key: of_class(runs, key)
     charts = charts_of(runs)
+    with_examples = [run for run in runs if run.examples.get("examples")][:MOST_RUNS]
     content = data_of(runs, charts, points_of(runs, charts), renew)
     template = environment.get_template("report.html")
     return template.render(
@@ -68,18 +85,38 @@ def page_of(runs: list[Run], script: str, renew: int = 0) -> str:
         title=" and ".join(run.name for run in runs) if len(runs) < 4 else f"{len(runs)} runs",
         charts=[(chart, said_of(chart, runs), table_of(chart, runs)) for chart in charts],
         logarithmic=LOGARITHMIC,
-        scores={key: None for run in runs for key in facts.scores_of(run)},
+        scores=dict.fromkeys(
+            key for run in runs for key in facts.scores_of(run) if not of_class(runs, key)
+        ),
+        winners=facts.winners(runs),
+        of_class=lambda key: of_class(runs, key),
         content=content,
         script=script,
         package=PACKAGE,
-        marks=MARKS,
+        marks=MARKS
+        if len(runs) == 1
+        else {**MARKS, "best": "best checkpoint of each run, in its colour"},
+        signs=SIGNS,
         there={mark["what"] for run in content["runs"] for mark in run["marks"]},
         half_life=half_life_of(max(rows_of(runs), default=0)),
-        with_examples=[run for run in runs if run.examples.get("examples")][:MOST_RUNS],
+        with_examples=with_examples,
+        answers=answers_in(with_examples),
         described=described(runs[0]) if len(runs) == 1 else "",
         renew=renew,
         dumps=lambda value: json.dumps(value, indent=1, ensure_ascii=False),
     )
+
+
+def answers_in(runs: list[Run]) -> dict[str, str]:
+    """What the marks mean that stand in the examples of some runs."""
+    there = {
+        span.get("mark")
+        for run in runs
+        for example in run.examples["examples"]
+        for part in example["parts"]
+        for span in part.get("spans", ())
+    }
+    return {mark: words for mark, words in ANSWERS.items() if mark in there}
 
 
 def rows_of(runs: list[Run]) -> list[int]:

@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 from zoo.errors import ConfigError, Fault, ResumeError
 from zoo.recipe import Recipe, expanded, load_recipe, origin
+from zoo.recipe.changes import changes_of
 from zoo.recipe.compose.catalog import ORIGIN, RECIPE, is_run
 from zoo.recipe.derived.resume import changes
 from zoo.recipe.derived.run_folder import run_folder
@@ -105,9 +106,10 @@ class RunFolder:
         before = self.made() if made.of_run else replace(made, words=())
         by_key = {word.partition("=")[0]: word for word in (*before.words, *made.words)}
         by_key.pop("run.folder", None)
+        changes = self.changes(recipe)
         self.write_recipe(recipe, parameters)
         values = asdict(replace(before, words=tuple(by_key.values()), of_run=False))
-        values |= {"labels": labels, "origins": self.origins(recipe)}
+        values |= {"labels": labels, "origins": self.origins(recipe), "changes": changes}
         with told_in_a_line(self.root):
             write_json(self.root / ORIGIN, values)
 
@@ -121,6 +123,19 @@ class RunFolder:
         typed = {key: text for key, text in found.items() if text.startswith(TYPED)}
         before: dict[str, str] = self.origin().get("origins", {})
         return before | typed
+
+    def changes(self, recipe: Recipe) -> dict[str, dict[str, Any]]:
+        """By dotted key what was changed of the recipe's file: what it said, and who changed it; of
+        a run that goes on from its own recipe still of the file that it was made from.
+        """
+        found = {key: {"was": one.was, "by": one.by} for key, one in changes_of(recipe).items()}
+        if not recipe.provenance.made.of_run:
+            return found
+        before: dict[str, dict[str, Any]] = self.origin().get("changes", {})
+        again = {
+            key: one | {"was": before[key]["was"]} for key, one in found.items() if key in before
+        }
+        return before | found | again
 
     def keep_tokenizer(self, tokenizer: PreTrainedTokenizerBase) -> None:
         """Writes the tokenizer that was made for the run."""

@@ -1,0 +1,60 @@
+"""What a report says of what was trained on which data."""
+
+from pathlib import Path
+from typing import Any
+
+from zoo.reporting import recipes, sets
+from zoo.reporting.charts import MOST_CLASSES, charts_of
+from zoo.reporting.facts import winners
+from zoo.reporting.page import page_of
+from zoo.reporting.reading import Curve, Run
+
+START = {"event": "start", "step": 0, "at": 1.0, "train": 70, "valid": {"valid": 3}}
+
+
+def run_of(curves: dict[str, float | None] | None = None, **more: Any) -> Run:
+    """A run with one value a key."""
+    made = {key: Curve([5], [value]) for key, value in (curves or {}).items()}
+    task = {"kind": "semantic-segmentation"}
+    recipe = {"task": task, "run": {"steps": 9, "seed": 1, "betas": [0.9, 0.98]}}
+    return Run(Path("a"), recipe, more, curves=made, events=[START], name="a")
+
+
+def test_each_key_that_was_changed_stands_with_both_values_and_who_changed_it() -> None:
+    changes = {
+        "run.steps": {"was": 100, "by": "command line: run.steps=9"},
+        "run.betas": {"was": [0.9, 0.999], "by": "tiny.json"},
+        "run.epochs": {"was": 3.0, "by": "run.steps was set by command line: run.steps=9"},
+        "run.seed": {"was": 1, "by": "command line: run.seed=1"},  # and set back by a resume
+    }
+    typed, others = recipes.changes(run_of(changes=changes, twin=True))
+    assert typed[0] == ["run.steps", "100", "9", "run.steps=9"]
+    assert typed[1][:3] == ["run.epochs", "3.0", "not set"]
+    assert others == [["run.betas", "[0.9, 0.999]", "[0.9, 0.98]", "tiny.json"]]
+    page = page_of([run_of(changes=changes, twin=True)], "")
+    assert "in the file" in page and "The twin&#39;s own 1 changes" in page.replace("'", "&#39;")
+
+
+def test_scores_of_classes_share_a_chart_of_the_lowest_and_a_table_of_all() -> None:
+    curves: dict[str, float | None] = {f"valid/iou/c{n}": n / 200 for n in range(150)}
+    run = run_of({"loss": 1.0, "valid/miou": 0.5, **curves, "valid/iou/none": None})
+    shown = {chart.title: chart.keys for chart in charts_of([run])}
+    [title] = [title for title in shown if "classes" in title]
+    assert len(shown[title]) == MOST_CLASSES and "valid/iou/c0" in shown[title]
+    assert len(shown) == 3
+    page = page_of([run], "")
+    assert "Scores of 151 classes" in page and page.count("valid/iou/c149") == 1
+
+
+def test_data_are_told_with_classes_and_what_was_lost() -> None:
+    run = run_of({"loss": 1.0, "blank_masks": 4, "examples": 70, "padding": 0.25}, labels=["x"])
+    told = dict(sets.facts_of(run)[1])
+    assert told["1 classes"] == "x" and told["blank masks so far"] == "4"
+    assert told["examples learned from"] == "70"
+    assert told["padding, on average"] == "25.0% of the positions"
+    assert sets.sets_of(run)[1] == [["train", "70"], ["valid", "3"]]
+
+
+def test_the_best_of_several_runs_is_the_largest_or_the_smallest_as_the_score_says() -> None:
+    runs = [run_of({"valid/miou": one, "valid/loss": one}) for one in (0.25, 0.5)]
+    assert winners(runs) == {"valid/miou": 0.5, "valid/loss": 0.25}

@@ -1,0 +1,61 @@
+"""What of a recipe is not as its file says: key by key, what stood there and who changed it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.errors import ConfigError
+from zoo.recipe.checks.judge import judged
+from zoo.recipe.compose.words import Asked, compose
+from zoo.recipe.provenance import Key
+from zoo.recipe.recipe import Recipe, expanded
+
+NOT_RECIPES = (("$schema",), ("description",), ("run", "folder"))
+"""Keys that make no other run."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A value of the file that is another in a recipe: None where one of them is not set."""
+
+    was: Any
+    now: Any
+    by: str
+    """The word or file that says the new value, or why the old one fell away."""
+
+
+def changes_of(recipe: Recipe) -> dict[str, Change]:
+    """By dotted key what words of the command line and the twin made other than its file says;
+    nothing where the file cannot be read again.
+    """
+    file = recipe.provenance.file
+    if not file:
+        return {}
+    try:
+        composed = compose(Asked(file))
+        base = judged(composed).recipe
+    except ConfigError:
+        return {}
+    before = _leaves(composed.composition.data if base is None else expanded(base), ())
+    after = _leaves(expanded(recipe), ())
+    keys = [key for key in {**after, **before} if key not in NOT_RECIPES]
+    return {
+        ".".join(key): Change(before.get(key), after.get(key), _by(recipe, key, key in after))
+        for key in keys
+        if before.get(key) != after.get(key)
+    }
+
+
+def _leaves(value: Any, path: Key) -> dict[Key, Any]:
+    if not isinstance(value, dict):
+        return {path: value}
+    parts = [_leaves(part, (*path, name)) for name, part in value.items()]
+    return {key: one for part in parts for key, one in part.items()}
+
+
+def _by(recipe: Recipe, key: Key, there: bool) -> str:
+    """Who changed a value that is there, or why it is not."""
+    origins, drops = recipe.provenance.origins, reversed(recipe.provenance.drops)
+    if there and key in origins:
+        return origins[key]
+    because = (one.because for one in drops if one.key == key[: len(one.key)])
+    return next(because, "it follows from the others")
