@@ -46,6 +46,7 @@ QUICK = [
     ("show", RECIPE, "--deepspeed", "--world-size", "4"),
     ("check", RECIPE, "--tiny"),
     ("explain", RECIPE, "optimizer.params.lr"),
+    ("explain", "optimizer"),
     ("compat",),
     ("compat", RECIPE, "--tiny", "parallel=pipeline-2"),
     ("compat", RECIPE, "--json"),
@@ -141,8 +142,11 @@ def test_show_takes_the_fewest_processes_of_a_layout_unless_told() -> None:
 
 
 def test_explain_says_the_value_and_where_it_is_from() -> None:
-    done = forked("explain", RECIPE, "run.steps", "run.steps=7000")
-    assert done.stdout == "run.steps = 7000\n  from command line: run.steps=7000\n"
+    said = forked("explain", RECIPE, "run.steps", "run.steps=7000").stdout.splitlines()
+    assert said[:2] == ["run.steps = 7000", "  from command line: run.steps=7000"]
+    assert said[2].startswith("  over 600000 of configs/recipes/")
+    row = next(line.split() for line in said if line.startswith("unit"))
+    assert row == ["unit", "steps"]
 
 
 def test_faults_go_to_stderr_one_a_line_with_exit_code_2() -> None:

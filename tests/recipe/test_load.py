@@ -207,18 +207,22 @@ def test_origin_names_the_file_or_the_word(catalog: Catalog) -> None:
 
 def test_explain_says_value_source_and_what_a_discriminator_dropped(catalog: Catalog) -> None:
     recipe = load_recipe(catalog.recipe(), ["optimizer.type=SGD", 'optimizer.params={"lr": 1}'])
-    assert explained(recipe, "optimizer.type") == [
+    assert explained(recipe, "optimizer.type").above == [
         'optimizer.type = "SGD"',
         "  from command line: optimizer.type=SGD",
+        '  over "AdamW" of optimizer/adam-like.json',
     ]
-    assert explained(recipe, "optimizer.params") == [
-        "optimizer.params.lr = 1",
-        '  from command line: optimizer.params={"lr": 1}',
-        '  dropped: optimizer.params = {"lr": 0.002, "weight_decay": 0.1}',
-        '    from optimizer/adam-like.json, because optimizer.type became "SGD" by command line:'
+    params = explained(recipe, "optimizer.params")
+    (row,) = [row for row in params.tables[-1][1] if row[0] == "optimizer.params.lr"]
+    assert row[1:3] == ["1", "1"]
+    assert params.lines == [
+        '1  command line: optimizer.params={"lr": 1}',
+        "optimizer.params.lr was 0.1 of optimizer/adam-like.json",
+        'dropped: optimizer.params = {"lr": 0.002, "weight_decay": 0.1}',
+        '  from optimizer/adam-like.json, because optimizer.type became "SGD" by command line:'
         " optimizer.type=SGD",
     ]
-    assert explained(recipe, "model.name") == ["model.name is not set"]
+    assert explained(recipe, "model.name").above == ["model.name is not set"]
     with pytest.raises(ConfigError, match=r"did you mean run\.batch"):
         explained(recipe, "run.bach")
 

@@ -1,21 +1,22 @@
 """Verbs about recipes as they are written: list, show, check, explain, compat, schema; no torch."""
 
 import json
+import shlex
 import sys
 from typing import Annotated
 
 import typer
 
 from zoo.cli.words import ChangesArgument, JsonOption, RecipeArgument, TinyOption, WorldOption
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, Fault
 from zoo.recipe import expanded, load_recipe
 from zoo.recipe.compat import matrix
-from zoo.recipe.compose.catalog import own_recipes
+from zoo.recipe.compose.catalog import is_recipe, own_recipes
 from zoo.recipe.derived.batching import batching, layout_of
 from zoo.recipe.derived.deepspeed import deepspeed_config
 from zoo.recipe.schema import file_schema
 from zoo.telling.compat import matrix_page
-from zoo.telling.explain import explained
+from zoo.telling.explain import explained, is_key
 from zoo.telling.families import families_page
 from zoo.telling.groups import group_rows, schedule_line
 from zoo.telling.listing import WHOSE, listed
@@ -89,13 +90,42 @@ def check(
 
 
 def explain(
-    recipe: RecipeArgument,
-    key: Annotated[str, typer.Argument(metavar="section.key", help="A key, or a section.")],
-    changes: ChangesArgument = None,
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[RECIPE] section.key [section.key=value ...]",
+            help="A key or a section; with a recipe also its value there.",
+        ),
+    ],
     tiny: TinyOption = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Say a key's value and the file or command-line word it came from."""
-    print("\n".join(explained(load_recipe(recipe, changes or (), tiny), key)))
+    """Say what a key means, may hold and does on resume; in a recipe its value and whose it is.
+
+    The first word is a key if its first name is a section of recipes, and no path: a recipe that is
+    called as a section is named with its folder, as in ./data.json.
+    """
+    recipe, key, changes = asked_about(words)
+    print_page(explained(load_recipe(recipe, changes, tiny) if recipe else None, key), as_json)
+
+
+def asked_about(words: list[str]) -> tuple[str | None, str, list[str]]:
+    """The recipe if one was named, the key, and changes of the recipe.
+
+    Raises ConfigError where a recipe stands alone, or changes without a recipe.
+    """
+    first, *rest = words
+    if is_key(first) or (not rest and not is_recipe(first)):
+        if rest:
+            allowed = "a recipe before the key: changes are of one"
+            raise ConfigError(
+                [Fault("command line", rest[0], "no recipe", allowed, f"zoo explain {first}")]
+            )
+        return None, first, []
+    if not rest:
+        way = shlex.join(["zoo", "explain", first, "run"])
+        raise ConfigError([Fault("command line", "section.key", "nothing", "a key", way)])
+    return first, rest[0], rest[1:]
 
 
 def compat(

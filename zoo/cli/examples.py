@@ -21,7 +21,11 @@ EXAMPLES = {
         "zoo show gpt2-small-openwebtext",
         "zoo show bert-base-mnli-finetune parallel=zero-2 --deepspeed --world-size 8",
     ),
-    "explain": ("zoo explain gpt2-small-openwebtext optimizer.params.lr",),
+    "explain": (
+        "zoo explain run.batch",
+        "zoo explain gpt2-small-openwebtext optimizer.params.lr",
+        "zoo explain gpt2-small-openwebtext optimizer --tiny",
+    ),
     "check": ("zoo check my.json", "zoo check my.json --deep"),
     "compat": ("zoo compat bert-base-mnli-finetune", "zoo compat"),
     "schema": ("zoo schema",),

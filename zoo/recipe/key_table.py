@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from zoo.errors import near
 from zoo.recipe.checks.known import recipe_schema
 from zoo.recipe.meaning import ANY, CONFIG, TYPES, Choice, Meaning, keys_inside, objects, value
 from zoo.recipe.provenance import Key
 from zoo.recipe.vocabulary.parameters import Node
 
-OPEN = (CONFIG, ("model", "processor"), ("parallel", "zero"))
+OPEN = (CONFIG, ("model", "processor"), ("model", "tiny"), ("parallel", "zero"))
 """Maps of many keys that others named: a table of a section shows those that a recipe has."""
 
 
@@ -48,12 +49,36 @@ def _below(outers: list[Meaning], recipe: dict[str, Any], whole: bool) -> Iterat
     for one in (one for outer in outers for one in keys_inside(outer, recipe)):
         inside.setdefault(one.path, []).append(one)
     for path, several in inside.items():
+        if recipe and path[-1] == ANY:
+            yield from _named(several, recipe, whole)
+            continue
         yield from _merged(several)
         if not whole and (path in OPEN or path[-1] == "columns"):
             names = value(recipe, path) or {}
             yield from (one for name in names for one in meanings((*path, name), recipe))
         else:
             yield from _below([one for one in several if one.holds_keys], recipe, whole)
+
+
+def _named(several: list[Meaning], recipe: dict[str, Any], whole: bool) -> Iterator[Meaning]:
+    """The entries that a recipe has in a map of names that its user gives, and the keys in them."""
+    entries = value(recipe, several[0].path[:-1])
+    for name in entries if isinstance(entries, dict) else ():
+        named = [replace(one, path=(*one.path[:-1], name)) for one in several]
+        yield from _merged(named)
+        yield from _below([one for one in named if one.holds_keys], recipe, whole)
+
+
+def near_key(path: Key, recipe: dict[str, Any] | None = None) -> str:
+    """The key that was probably meant by one that there is not; empty: none is near."""
+    right: Key = ()
+    for name in path:
+        known = [one.path[-1] for one in keys_of(right, recipe)]
+        right = (*right, name if name in known or ANY in known else near(name, known))
+    if all(right) and meanings(right, recipe):
+        return ".".join(right)
+    every = {one.path[-1]: one.key for one in reversed(keys_below((), recipe))}
+    return every.get(near(path[-1], every), "")
 
 
 def kinds(path: Key) -> dict[str, str]:
@@ -87,7 +112,7 @@ def _merged(found: Iterable[Meaning]) -> list[Meaning]:
     """Meanings that differ by nothing but who has the key, as one."""
     same: dict[tuple[Any, ...], list[Meaning]] = {}
     for one in found:
-        allowed = "" if "const" in one.node else one.allowed
+        allowed = "" if _named_values(one) else one.allowed
         alike = (one.path, one.doc, allowed, repr(one.default), one.required)
         same.setdefault(alike, []).append(one)
     return [
@@ -97,12 +122,19 @@ def _merged(found: Iterable[Meaning]) -> list[Meaning]:
 
 
 def _any_node(several: list[Meaning]) -> Node:
-    """What some meanings allow together: the first's, or the constants of all."""
+    """What some meanings allow together: the first's, or the deciding values of all."""
     first = several[0].node
-    if "const" not in first or len(several) == 1:
+    if not _named_values(several[0]) or len(several) == 1:
         return first
     named = {key: one for key, one in first.items() if key != "const"}
-    return {**named, "enum": list(dict.fromkeys(one.node["const"] for one in several))}
+    return {**named, "enum": list(dict.fromkeys(v for one in several for v in _named_values(one)))}
+
+
+def _named_values(one: Meaning) -> list[Any]:
+    """The values of a word that decides which keys there are, under one choice of it."""
+    if not any(choice.word == one.key for choice in one.of):
+        return []
+    return [one.node["const"]] if "const" in one.node else list(one.node.get("enum", ()))
 
 
 def _any_of(several: list[Meaning]) -> tuple[Choice, ...]:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.recipe.checks.known import ANYTHING, recipe_schema, vocabulary
-from zoo.recipe.checks.nodes import resolve, units, words
+from zoo.recipe.checks.nodes import resolve, types, units, words
 from zoo.recipe.provenance import GROUPS, Key
+from zoo.recipe.spec.sections import FOLDERS, TWIN, keys_of_files
 from zoo.recipe.vocabulary.optimizer import Optimizer
 from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
 from zoo.recipe.vocabulary.parameters import Node
@@ -54,7 +55,15 @@ class Meaning:
         for word, entries in TYPES.values():
             if word == self.path:
                 return ", ".join(entries)
-        return words(self.node, _definitions())
+        said = words(self.node, _definitions())
+        if len(self.path) == 1 and self.path[0] in FOLDERS:
+            return f"the name of a file of {self.key}/ in a catalog, or {said}"
+        return said
+
+    @property
+    def type(self) -> str:
+        """What its value is in JSON, in words."""
+        return types(self.node, _definitions())
 
     @property
     def units(self) -> str:
@@ -79,7 +88,10 @@ def _definitions() -> Node:
 
 
 def keys_inside(outer: Meaning, recipe: dict[str, Any]) -> Iterator[Meaning]:
-    """The keys of the object that a key may hold, under every choice that is open."""
+    """The keys of the object that a key may hold, under every choice that is open.
+
+    Without a recipe also those that stand in files alone.
+    """
     for of, node in objects(outer, recipe):
         required = node.get("required", ())
         for name, inner in node.get("properties", {}).items():
@@ -89,6 +101,10 @@ def keys_inside(outer: Meaning, recipe: dict[str, Any]) -> Iterator[Meaning]:
         if more is not False:
             path, inner = (*outer.path, ANY), ANYTHING if more is True else more
             yield Meaning(path, inner, _doc(path, inner, outer.doc), False, of)
+    if not recipe:
+        for name, doc in keys_of_files(outer.path).items():
+            node = outer.node if doc == TWIN else {"type": "string", "minLength": 1}
+            yield Meaning((*outer.path, name), node, doc)
 
 
 def _doc(path: Key, node: Node, around: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from zoo.recipe.checks.known import recipe_schema
 from zoo.recipe.checks.nodes import resolve, units
 from zoo.recipe.compose.catalog import fragments, shipped_catalog
-from zoo.recipe.spec.sections import FOLDERS
+from zoo.recipe.spec.sections import BASE, FOLDERS, PART_NAME, TWIN
 from zoo.recipe.spec.words import UNIT
 from zoo.recipe.vocabulary.optimizer import Optimizer
 from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
@@ -28,7 +28,7 @@ def file_schema(roots: tuple[Path, ...] = ()) -> Node:
         node = schema["properties"][section]
         partial = _partial(node, names)
         partial["properties"]["base"] = {
-            "description": "A fragment of this section, whose keys are changed here.",
+            "description": BASE,
             "anyOf": _names(section, roots),
         }
         if section == "data":
@@ -36,9 +36,9 @@ def file_schema(roots: tuple[Path, ...] = ()) -> Node:
         if section == "model":
             inner = {key: one for key, one in partial["properties"].items() if key != "base"}
             tiny = {"type": "object", "properties": inner, "additionalProperties": False}
-            tiny["description"] = "The twin for --tiny: drops `name` and `weights`."
+            tiny["description"] = TWIN
             partial["properties"]["tiny"] = tiny
-        description = node.get("description", "")
+        description = node.get("description") or resolve(node, names).get("description", "")
         kinds = [*_names(section, roots), partial]
         schema["properties"][section] = {"description": description, "anyOf": kinds}
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
@@ -69,7 +69,7 @@ def _parts(names: Node, roots: tuple[Path, ...]) -> Node:
     part = copy.deepcopy(names["Part"])
     inner = _partial(part["properties"]["data"], names)
     inner["properties"]["base"] = {
-        "description": "A fragment of the section data, whose keys are changed here.",
+        "description": BASE,
         "anyOf": _names("data", roots),
     }
     said = part["properties"]["data"].get("description", "")
@@ -77,7 +77,7 @@ def _parts(names: Node, roots: tuple[Path, ...]) -> Node:
         "description": said,
         "anyOf": [*_names("data", roots), inner],
     }
-    listed = {"description": "What the part is called.", "type": "string"}
+    listed = {"description": PART_NAME, "type": "string"}
     names["DataPart"] = {**part, "properties": {"name": listed, **part["properties"]}}
     one = {"$ref": "#/$defs/DataPart"}
     said = names["MixtureData"]["properties"]["parts"]["description"]

@@ -9,15 +9,23 @@ from typing import Any
 from zoo.errors import printable
 
 Table = tuple[list[str], list[list[str]]]
+LEAST = 30
+"""Columns of a terminal that suffice a column whose words are folded."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """Tables as heads and rows, the lines below them, and the same for programs."""
+    """Tables as heads and rows, the lines below them, and the same for programs.
+
+    `above` are lines before the tables; `whole` and `folded` are heads, see `print_table`.
+    """
 
     tables: list[Table]
     lines: list[str]
     content: dict[str, Any]
+    above: Sequence[str] = ()
+    whole: Sequence[str] = ()
+    folded: Sequence[str] = ()
 
 
 def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -31,10 +39,13 @@ def print_page(page: Page, as_json: bool) -> None:
     if as_json:
         print(json.dumps(page.content, indent=2))
         return
+    if page.above:
+        print("\n".join([*page.above, ""]))
     for heads, rows in page.tables:
-        print_table(heads, rows)
+        print_table(heads, rows, whole=page.whole, folded=page.folded)
         print()
-    print("\n".join(page.lines))
+    if page.lines or not page.folded:
+        print("\n".join(page.lines))
 
 
 def print_table(
@@ -42,11 +53,13 @@ def print_table(
     rows: Sequence[Sequence[str]],
     to_stderr: bool = False,
     whole: Sequence[str] = (),
+    folded: Sequence[str] = (),
 ) -> None:
-    """A table without lines, on stdout or stderr.
+    """A table without lines, on stdout or stderr; without heads where none says anything.
 
     On a terminal columns named in `whole` are never folded: what one copies stands in one piece.
-    The last of the others are left out, and said, where they leave no room.
+    The last of the others are left out, and said, where they leave no room. Those named in
+    `folded` are folded between words, and need but `LEAST`; without `whole` all are.
     """
     from rich.console import Console
     from rich.table import Table as RichTable
@@ -54,10 +67,11 @@ def print_table(
     # A pipe has no width: nothing is folded there, so that `zoo list | grep` works.
     stream = sys.stderr if to_stderr else sys.stdout
     console = Console(file=stream, width=None if stream.isatty() else 400)
-    kept = shown(heads, rows, console.width, whole) if whole else list(range(len(heads)))
-    table = RichTable(box=None, pad_edge=False)
+    kept = shown(heads, rows, console.width, whole, folded) if whole else list(range(len(heads)))
+    table = RichTable(box=None, pad_edge=False, show_header=any(head.strip() for head in heads))
     for place in kept:
-        table.add_column(heads[place], no_wrap=heads[place] in whole, overflow="ignore")
+        stays = heads[place] in whole or bool(folded and heads[place] not in folded)
+        table.add_column(heads[place], no_wrap=stays, overflow="ignore" if stays else "fold")
     for row in rows:
         table.add_row(*(printable(row[place]) for place in kept))
     console.print(table, soft_wrap=not stream.isatty(), crop=False)
@@ -66,10 +80,17 @@ def print_table(
 
 
 def shown(
-    heads: Sequence[str], rows: Sequence[Sequence[str]], width: int, whole: Sequence[str]
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    width: int,
+    whole: Sequence[str],
+    folded: Sequence[str] = (),
 ) -> list[int]:
     """The places of the columns that fit side by side, those of `whole` before all others."""
     wide = [max(len(line[place]) for line in (heads, *rows)) + 2 for place in range(len(heads))]
+    wide = [
+        min(one, LEAST) if head in folded else one for one, head in zip(wide, heads, strict=True)
+    ]
     kept = [place for place, head in enumerate(heads) if head in whole]
     for place in range(len(heads)):
         if place in kept:

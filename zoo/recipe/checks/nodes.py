@@ -122,6 +122,22 @@ def resolve(node: Node, names: Node | None) -> Node:
     return node
 
 
+def types(node: Node, names: Node | None = None) -> str:
+    """What a value is in JSON, in words: less than `words` says."""
+    node = resolve(node, names)
+    if "discriminator" in node:
+        return "object"
+    for several in ("anyOf", "oneOf"):
+        if several in node:
+            parts = [types(one, names) for one in node[several] if one.get("type") != "null"]
+            return ", or ".join(dict.fromkeys(parts))
+    values = [node["const"]] if "const" in node else node.get("enum", [])
+    kinds = [name for one in values for name, kind in TYPES.items() if type(one) in kind]
+    kinds = kinds or [node["type"]] if "type" in node else kinds
+    said = [NAMES[name].removeprefix("a ").removeprefix("an ") for name in kinds]
+    return ", or ".join(dict.fromkeys(said)) or "any value"
+
+
 def units(node: Node, names: Node | None = None) -> list[str]:
     """What the numbers count that a node allows, each once; nothing where they count nothing."""
     node = resolve(node, names)

@@ -134,6 +134,11 @@ def find_recipe(word: str) -> Path:
     raise ConfigError([Fault(word, "RECIPE", "no such file", allowed, near(path.stem, known))])
 
 
+def is_recipe(word: str) -> bool:
+    """Whether a word means a recipe, be it there or not: a path, or a name of a catalog."""
+    return "/" in word or word.endswith(".json") or word in recipes_by_name() or is_run(Path(word))
+
+
 RECIPE = "recipe.json"
 """In a run's folder and an exported one: the recipe that made it."""
 ORIGIN = "origin.json"

@@ -59,14 +59,15 @@ class Composition:
         around = self.get(path[:-1])
         if isinstance(around, dict) and path[-1] in around:
             self.drops.append(Drop(path, around[path[-1]], self.origin(path), because, wanted))
-            self._take(path)
+            self.take(path)
 
     def remove(self, path: Key) -> None:
         """Take away what stands at `path`, for another value to be laid there."""
         self._remember(path, self.get(path))
-        self._take(path)
+        self.take(path)
 
-    def _take(self, path: Key) -> None:
+    def take(self, path: Key) -> None:
+        """Take away what stands at `path` and is no part of the recipe."""
         around = self.get(path[:-1])
         if isinstance(around, dict):
             around.pop(path[-1], None)

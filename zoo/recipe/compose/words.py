@@ -85,7 +85,7 @@ def compose(asked: Asked) -> Composed:
             lay_tiny_model(composition, roots)
         with _noted(broken, "task"):
             lay_tiny_kind(composition, roots)
-    composition.remove(("model", "tiny"))
+    composition.take(("model", "tiny"))
     stem = file.parent.name if file.name == RECIPE else file.stem
     name = f"{stem}-tiny" if asked.tiny else stem
     made = Made(stem, asked.tiny, asked.changes, of_run)
@@ -180,7 +180,7 @@ def _lay_section_word(composed: Composed, section: str, value: Any, origin: str)
         lay_tiny_task(composition, roots)
     if rest:
         lay_section(composition, section, rest, place, roots)
-    composition.remove(("model", "tiny"))
+    composition.take(("model", "tiny"))
     composition.origins[(section,)] = origin
 
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from zoo.recipe.provenance import Key
 from zoo.recipe.recipe import Recipe, expanded
+from zoo.recipe.spec.sections import keys_of_files
 from zoo.recipe.spec.tasks.vision import CROP_RATIO
 from zoo.recipe.vocabulary.compressors import COMPRESSORS
 from zoo.recipe.vocabulary.older import complete
@@ -189,6 +190,8 @@ def on_resume(path: Key, recipe: dict[str, Any] | None = None, value: Any = None
     """The same in words, of an expanded recipe and the key's value there, or of any recipe."""
     key = ".".join(path)
     does = rule(path, recipe or {}, isinstance(value, float))
+    if path[-1] in keys_of_files(path[:-1]) and path[-1] != "name":
+        return "as the keys say that it brings"
     below = {does for known, does in COLUMN.items() if known.startswith(f"{key}.")}
     if below - {does}:
         return "as its keys say"
