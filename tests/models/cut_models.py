@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from zoo.models.build import on_meta
+from zoo.models.names import plain
 
 WIDTH = {"hidden_size": 64, "num_attention_heads": 8, "num_hidden_layers": 2}
 TEXT = WIDTH | {"vocab_size": 31, "intermediate_size": 96, "max_position_embeddings": 32}
@@ -142,7 +143,7 @@ class Drawn:
     """Weights by name, biases and norms away from their usual 0 and 1."""
 
     def __init__(self, model: nn.Module) -> None:
-        self.shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
+        self.shapes = {plain(name): tuple(p.shape) for name, p in model.named_parameters()}
 
     def names(self) -> frozenset[str]:
         return frozenset(self.shapes)

@@ -12,10 +12,13 @@ from transformers import PreTrainedModel
 from tests.models.cut_models import KINDS, UNSTAGED, Drawn, inputs, meta
 from tests.ranks import run_ranks
 from zoo.layout import Part
+from zoo.models.adapters.inject import adapt
 from zoo.models.families import family_of
 from zoo.models.fill import fill
+from zoo.models.names import plain
 from zoo.models.stage import Family
 from zoo.models.tensor import TensorCut
+from zoo.recipe.spec.model import Lora
 
 CPU = torch.device("cpu")
 
@@ -28,10 +31,13 @@ def family(model: PreTrainedModel, kind: str) -> Family:
 
 
 def whole_and_cut(
-    kind: str, dropout: dict[str, float] | None = None
+    kind: str, dropout: dict[str, float] | None = None, lora: Lora | None = None
 ) -> tuple[PreTrainedModel, PreTrainedModel, TensorCut]:
     rank, ranks = dist.get_rank(), dist.get_world_size()
     whole, cut = meta(kind, dropout), meta(kind, dropout)
+    for model in (whole, cut):
+        if lora is not None:
+            adapt(model, lora, "test")
     fill(whole, 0, Drawn(whole), CPU)
     slices = TensorCut(cut, family(cut, kind), rank, ranks, dist.group.WORLD)
     fill(cut, 0, Drawn(whole), CPU, slices.settle)
@@ -72,9 +78,9 @@ def everyones(value: Any) -> list[Any]:
     return values
 
 
-def compared(kind: str) -> dict[str, Any]:
+def compared(kind: str, lora: Lora | None = None) -> dict[str, Any]:
     """What one family's cut model does against its whole one, seen from this rank."""
-    whole, cut, slices = whole_and_cut(kind)
+    whole, cut, slices = whole_and_cut(kind, lora=lora)
     expected, full = passed(whole, kind)
     state = torch.get_rng_state()
     logits, gradients = passed(cut, kind)
@@ -88,7 +94,7 @@ def compared(kind: str) -> dict[str, Any]:
         "replicated": all(torch.equal(o[n], gradients[n]) for o in others for n in same),
         "drew": not torch.equal(state, torch.get_rng_state()),
         "joined": joins(whole, parameters, slices),
-        "flagged": {n for n, p in parameters.items() if hasattr(p, "tensor_model_parallel")}
+        "flagged": {plain(n) for n, p in parameters.items() if hasattr(p, "tensor_model_parallel")}
         == set(slices.parts),
         "kept": max(p.untyped_storage().nbytes() - p.nbytes for p in parameters.values()),
         "widths": all(stated(module) for module in cut.modules()),
@@ -105,7 +111,7 @@ def joins(whole: nn.Module, mine: Mapping[str, nn.Parameter], slices: TensorCut)
     for name, full in whole.named_parameters():
         joined = torch.full_like(full, float("nan"))
         for parts, tensors in ranks:
-            part, begin = parts.get(name), 0
+            part, begin = parts.get(plain(name)), 0
             if part is None:
                 joined.copy_(tensors[name])
                 continue
@@ -254,3 +260,23 @@ def test_masks_differ_inside_a_region_only(ranks: int, kind: str, seen: Seen) ->
             inside = name.endswith(within)
             assert share > 0.1 if inside else share == 0, name
         assert max(found["recomputed"].values()) < 2e-6
+
+
+def all_adapted(kinds: list[str], lora: Lora) -> dict[str, dict[str, Any]]:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo")
+    found = {kind: compared(kind, lora) for kind in kinds}
+    dist.destroy_process_group()
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.ranks(2)
+def test_a_cut_adapter_computes_what_the_whole_one_does() -> None:
+    lora = Lora(r=4, alpha=8, target_modules="all-linear")
+    for rank in run_ranks(2, all_adapted, list(KINDS), lora):
+        for kind, found in rank.items():
+            print(kind, found["logits"], found["gradients"], len(found["split"]))
+            assert found["logits"] < 5e-6 and found["gradients"] < 5e-5, kind
+            assert found["replicated"] and found["joined"] and found["flagged"], kind
+            assert any(".lora_" in name for name in found["split"]), kind

@@ -37,6 +37,15 @@ def test_the_twin_lays_tiny_over_model_and_the_kinds_file_over_the_recipe(
     assert (recipe.run.steps, recipe.run.batch) == (5, 4)
 
 
+def test_the_twin_of_an_adapter_stands_on_random_weights_and_is_exported_whole(
+    shipped: Catalog,
+) -> None:
+    model = {"base": "small", "weights": "somebody/gpt2", "lora": {"r": 4}}
+    recipe = load_recipe(shipped.recipe(model=model), tiny=True)
+    assert recipe.model.lora is not None and recipe.model.weights is None
+    assert recipe.run.export_merged
+
+
 def own_twin(catalog: Catalog, **data: Any) -> Recipe:
     """The twin of a recipe of texts in a folder of one's own."""
     files = {"source": "files", "folder": "texts", "train": "*.txt", "valid": 0.1, **data}

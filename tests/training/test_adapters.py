@@ -15,14 +15,13 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from tests.ranks import run_ranks
-from tests.runs import furthest, losses
+from tests.runs import losses
 from zoo.errors import ResumeError
 from zoo.recipe import load_recipe
 from zoo.training.disk.resuming import AS_IT_LIES, Start
 from zoo.training.evaluate import evaluate
 from zoo.training.run import run
 
-ZERO = "parallel.zero."
 LORA = {"r": 4, "alpha": 8, "target_modules": ["q_proj", "v_proj", "down_proj"]}
 IDS = torch.arange(1, 41).view(2, 20)
 
@@ -87,30 +86,6 @@ def test_an_adapter_alone_is_saved_and_loads_in_peft_and_transformers(
     assert found[3] < found[1]
     head = metadata_load(folder / "model" / "README.md")
     assert head["library_name"] == "peft" and "lora" in head["tags"]
-
-
-LAYOUTS = {
-    "zero-0-on-2": (2, ["parallel.zero.stage=0"]),
-    "zero-2-on-2": (2, ["parallel.zero.stage=2"]),
-    "zero-3-on-2": (2, [f"{ZERO}stage=3", f"{ZERO}stage3_param_persistence_threshold=0"]),
-    "pipeline-2": (2, ["parallel.zero.stage=0", "parallel.pipeline.stages=2"]),
-}  # fmt: skip
-
-
-@pytest.mark.slow
-@pytest.mark.ranks(2)
-def test_every_layout_gives_an_adapter_the_losses_of_one_process_and_goes_on_from_any(
-    data_root: Path, tmp_path: Path
-) -> None:
-    base = data_root / "ckpt_aidreams260k"
-    alone = trained(1, base, tmp_path / "alone", "parallel.zero.stage=0")
-    for name, (world, words) in LAYOUTS.items():
-        folder = trained(world, base, tmp_path / name, *words)
-        assert furthest(losses(alone), losses(folder)) < 1e-4, name
-        shutil.rmtree(folder / "checkpoints" / "step-00000006")
-        shutil.rmtree(folder / "model")
-        trained(1, base, folder, "parallel.zero.stage=0")
-        assert furthest(losses(alone), losses(folder)) < 1e-4, name
 
 
 @pytest.mark.slow

@@ -374,7 +374,6 @@ def test_every_rule_of_layouts_and_optimizers_is_shown_above() -> None:
     elsewhere |= {"stages of a whole task"}  # tests/tasks: no kind of today is one
     elsewhere |= {rule.name for rule in SCHEDULE_RULES} | {"a group's name"}  # tests/recipe
     elsewhere |= {"narrow sums"}  # tests/engines
-    elsewhere |= {"adapter in slices"}  # tests/recipe/checks/test_rules
     elsewhere |= {"average of weights", "moments of another run"}  # test_average, test_moments
     about = {rule.name for rule in RULES if rule.key.split(".")[0] in ("parallel", "optimizer")}
     assert about - elsewhere == SHOWN

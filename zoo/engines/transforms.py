@@ -28,7 +28,13 @@ from zoo.engines.engine import DTYPES
 from zoo.engines.groups import Groups, by_first
 from zoo.layout import Part
 from zoo.models.adapters.inject import adapt
-from zoo.models.balance import balanced, layer_weights, parameter_weights, time_weights
+from zoo.models.balance import (
+    balanced,
+    layer_weights,
+    parameter_weights,
+    time_weights,
+    trained_positions,
+)
 from zoo.models.build import alone_in_fp32, apply_batch_norm, freeze, on_meta
 from zoo.models.draws import Draws
 from zoo.models.families import family_of
@@ -116,7 +122,8 @@ def stages(draft: Draft) -> None:
     assert draft.groups is not None, "stages need a layout"
     pipe, family = draft.groups.layout.pipe, draft.family
     if pipe > 1 and family is not None:
-        draft.bounds = tuple(balanced(weights_of(draft, family, draft.groups), pipe))
+        weights = weights_of(draft, family, draft.groups)
+        draft.bounds = tuple(balanced(weights, pipe, trained_positions(draft.model, family)))
 
 
 def tensor_cut(draft: Draft) -> None:

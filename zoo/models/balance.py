@@ -1,5 +1,6 @@
 """Where a pipeline is cut: what weighs how much at each position, and stages of about the same."""
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
@@ -41,23 +42,42 @@ def layer_weights(model: nn.Module, family: Family) -> list[float]:
     return [0.0, *[1.0] * len(layer_names(model, family)), 0.0]
 
 
-def balanced(weights: Sequence[float], parts: int) -> list[int]:
+def trained_positions(model: nn.Module, family: Family) -> list[bool]:
+    """Which positions have something to train: of an adapter's model not all."""
+    found = [False] * (len(layer_names(model, family)) + 2)
+    where = positions(model, family)
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        position = where[name]
+        if parameter.requires_grad and position is not None:
+            found[position] = True
+    return found
+
+
+def balanced(
+    weights: Sequence[float], parts: int, trained: Sequence[bool] | None = None
+) -> list[int]:
     """Bounds of `parts` contiguous ranges, none empty, whose heaviest is as light as can be.
 
     Among those the second heaviest is as light as can be, and so on: no range is left without a
-    layer while another has one to spare. Raises ValueError if there are fewer items than parts.
+    layer while another has one to spare, and none without one of the `trained` where that can be
+    (all of them, if nothing is said). Raises ValueError if there are fewer items than parts.
     Dynamic programming over (parts, items).
     """
     count = len(weights)
     if count < parts:
         raise ValueError(f"{count} positions cannot make {parts} stages")
     sums = [0.0, *accumulate(weights)]
-    best = {end: ([sums[end]], [0, end]) for end in range(1, count + 1)}
+    learning = [0, *accumulate(map(int, trained or [True] * count))]
+
+    def weight(start: int, end: int) -> float:
+        return sums[end] - sums[start] if learning[end] > learning[start] else math.inf
+
+    best = {end: ([weight(0, end)], [0, end]) for end in range(1, count + 1)}
     for part in range(2, parts + 1):
         longer = {}
         for end in range(part, count + 1):
             options = (
-                (sorted([*best[cut][0], sums[end] - sums[cut]], reverse=True), [*best[cut][1], end])
+                (sorted([*best[cut][0], weight(cut, end)], reverse=True), [*best[cut][1], end])
                 for cut in range(part - 1, end)
             )
             longer[end] = min(options)

@@ -11,6 +11,8 @@ from torch.distributed import ProcessGroup
 from torch.nn import functional
 from transformers.pytorch_utils import Conv1D
 
+from zoo.models.adapters.cut import adapters_input, added
+from zoo.models.fill import is_adapted
 from zoo.models.upstream import version
 
 
@@ -187,13 +189,19 @@ def by_rows(region: Region, scatter: bool) -> Callable[[Any, Tensor], Tensor]:
     """
 
     def forward(module: Any, hidden: Tensor) -> Tensor:
+        beside = adapters_input(module, hidden)  # dropped as what it reads is: by each for itself
         # Before the product: a checkpoint's recomputation may end inside it, by an exception.
         region.leave()
         if scatter:
             hidden = Scatter.apply(hidden, region.group)
-        weight = module.weight.t() if isinstance(module, Conv1D) else module.weight
-        total = Reduce.apply(functional.linear(hidden, weight), region.group)
-        return total if module.bias is None else total + module.bias.to(total.dtype)
+            beside = None if beside is None else Scatter.apply(beside, region.group)
+        matrix = module.base_layer if is_adapted(module) else module
+        weight = matrix.weight.t() if isinstance(matrix, Conv1D) else matrix.weight
+        share = functional.linear(hidden, weight)
+        if beside is not None:
+            share = share + added(module, beside).to(share.dtype)
+        total = Reduce.apply(share, region.group)
+        return total if matrix.bias is None else total + matrix.bias.to(total.dtype)
 
     return forward
 

@@ -8,6 +8,9 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from zoo.layout import Part
+from zoo.models.adapters.cut import A, B
+from zoo.models.fill import is_adapted
+from zoo.models.names import plain
 from zoo.models.stage import Family, within
 
 PACKED = "packed_colwise"
@@ -20,13 +23,19 @@ HEAD_WIDTHS = ("head_dim", "head_size", "attention_head_size", "key_value_proj_d
 
 @dataclass(frozen=True)
 class Split:
-    """One entry of a plan as found in a model: a matrix, or a bare parameter under its key."""
+    """One entry of a plan as found in a model: a matrix, or a bare parameter under its key.
+
+    Of an adapted matrix `around` is what stands around it (zoo.models.adapters); its adapter's
+    factors are `beside` it, under their keys.
+    """
 
     name: str
     pattern: str
     style: str
     module: nn.Module
     key: str = ""
+    around: nn.Module | None = None
+    beside: bool = False
 
     @property
     def dims(self) -> dict[str, int]:
@@ -78,7 +87,7 @@ class Split:
         what, kind = f"{self.style} of {self.pattern}", type(self.module).__name__
         if self.style not in (*COLUMNS, *ROWS, REPLICATED, WHOLE):
             return what, ", ".join((*COLUMNS, *ROWS, REPLICATED))
-        if self.style in (REPLICATED, WHOLE):
+        if self.style in (REPLICATED, WHOLE) or self.beside:
             return None
         if self.key:
             plain = ("colwise", "rowwise")
@@ -100,13 +109,30 @@ def splits(model: nn.Module, family: Family) -> Iterator[Split]:
     """The plan's entries as found in a model; the first pattern that matches a name counts."""
     for name, module in model.named_modules():
         pattern = first_match(name, family.tensor)
-        if pattern is not None:
+        if pattern is not None and is_adapted(module):
+            yield from adapted(name, pattern, family.tensor[pattern], module)
+        elif pattern is not None:
             yield Split(name, pattern, family.tensor[pattern], module)
     for name, _ in model.named_parameters():
         owner, _, key = name.rpartition(".")
-        pattern = first_match(name, family.tensor)
+        pattern = first_match(plain(name), family.tensor)
         if pattern is not None:
-            yield Split(name, pattern, family.tensor[pattern], model.get_submodule(owner), key)
+            found = model.get_submodule(owner)
+            yield Split(plain(name), pattern, family.tensor[pattern], found, key)
+
+
+def adapted(name: str, pattern: str, style: str, layer: Any) -> Iterator[Split]:
+    """An entry of a plan whose matrix is adapted: the matrix, then the factors of its adapter.
+
+    The factor on the side that is cut is cut alike; the other is whole, and its gradient is a sum:
+    each rank has a share of what it multiplies.
+    """
+    yield Split(name, pattern, style, layer.base_layer, around=layer)
+    cut = {A: ROWS, B: COLUMNS}
+    for factor, styles in cut.items():
+        own = style if style in styles else REPLICATED
+        module = layer.get_submodule(factor)
+        yield Split(f"{name}.{factor}.weight", pattern, own, module, "weight", beside=True)
 
 
 def first_match(name: str, patterns: Iterable[str]) -> str | None:

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from zoo.layout import Part
+from zoo.models.adapters.cut import dropouts
 from zoo.models.region import Region, by_all, by_columns, by_rows, draws_masks, summed
 from zoo.models.split import COLUMNS, REPLICATED, WHOLE, Split, counter_of, counters, splits
 from zoo.models.stage import Family
@@ -145,7 +146,11 @@ def replace_forward(split: Split, region: Region) -> None:
         return
     make = by_columns if split.style in COLUMNS else by_rows
     whole = split.style in ("colwise_gather_output", "rowwise_split_input")
-    split.module.forward = MethodType(make(region, whole), split.module)
+    outer: Any = split.around or split.module
+    outer.forward = MethodType(make(region, whole), outer)
+    if split.around is not None and split.style in COLUMNS:  # all ranks' adapters read the same
+        for dropout in dropouts(outer):
+            dropout.forward = MethodType(by_all(region), dropout)
 
 
 def divide(model: nn.Module, family: Family, ranks: int) -> None:

@@ -17,7 +17,7 @@ from zoo.errors import ConfigError, Fault, collected
 from zoo.launching.conflicts import launcher_conflicts
 from zoo.layout import Layout
 from zoo.models.adapters.inject import base_faults
-from zoo.models.balance import layer_weights
+from zoo.models.balance import trained_positions
 from zoo.models.config import key_in
 from zoo.models.families import family_of, refusals
 from zoo.models.fill import NoWeights, Weights
@@ -154,10 +154,13 @@ def cut_faults(recipe: Recipe, model: PreTrainedModel) -> list[Fault]:
     if kind and stages > 1 and tied_names(model):
         found = f"{kind} with tied weights on {stages} stages"
         refuse("parallel.compression", found, "false: copies would receive different means")
-    positions = len(layer_weights(model, family))
-    if stages > positions:
-        found = f"{stages} for {positions - 2} layers, embedding and head"
-        refuse("parallel.pipeline.stages", found, f"at most {positions}")
+    positions = trained_positions(model, family)
+    if stages > len(positions):
+        found = f"{stages} for {len(positions) - 2} layers, embedding and head"
+        refuse("parallel.pipeline.stages", found, f"at most {len(positions)}")
+    elif stages > sum(positions):
+        found = f"{stages}, with something to train in {sum(positions)} of layers, embedding, head"
+        refuse("parallel.pipeline.stages", found, f"at most {sum(positions)}")
     if tensor > 1:
         for found, allowed in tensor_faults(model, family, tensor):
             refuse("parallel.tensor", found, allowed)

@@ -130,10 +130,13 @@ def load(recipe: Recipe, task: Task, found: list[Path]) -> PreTrainedModel:
     """
     model = meta_model(recipe, task)
     weights: Weights = Mean([reader_of(recipe, one) for one in found])
+    drawn: set[str] = set()  # of an adapter's base without weights of its own
     if recipe.model.lora is not None:
-        weights = OnBase(weights, starting_weights(recipe, model, task.tokenizer)[0])
+        base = starting_weights(recipe, model, task.tokenizer)[0]
+        drawn = set() if base.names() else set(plain_state(model)) - weights.names()
+        weights = OnBase(weights, base)
     untie(model, weights)
-    wanted = set(plain_state(model)) - set(tied_names(model))
+    wanted = set(plain_state(model)) - set(tied_names(model)) - drawn
     missing = sorted(wanted - weights.names())
     if missing:
         raise ResumeError(f"{found[0]} lacks {', '.join(missing[:5])}")

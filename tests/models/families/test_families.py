@@ -92,6 +92,12 @@ def test_the_heaviest_range_is_as_light_as_can_be(weights: list[float], parts: i
     assert heaviest(bounds) == best
 
 
+def test_no_stage_is_left_without_something_to_train() -> None:
+    trained = [False, False, False, True, True]
+    assert balanced([9, 1, 1, 1, 1], 2) == [0, 1, 5]
+    assert balanced([9, 1, 1, 1, 1], 2, trained) == [0, 4, 5]
+
+
 def test_fewer_layers_than_stages_is_an_error() -> None:
     with pytest.raises(ValueError, match="2 positions cannot make 3 stages"):
         balanced([1.0, 1.0], 3)

@@ -130,10 +130,6 @@ BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "architecture": ({"model": {"tokenizer": "bytes"}}, []),
     "revision": ({}, ["model.revision=main"]),
     "adapter's base": ({}, ["model.lora.r=4"]),
-    "adapter in slices": (
-        {},
-        ["model.lora.r=4", "model.weights=runs/first", "parallel.tensor=2"],
-    ),
     "merged export": ({}, ["run.export_merged=true"]),
     "flash attention": ({}, ["model.attention=flash_attention_2"]),
     "Adam's decay": ({}, ["optimizer.params.adam_w_mode=false"]),

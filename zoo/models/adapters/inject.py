@@ -125,14 +125,14 @@ def saved(model: nn.Module, lora: Lora) -> Iterator[nn.Parameter]:
 
 def base_faults(model: PreTrainedModel, recipe: Recipe, weights: Weights) -> list[Fault]:
     """Frozen tensors of an adapted model that its base lacks, or has in another shape: nobody who
-    loads the adapter would have their values.
+    loads the adapter would have their values. A base that is drawn whole is exported merged.
     """
     lora, file = recipe.model.lora, origin(recipe, KEY)
     if lora is None:
         return []
     given, ties = weights.names(), tied_names(model)
     frozen = {name: p for name, p in parameters_of(model) if not p.requires_grad}
-    fresh = [name for name in frozen if name not in given and name not in ties]
+    fresh = [name for name in frozen if given and name not in given and name not in ties]
     faults = []
     if fresh:
         heads = sorted({name.rpartition(".")[0] for name in fresh})

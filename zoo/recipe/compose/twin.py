@@ -41,6 +41,9 @@ def lay_tiny_model(composition: Composition, roots: tuple[Path, ...]) -> None:
     for name in ("name", "revision", "weights", "parameters"):
         composition.drop(("model", name), "--tiny starts from random weights")
     composition.lay(("model",), tiny, f"{origin} (tiny)")
+    if isinstance(composition.get(("model", "lora")), dict):
+        said = "--tiny (nobody else has the random weights that the adapter stands on)"
+        composition.lay(("run", "export_merged"), True, said)
 
 
 def lay_tiny_task(composition: Composition, roots: tuple[Path, ...]) -> None:

@@ -82,5 +82,10 @@ def open_adapter(
 
 
 def base_files(recipe: Recipe) -> list[Path]:
-    """The files of the base of the adapter that a recipe trains; none without an adapter."""
-    return [] if recipe.model.lora is None else weight_files(*base_of(recipe))
+    """The files of the base of the adapter that a recipe trains; none without an adapter, and of a
+    base that is drawn.
+    """
+    section = recipe.model
+    if section.lora is None or (section.weights or section.name or "random") == "random":
+        return []
+    return weight_files(*base_of(recipe))

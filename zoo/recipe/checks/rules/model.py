@@ -2,6 +2,7 @@
 
 from zoo.recipe.checks.rules.rule import Rule
 from zoo.recipe.compose.json_text import brief
+from zoo.recipe.derived.adapter import exports_adapter
 from zoo.recipe.recipe import Recipe
 from zoo.recipe.vocabulary.kinds import KINDS
 
@@ -38,16 +39,10 @@ def all_frozen(recipe: Recipe) -> str:
 
 
 def adapter_of_nothing(recipe: Recipe) -> str:
-    """An adapter on random weights."""
+    """An adapter alone whose base nobody could load."""
     model = recipe.model
-    start = model.weights or model.name or "random"
-    return "an adapter of random weights" if model.lora and start == "random" else ""
-
-
-def cut_adapter(recipe: Recipe) -> str:
-    """An adapter whose base is cut among tensor ranks."""
-    tensor = recipe.parallel.tensor
-    return f"{tensor} with model.lora" if recipe.model.lora and tensor > 1 else ""
+    drawn = (model.weights or model.name or "random") == "random"
+    return "an adapter of random weights" if drawn and exports_adapter(recipe) else ""
 
 
 def merged_nothing(recipe: Recipe) -> str:
@@ -101,18 +96,9 @@ MODEL_RULES = (
         "adapter's base",
         "model.lora",
         adapter_of_nothing,
-        "together with model.name or model.weights, which hold the base",
+        "together with model.name or model.weights, which hold the base, or run.export_merged=true",
         "an adapter is loaded on the weights that it was trained on",
-        beside=("model.weights",),
-    ),
-    Rule(
-        "adapter in slices",
-        "parallel.tensor",
-        cut_adapter,
-        "1; parallel.zero.stage 3 shards the base",
-        "adapters are not cut among tensor ranks",
-        "parallel.tensor=1",
-        beside=("model.lora",),
+        beside=("model.weights", "run.export_merged"),
     ),
     Rule(
         "merged export",
