@@ -50,9 +50,9 @@ BELOW = {
     "checks": {"spec", "vocabulary", "recipe", "provenance", "compose", "derived"},
 }
 BELOW["load"] = {*BELOW["checks"], "checks"}
-BELOW["schema"] = BELOW["changes"] = BELOW["load"]
-BELOW["meaning"] = BELOW["load"]
+BELOW["schema"] = BELOW["meaning"] = BELOW["load"]
 BELOW["key_table"] = {*BELOW["load"], "meaning"}
+BELOW["changes"] = {*BELOW["key_table"], "key_table"}
 BELOW["compat"] = {*BELOW["load"], "load"}
 BELOW["__init__"] = {"recipe", "load"}
 

@@ -9,7 +9,8 @@ import typer
 
 from zoo.cli.words import ChangesArgument, JsonOption, RecipeArgument, TinyOption, WorldOption
 from zoo.errors import ConfigError, Fault
-from zoo.recipe import expanded, load_recipe
+from zoo.recipe import Recipe, expanded, load_recipe
+from zoo.recipe.changes import Change, changes_of, differing, over_bases
 from zoo.recipe.compat import matrix
 from zoo.recipe.compose.catalog import is_recipe, own_recipes
 from zoo.recipe.derived.batching import batching, layout_of
@@ -22,6 +23,7 @@ from zoo.telling.groups import group_rows, schedule_line
 from zoo.telling.listing import WHOSE, listed
 from zoo.telling.notes import hiding, notes
 from zoo.telling.page import markdown, print_page, print_table
+from zoo.telling.summary import difference, summary
 
 
 def list_recipes(
@@ -53,17 +55,43 @@ def show_recipe(
         bool, typer.Option("--deepspeed", help="The DeepSpeed JSON; optimizer groups on stderr.")
     ] = False,
     world_size: WorldOption = None,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="What differs: from its bases, its file, or OTHER.")
+    ] = False,
 ) -> None:
-    """Print the resolved recipe as JSON, or the DeepSpeed JSON that would be used."""
-    loaded = load_recipe(recipe, changes or (), tiny)
-    if deepspeed:
+    """Print the resolved recipe as JSON (a summary first, on stderr), or the DeepSpeed JSON.
+
+    With --diff only what the recipe says other than the bases of its sections; with changes or
+    --tiny, other than its file; with a recipe OTHER as the first word, other than that one.
+    """
+    words = list(changes or ())
+    other = words.pop(0) if diff and words and is_other(words[0]) else None
+    loaded = load_recipe(recipe, words, tiny)
+    if diff:
+        print("\n".join(difference(_compared(loaded, other))))
+    elif deepspeed:
         print(json.dumps(deepspeed_config(loaded, layout_of(loaded, world_size)), indent=2))
         print_table(*group_rows(loaded), to_stderr=True)
         print(schedule_line(loaded), file=sys.stderr)
     else:
+        print_table(*summary(loaded), to_stderr=True)
+        print(file=sys.stderr, flush=True)
         print(json.dumps(expanded(loaded), indent=2))
     for note in notes(loaded):
         print(f"note: {note}", file=sys.stderr)
+
+
+def is_other(word: str) -> bool:
+    """Whether a word names a recipe and no change."""
+    return "=" not in word or is_recipe(word)
+
+
+def _compared(recipe: Recipe, other: str | None) -> dict[str, Change]:
+    """What differs from another recipe, from the recipe's file, or from its bases."""
+    if other is not None:
+        return differing(load_recipe(other), recipe)
+    made = recipe.provenance.made
+    return changes_of(recipe) if made.words or made.twin else over_bases(recipe)
 
 
 def check(

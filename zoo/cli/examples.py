@@ -19,6 +19,7 @@ EXAMPLES = {
     ),
     "show": (
         "zoo show gpt2-small-openwebtext",
+        "zoo show gpt2-small-openwebtext --diff gpt2-medium-openwebtext",
         "zoo show bert-base-mnli-finetune parallel=zero-2 --deepspeed --world-size 8",
     ),
     "explain": (

@@ -1,13 +1,17 @@
 """What of a recipe is not as its file says: key by key, what stood there and who changed it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from zoo.errors import ConfigError
 from zoo.recipe.checks.judge import judged
 from zoo.recipe.compose.words import Asked, compose
+from zoo.recipe.key_table import meanings
+from zoo.recipe.meaning import value
 from zoo.recipe.provenance import Key
 from zoo.recipe.recipe import Recipe, expanded
+from zoo.recipe.spec.sections import FOLDERS
 
 NOT_RECIPES = (("$schema",), ("description",), ("run", "folder"))
 """Keys that make no other run."""
@@ -35,14 +39,46 @@ def changes_of(recipe: Recipe) -> dict[str, Change]:
         base = judged(composed).recipe
     except ConfigError:
         return {}
-    before = _leaves(composed.composition.data if base is None else expanded(base), ())
-    after = _leaves(expanded(recipe), ())
+    return _differ(composed.composition.data if base is None else expanded(base), recipe)
+
+
+def differing(other: Recipe, recipe: Recipe) -> dict[str, Change]:
+    """By dotted key what a recipe has other than another one, and whose word that is."""
+    return _differ(expanded(other), recipe)
+
+
+def _differ(other: dict[str, Any], recipe: Recipe) -> dict[str, Change]:
+    before, after = _leaves(other, ()), _leaves(expanded(recipe), ())
     keys = [key for key in {**after, **before} if key not in NOT_RECIPES]
     return {
         ".".join(key): Change(before.get(key), after.get(key), _by(recipe, key, key in after))
         for key in keys
         if before.get(key) != after.get(key)
     }
+
+
+def over_bases(recipe: Recipe) -> dict[str, Change]:
+    """By dotted key what a recipe says other than the files that its sections name as their base;
+    where those say nothing, other than the default.
+    """
+    content, told = expanded(recipe), recipe.provenance
+    found = {}
+    for key, now in _leaves(content, ()).items():
+        origin = told.origins.get(key)
+        if key in NOT_RECIPES or origin is None or _is_base(origin):
+            continue
+        bases = [one.value for one in told.before.get(key, ()) if _is_base(one.origin)]
+        default = next((one.default for one in meanings(key, content)), None)
+        found[key] = Change(bases[-1] if bases else default, now, origin)
+    for drop in told.drops:
+        for key, was in _leaves(drop.value, drop.key).items() if _is_base(drop.origin) else ():
+            found.setdefault(key, Change(was, value(content, key), drop.because))
+    return {".".join(key): one for key, one in found.items() if one.was != one.now}
+
+
+def _is_base(origin: str) -> bool:
+    """Whether a value is from a file that fills a section; those of recipes and twins do not."""
+    return origin.endswith(".json") and Path(origin).parent.name in FOLDERS
 
 
 def _leaves(value: Any, path: Key) -> dict[Key, Any]:

@@ -18,9 +18,7 @@ from zoo.telling.page import Page, Table
 ANY_RECIPE = ("key", "default", "meaning", "unit", "on resume", "with")
 ONE_RECIPE = ("key", "value", "from", "on resume", "meaning")
 """The heads of a table of keys."""
-FACTS = ("", " ")
-"""The heads of a table of one key, which are not shown."""
-WHOLE, FOLDED = ("key", "value", FACTS[0]), ("meaning", FACTS[1])
+WHOLE, FOLDED = ("key", "value"), ("meaning",)
 """The heads of what is copied, and of what is folded between words."""
 DEFAULT = "default"
 BELOW = "below"
@@ -77,7 +75,7 @@ def facts(one: Meaning, content: dict[str, Any] | None) -> Table:
         "default": default(one),
         "on resume": on_resume(one.path, content, own),
     }
-    return list(FACTS), [[name, text] for name, text in rows.items() if text]
+    return ["", ""], [[name, text] for name, text in rows.items() if text]
 
 
 def choices(of: Sequence[Choice]) -> str:

@@ -79,17 +79,18 @@ def recipe_row(recipe: Recipe) -> tuple[str, ...]:
         recipe.name,
         recipe.task.kind,
         named.get("model", model),
-        _amount(recipe.model.parameters),
+        amount(recipe.model.parameters),
         named.get("data", _data(recipe)),
         _layout(recipe),
         algorithm(recipe.optimizer),
     )
 
 
-def _amount(parameters: int | None) -> str:
+def amount(parameters: int | None) -> str:
+    """A number with its unit, as in 124 M; a dash where there is none."""
     if parameters is None:
         return "-"
-    for size, unit in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
+    for size, unit in ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "k")):
         if parameters >= size:
             return f"{parameters / size:.3g} {unit}"
     return str(parameters)

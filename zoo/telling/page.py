@@ -1,7 +1,9 @@
 """Tables and pages as plain rows and lines, and how they are printed."""
 
 import json
+import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,7 +57,7 @@ def print_table(
     whole: Sequence[str] = (),
     folded: Sequence[str] = (),
 ) -> None:
-    """A table without lines, on stdout or stderr; without heads where none says anything.
+    """A table without lines, on stdout or stderr; without heads a line a row, see `in_lines`.
 
     On a terminal columns named in `whole` are never folded: what one copies stands in one piece.
     The last of the others are left out, and said, where they leave no room. Those named in
@@ -66,9 +68,13 @@ def print_table(
 
     # A pipe has no width: nothing is folded there, so that `zoo list | grep` works.
     stream = sys.stderr if to_stderr else sys.stdout
+    if not any(heads):
+        width = os.get_terminal_size(stream.fileno()).columns if stream.isatty() else sys.maxsize
+        print("\n".join(in_lines(rows, width)), file=stream, flush=True)
+        return
     console = Console(file=stream, width=None if stream.isatty() else 400)
     kept = shown(heads, rows, console.width, whole, folded) if whole else list(range(len(heads)))
-    table = RichTable(box=None, pad_edge=False, show_header=any(head.strip() for head in heads))
+    table = RichTable(box=None, pad_edge=False)
     for place in kept:
         stays = heads[place] in whole or bool(folded and heads[place] not in folded)
         table.add_column(heads[place], no_wrap=stays, overflow="ignore" if stays else "fold")
@@ -77,6 +83,22 @@ def print_table(
     console.print(table, soft_wrap=not stream.isatty(), crop=False)
     if left := [head for place, head in enumerate(heads) if place not in kept]:
         print(f"no room here for: {', '.join(left)}", file=sys.stderr)
+
+
+def in_lines(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Rows of a name and a text as lines, folded between words: what is copied stands whole."""
+    indent = max(len(name) for name, _ in rows) + 2
+    lines = []
+    for name, text in rows:
+        lines += textwrap.wrap(
+            printable(text),
+            width,
+            initial_indent=name.ljust(indent),
+            subsequent_indent=" " * indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return lines
 
 
 def shown(

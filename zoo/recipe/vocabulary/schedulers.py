@@ -29,6 +29,9 @@ class Schedule:
     """What it does, in a line."""
     parameters: Parameters
     """What `optimizer.scheduler.params` may hold."""
+    course: str
+    """How the rate goes on once it has grown, or from the start where nothing says how it grows:
+    words with parameters in braces."""
     factor: str = ""
     """`module:name` of the factor on each group's rate; without it the class is DeepSpeed's."""
     needs_total: bool = False
@@ -88,6 +91,8 @@ SCHEDULERS: dict[str, Schedule] = {
             "lr_range_test_step_rate": Parameter(AMOUNT, "Growth of a stretch.", 1.0),
             "lr_range_test_staircase": Parameter(SWITCH, "Grow in steps.", False),
         },
+        "grows from {lr_range_test_min_lr}, every {lr_range_test_step_size} by"
+        " {lr_range_test_step_rate} times that",
         one_rate=True,
     ),
     "OneCycle": Schedule(
@@ -106,14 +111,20 @@ SCHEDULERS: dict[str, Schedule] = {
             "cycle_max_mom": Parameter(MOMENTUM, "Highest momentum.", 0.9),
             "decay_mom_rate": Parameter(AMOUNT, "Decay of momentum after the cycle.", 0.0),
         },
+        "grows from {cycle_min_lr} to {cycle_max_lr} in {cycle_first_step_size}, and falls again",
         one_rate=True,
     ),
     "WarmupLR": Schedule(
-        "Warm-up, then constant.", _deepspeed_warmup(), peak="warmup_max_lr", idle=2
+        "Warm-up, then constant.",
+        _deepspeed_warmup(),
+        "stays",
+        peak="warmup_max_lr",
+        idle=2,
     ),
     "WarmupDecayLR": Schedule(
         "Warm-up, then linear to 0 at the end of the run.",
         _deepspeed_warmup(),
+        "falls in a line to 0 at the end",
         needs_total=True,
         peak="warmup_max_lr",
         idle=2,
@@ -121,6 +132,7 @@ SCHEDULERS: dict[str, Schedule] = {
     "WarmupCosineLR": Schedule(
         "Warm-up, then a half cosine over the run.",
         _warmup(DEEPSPEED_WARMUP_TYPE, cos_min_ratio=Parameter(RATIO, "Factor at the end.", 1e-4)),
+        "falls as half a cosine to {cos_min_ratio} times that at the end",
         needs_total=True,
         idle=2,
     ),
@@ -135,6 +147,7 @@ SCHEDULERS: dict[str, Schedule] = {
             gamma=GAMMA,
             min_ratio=FLOOR,
         ),
+        "becomes {gamma} times that at {milestones}",
         f"{_OURS}:multi_step",
     ),
     "WarmupStepLR": Schedule(
@@ -144,11 +157,13 @@ SCHEDULERS: dict[str, Schedule] = {
             gamma=GAMMA,
             min_ratio=FLOOR,
         ),
+        "becomes {gamma} times that every {step_size}",
         f"{_OURS}:every_step",
     ),
     "WarmupInverseSqrtLR": Schedule(
         "Noam: falls with the square root of the step (arXiv:1706.03762, equation 3).",
         _warmup(min_ratio=FLOOR),
+        "falls with the square root of the step",
         f"{_OURS}:inverse_sqrt",
     ),
     "WarmupPolynomialLR": Schedule(
@@ -158,6 +173,7 @@ SCHEDULERS: dict[str, Schedule] = {
             end_ratio=Parameter(RATIO, "Factor at the end of the run.", 0.0),
             min_ratio=FLOOR,
         ),
+        "falls with the power {power} to {end_ratio} times that at the end",
         f"{_OURS}:polynomial",
         needs_total=True,
     ),
@@ -172,6 +188,7 @@ SCHEDULERS: dict[str, Schedule] = {
             ),
             min_ratio=FLOOR,
         ),
+        "stays, and falls over the last {decay_num_steps} ({decay_type})",
         f"{_OURS}:stable_decay",
         needs_total=True,
     ),
