@@ -128,14 +128,14 @@ def import_files(
 
     Every key is accounted for; of two files that differ the later is taken, and it is said.
     """
-    from zoo.drafting.writing import as_text, refuse_if_there
-    from zoo.importing.whole import imported, page, words_page, written
+    from zoo.drafting.writing import as_text, refuse_if_there, write_anyway
+    from zoo.importing.whole import imported, page, words_page
     from zoo.telling.page import print_page
 
     if words:
         print(words_page())
         return
     refuse_if_there(out, force)
-    whole = imported(tuple(files or ()), command, world_size)
+    whole = imported(tuple(files or ()), command, world_size, out)
     text = as_text(whole.sections, whole.account.reasons, "zoo import")
-    print_page(page(whole, written(out, text)), as_json)
+    print_page(page(whole, *write_anyway(out, text)), as_json)

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,17 +64,39 @@ def write(path: Path, text: str) -> tuple[Recipe, Path | None]:
 
     What the checks refuse is not left there: raises ConfigError with their faults.
     """
-    beside = path.with_name(f".{path.stem}.{os.getpid()}.json")
-    try:
-        beside.write_text(text, encoding="utf-8")
+    with _written_beside(path, text) as beside:
         try:
             recipe = load_recipe(beside)
         except ConfigError as error:
             faults = [_named(fault, beside.name, path.name) for fault in error.faults]
             raise ConfigError(faults) from None
-        older = _kept(path) if path.exists() else None
-        beside.rename(path)
-        return recipe, older
+        return recipe, _put_in_place(beside, path)
+
+
+def write_anyway(path: Path, text: str) -> tuple[list[Fault], Path | None]:
+    """Writes a file that may lack something: (what the checks say of it, where an older one went).
+
+    Raises ConfigError where it cannot be written.
+    """
+    with _written_beside(path, text) as beside:
+        older = _put_in_place(beside, path)
+    try:
+        load_recipe(path)
+    except ConfigError as error:
+        return list(error.faults), older
+    return [], older
+
+
+@contextmanager
+def _written_beside(path: Path, text: str) -> Iterator[Path]:
+    """A file beside `path` with this text, which is taken away if it was not put in its place.
+
+    Raises ConfigError where none can be written.
+    """
+    beside = path.with_name(f".{path.stem}.{os.getpid()}.json")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        yield beside
     except OSError as error:
         found = f"{path} ({error.strerror})"
         raise ConfigError([Fault("command line", "FILE", found, "a file to write")]) from None
@@ -85,6 +108,13 @@ def _named(fault: Fault, beside: str, name: str) -> Fault:
     """A fault of the file under the name that it was to have."""
     file = fault.file.replace(beside, name)
     return Fault(file, fault.key, fault.found, fault.allowed, fault.nearest)
+
+
+def _put_in_place(beside: Path, path: Path) -> Path | None:
+    """Renames the new file; an older one before, to a free name: what that is."""
+    older = _kept(path) if path.exists() else None
+    beside.rename(path)
+    return older
 
 
 def _kept(path: Path) -> Path:

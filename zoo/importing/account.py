@@ -6,9 +6,13 @@ from typing import Any
 from zoo.importing.dialects.all import DIALECTS
 from zoo.importing.reading import Source
 from zoo.importing.word import AUTO, How, Word, filled, found
-from zoo.recipe.checks.known import node_at
+from zoo.recipe.checks.known import node_at, recipe_schema
+from zoo.recipe.checks.nodes import resolve
 from zoo.recipe.compose.json_text import brief
 from zoo.recipe.provenance import Key
+
+DECIDE = {"task": ("kind", "base"), "data": ("source", "base")}
+"""Of which keys a section needs one before anybody knows what else it may hold."""
 
 
 @dataclass
@@ -33,7 +37,11 @@ class Account:
     reasons: dict[Key, str] = field(default_factory=dict)
     ideas: dict[str, tuple[Any, Entry]] = field(default_factory=dict)
     """What is settled together, with the entry that said it."""
+    settled: set[str] = field(default_factory=set)
+    """The ideas from which something followed, or of which it was said why nothing did."""
     laid: dict[Key, Entry] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    """What whoever reads the recipe should know, of no single key."""
 
     def take(self, source: Source) -> None:
         """Enters every leaf of a file; a later file rules over an earlier one."""
@@ -42,6 +50,9 @@ class Account:
             match = found(words, key)
             if match is None:
                 entry = Entry(source.name, key, value, "not possible", "", "an unknown key")
+            elif key in source.named:
+                how, why = source.named[key]
+                entry = Entry(source.name, key, value, how, "", why)
             else:
                 entry = self._entered(source.name, key, value, *match)
             self.entries.append(entry)
@@ -56,7 +67,7 @@ class Account:
             entry.how, entry.why = "no effect", "so here anyway"
         elif word.idea:
             read = word.value(value) if word.value else value
-            if read not in (None, False, AUTO):
+            if read not in (None, False, "", AUTO):
                 self.fact(filled(word.idea, stars), read, entry)
             else:
                 entry.how, entry.why = "no effect", "asks for nothing"
@@ -78,13 +89,13 @@ class Account:
         """Lays a value at a key; an earlier one that differs is named."""
         key = tuple(to.split("."))
         if entry is not None and key in self.laid:
-            self._contradicted(self._at(key), self.laid[key], value, entry)
-        place = self.sections
-        for name in key[:-1]:
-            inner = place.setdefault(name, {})
-            if not isinstance(inner, dict):
-                return
-            place = inner
+            self._contradicted(self.at(key), self.laid[key], value, entry)
+        for depth in range(1, len(key)):
+            if self.at(key[:depth]) is None:
+                self.at(key[: depth - 1])[key[depth - 1]] = {}
+        place = self.at(key[:-1])
+        if not isinstance(place, dict):
+            return
         place[key[-1]] = value
         if entry is not None:
             self.laid[key] = entry
@@ -92,7 +103,8 @@ class Account:
         if reason := ": ".join(part for part in (said, why) if part):
             self.reasons[key] = reason
 
-    def _at(self, key: Key) -> Any:
+    def at(self, key: Key) -> Any:
+        """What was laid at a key so far; None: nothing."""
         value: Any = self.sections
         for name in key:
             value = value.get(name) if isinstance(value, dict) else None
@@ -108,12 +120,30 @@ class Account:
 
     def said(self, idea: str, default: Any = None) -> Any:
         """What a file said of an idea."""
+        self.settled.add(idea)
         return self.ideas[idea][0] if idea in self.ideas else default
+
+    def choices(self, to: str) -> list[str]:
+        """The words that a key of this recipe may be; none where it has no such key."""
+        node = node_at(self.sections, tuple(to.split("."))) or {}
+        ways = [resolve(way, recipe_schema()["$defs"]) for way in node.get("anyOf", [node])]
+        return [word for way in ways for word in way.get("enum", ())]
+
+    def take_away(self, at: Key, why: str) -> None:
+        """Takes away an object that was laid, and says of the keys in it why."""
+        for key in [key for key in self.laid if key[: len(at)] == at]:
+            entry = self.laid.pop(key)
+            entry.how, entry.why = "no effect", why
+            self.reasons.pop(key, None)
+        place = self.at(at[:-1])
+        if isinstance(place, dict):
+            place.pop(at[-1], None)
 
     def use(self, idea: str, to: str, value: Any = None, why: str = "") -> bool:
         """Lays one idea at a key as it is, or as another value; whether anybody said it."""
         if idea not in self.ideas:
             return False
+        self.settled.add(idea)
         said, entry = self.ideas[idea]
         self.lay(to, said if value is None else value, entry, why)
         entry.to, entry.why = to, why or entry.why
@@ -121,24 +151,35 @@ class Account:
 
     def drop(self, idea: str, why: str, how: How = "not possible") -> None:
         """Says of an idea why nothing follows from it."""
+        self.settled.add(idea)
         if idea in self.ideas:
             entry = self.ideas[idea][1]
             entry.how, entry.why = how, why
 
+    def join(self, idea: str, to: str, value: Any) -> None:
+        """Adds what an idea says to the list at a key."""
+        self.settled.add(idea)
+        entry = self.ideas[idea][1]
+        others = self.at(tuple(to.split("."))) or []
+        self.lay(to, [*others, *([] if value in others else [value])])
+        entry.to, entry.why = to, "added to the others" if others else entry.why
+
+    def refuse_unsettled(self) -> None:
+        """Says of what nobody asked about that nothing follows from it."""
+        for idea in self.ideas.keys() - self.settled:
+            self.drop(idea, "nothing of a recipe follows from it")
+
     def prune(self) -> None:
         """Takes away what no recipe has; the schema says so, and the entry with it."""
         for key, entry in self.laid.items():
-            if node_at(self.sections, key) is None:
-                place: Any = self.sections
-                for name in key[:-1]:
-                    place = place.get(name) if isinstance(place, dict) else None
-                if isinstance(place, dict):
-                    place.pop(key[-1], None)
-                why = f"a recipe has no {'.'.join(key)} yet"
-                if key[0] == "task" and "kind" not in self.sections["task"]:
-                    why = "the kind of task, which no file says, decides about it"
-                entry.how, entry.why = "not possible", why
-                self.reasons.pop(key, None)
-        lora = self.sections.get("model", {}).get("lora")
-        if lora == {}:
-            del self.sections["model"]["lora"]
+            if node_at(self.sections, key) is not None:
+                continue
+            place = self.at(key[:-1])
+            if isinstance(place, dict):
+                place.pop(key[-1], None)
+            why = f"a recipe like this has no {'.'.join(key)}"
+            decides = DECIDE.get(key[0], ())
+            if decides and not any(name in self.sections[key[0]] for name in decides):
+                why = f"{key[0]}.{decides[0]}, which no file says, decides about it"
+            entry.how, entry.why = "not possible", why
+            self.reasons.pop(key, None)

@@ -1,8 +1,8 @@
 """Files of other tools as flat keys and values, and which tool's they are."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import yaml
 from zoo.errors import ConfigError, Fault
 from zoo.importing.command import is_command, parsed_command
 from zoo.importing.dialects.all import DIALECTS
-from zoo.importing.word import found
+from zoo.importing.word import How, found
 from zoo.recipe.compose.json_text import parse
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
@@ -26,7 +26,9 @@ class Source:
     dialect: str
     leaves: Mapping[str, Any]
     folder: Path
-    """What paths in it are relative to."""
+    """Where files that it names are looked for, after the working directory."""
+    named: Mapping[str, tuple[How, str]] = field(default_factory=dict)
+    """What became of the files that it names, by the key that does."""
 
 
 def read(path: Path) -> Source:
@@ -46,6 +48,28 @@ def read(path: Path) -> Source:
 def read_command(text: str) -> Source:
     """A command line as leaves; raises ConfigError where it names no script."""
     return Source("--command", "command", parsed_command(text, "--command"), Path())
+
+
+def with_named(source: Source, given: Collection[Path]) -> list[Source]:
+    """A file after those that it names, each once; `given` are read anyway.
+
+    Raises ConfigError where one of them cannot be read, or is nobody's.
+    """
+    words, inner, named = DIALECTS[source.dialect].words, [], dict(source.named)
+    for key, value in source.leaves.items():
+        word = found(words, key)
+        if word is None or not word[0].file or not isinstance(value, str):
+            continue
+        places = (Path(value), source.folder / value)
+        file = next((place for place in places if place.is_file()), None)
+        if file is None:
+            named[key] = ("not possible", "no such file: give it to zoo import as well")
+        elif file.resolve() in given:
+            named[key] = ("derived", "the file is read as well")
+        else:
+            inner += with_named(read(file), [*given, file.resolve()])
+            named[key] = ("derived", f"{file} is read as well")
+    return [*inner, replace(source, named=named)]
 
 
 def _value(text: str, name: str) -> dict[str, Any]:

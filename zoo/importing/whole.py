@@ -1,17 +1,19 @@
 """From files and a command line of other tools to one recipe with its account."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import ConfigError, Fault
 from zoo.importing.account import Account
 from zoo.importing.dialects.all import DIALECTS
-from zoo.importing.reading import Source, read, read_command
+from zoo.importing.reading import Source, read, read_command, with_named
 from zoo.importing.settling import settle
-from zoo.importing.word import found
-from zoo.recipe import load_recipe
+from zoo.recipe.checks.known import names_at
+from zoo.recipe.compose.fragments import FOLDER_KEYS, NAME_KEYS
 from zoo.recipe.spec.sections import SECTIONS
 from zoo.telling.page import Page
 
@@ -27,25 +29,37 @@ class Imported:
 
     @property
     def sections(self) -> dict[str, Any]:
-        """The recipe's sections in their order."""
+        """The recipe's sections, and the keys in each, in their order."""
         said = self.account.sections
-        return {one: said[one] for one in SECTIONS if said.get(one)}
+        return {one: _in_order(said, one) for one in SECTIONS if said.get(one)}
 
 
-def imported(files: Sequence[Path], command: str | None, world: int | None) -> Imported:
+def _in_order(said: dict[str, Any], section: str) -> dict[str, Any]:
+    """The keys of a section as its spec has them."""
+    names = ["base", *(names_at(said, (section,)) or [])]
+    order = sorted(said[section], key=lambda name: names.index(name) if name in names else 0)
+    return {name: said[section][name] for name in order}
+
+
+def imported(
+    files: Sequence[Path], command: str | None, world: int | None, out: Path = Path("my.json")
+) -> Imported:
     """Reads and combines; the later of two that differ is taken, the command last.
 
+    A file that another one names is read before it. Paths become those of a recipe at `out`.
     Raises ConfigError with the faults of every file that cannot be read or is nobody's.
     """
     sources: list[Source] = []
     faults: list[Fault] = []
-    for file in files:
+    given = [file.resolve() for file in files]
+    reads = [partial(read, file) for file in files]
+    if command is not None:
+        reads.append(partial(read_command, command))
+    for read_one in reads:
         try:
-            sources.append(read(file))
+            sources += with_named(read_one(), given)
         except ConfigError as error:
             faults += error.faults
-    if command is not None:
-        sources.append(read_command(command))
     if not sources and not faults:
         faults.append(Fault("command line", "FILE", "nothing", "files, --command, or both"))
     if faults:
@@ -55,7 +69,9 @@ def imported(files: Sequence[Path], command: str | None, world: int | None) -> I
         account.take(source)
     _silent(account, sources)
     settle(account, world)
+    account.refuse_unsettled()
     account.prune()
+    seen_from(account.sections, out.absolute().parent)
     return Imported(account, tuple(sources))
 
 
@@ -72,40 +88,47 @@ def _silent(account: Account, sources: Sequence[Source]) -> None:
             account.ideas[idea] = fact
     for key, entry in said.laid.items():
         if key not in account.laid:
-            word = found(DIALECTS["arguments"].words, entry.key)
-            reads = word[0].value if word else None
-            account.lay(".".join(key), reads(entry.value) if reads else entry.value, entry)
+            account.lay(".".join(key), said.at(key), entry)
 
 
-def written(path: Path, text: str) -> list[Fault]:
-    """Writes the recipe beside and renames it, an older one before; what the checks say of it."""
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_text(text, encoding="utf-8")
-    if path.exists():
-        number = 1
-        while (older := path.with_name(f"{path.stem}.{number}{path.suffix}.old")).exists():
-            number += 1
-        path.rename(older)
-    beside.rename(path)
-    try:
-        load_recipe(path)
-    except ConfigError as error:
-        return list(error.faults)
-    return []
+def seen_from(sections: dict[str, Any], folder: Path) -> None:
+    """Paths of the working directory, as a recipe in another folder has to name them."""
+    here = Path.cwd()
+    if folder == here:
+        return
+    parts = sections.get("data", {}).get("parts", {}).values()
+    places = [*sections.items(), *(("data", part["data"]) for part in parts)]
+    for keys_of in (FOLDER_KEYS, NAME_KEYS):
+        for name, section in places:
+            for key in keys_of.get(name, ()):
+                value = section.get(key)
+                if is_relative(name, key, value):
+                    moved = os.path.relpath(here / value, folder)
+                    section[key] = moved if moved.startswith("..") else f"./{moved}"
 
 
-def page(whole: Imported, missing: Sequence[Fault]) -> Page:
+def is_relative(section: str, key: str, value: Any) -> bool:
+    """Whether a value is a path that depends on where its file lies."""
+    if not isinstance(value, str) or "://" in value or value.startswith(("/", "~")):
+        return False
+    return key in FOLDER_KEYS.get(section, ()) or value.startswith(".")
+
+
+def page(whole: Imported, missing: Sequence[Fault], older: Path | None = None) -> Page:
     """The account as a table, and for programs."""
     account = whole.account
     rows = [
         [one.file, one.key, str(one.value), one.how, one.to, one.why] for one in account.entries
     ]
     lines = [f"contradiction: {one}" for one in account.contradictions]
+    lines += [f"note: {one}" for one in account.notes]
+    lines += [f"the recipe that was there is now {older}"] if older else []
     lines += [f"missing: {fault}" for fault in missing] or ["zoo check: no faults"]
     content = {
         "recipe": whole.sections,
         "account": [asdict(one) for one in account.entries],
         "contradictions": account.contradictions,
+        "notes": account.notes,
         "missing": [str(fault) for fault in missing],
     }
     return Page([(HEADS, rows)], lines, content)

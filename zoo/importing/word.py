@@ -30,6 +30,8 @@ class Word:
     """How its value reads here; None from it: nothing is asked for."""
     idle: tuple[Any, ...] = ()
     """Values that ask for nothing, or for what is so here anyway."""
+    file: bool = False
+    """Its value names another file of such tools, which is read as well."""
 
 
 Words = Mapping[str, Word]
@@ -72,6 +74,11 @@ def idle(why: str) -> Word:
 def impossible(why: str, *also: Any) -> Word:
     """A word whose wish is not granted; off, or one of `also`, it asks for nothing."""
     return Word("not possible", "", why, idle=(*OFF, *also))
+
+
+def another_file() -> Word:
+    """A word whose value is a file's name, or what would stand in it."""
+    return Word("derived", "", "the file is read as well", file=True)
 
 
 def each(names: str, word: Word) -> dict[str, Word]:

@@ -1,11 +1,10 @@
 """accelerate's YAML, and the flags of `accelerate launch`."""
 
-from zoo.importing.word import Dialect, Words, derived, each, idle, impossible, taken
+from zoo.importing.dialects.fsdp import FSDP
+from zoo.importing.word import Dialect, Words, another_file, derived, each, idle, impossible, taken
 
 _PLACES = "`zoo launch`, or the launcher, says who takes part; a recipe holds for any of them"
-_WRAP = "ZeRO shards by size: parallel.zero says more"
 _ACCUMULATION = "times micro_batch and processes"
-_OFFLOADED = "parallel.zero.offload_*.device"
 
 
 WORDS: Words = {
@@ -31,25 +30,14 @@ WORDS: Words = {
         "the export is written from the checkpoint, whole at every stage"
     ),
     "deepspeed_config.zero3_init_flag": idle("nobody ever holds the whole model"),
-    "deepspeed_config.deepspeed_config_file": derived("", "the file is read as well", "deepspeed"),
+    "deepspeed_config.deepspeed_config_file": another_file(),
     **each(
         "deepspeed_config.deepspeed_hostfile deepspeed_config.deepspeed_multinode_launcher "
         "deepspeed_config.deepspeed_inclusion_filter deepspeed_config.deepspeed_exclusion_filter",
         idle(_PLACES),
     ),
     "deepspeed_config.deepspeed_moe_layer_cls_names": impossible("ZeRO gathers every layer"),
-    "fsdp_config.fsdp_sharding_strategy": derived(
-        "parallel.zero.stage", "FULL_SHARD is 3, SHARD_GRAD_OP 2, NO_SHARD 0", "fsdp.strategy"
-    ),
-    "fsdp_config.fsdp_reshard_after_forward": derived(
-        "parallel.zero.stage", "true is 3, false 2", "fsdp.reshard"
-    ),
-    "fsdp_config.fsdp_offload_params": derived(
-        _OFFLOADED, "cpu, of weights (stage 3) and optimizer's state", "fsdp.offload"
-    ),
-    "fsdp_config.fsdp_activation_checkpointing": taken("parallel.gradient_checkpointing"),
-    "fsdp_config.fsdp_version": idle(_WRAP),
-    "fsdp_config.**": idle(_WRAP),
+    **FSDP,
     "distributed_type": derived(
         "parallel.zero.stage", "0 of MULTI_GPU; else as said", "distributed"
     ),

@@ -3,7 +3,7 @@
 from zoo.importing.dialects.accelerate import WORDS
 from zoo.importing.dialects.scripts import SCRIPTS
 from zoo.importing.dialects.trainer import SILENT, TRAINER
-from zoo.importing.word import Dialect, derived, each, idle
+from zoo.importing.word import Dialect, another_file, derived, each, idle
 
 _PLACES = "`zoo launch`, or the launcher, says who takes part; a recipe holds for any of them"
 _TIMES = "times micro_batch and accumulation"
@@ -15,12 +15,12 @@ COMMAND = Dialect(
         "script": derived("task.kind", "what the script trains", "script"),
         **TRAINER,
         **SCRIPTS,
-        "config_file": derived("", "the file is read as well", "deepspeed"),
+        "config_file": another_file(),
         "torchrun.nproc_per_node": derived("run.batch", _TIMES, "per_node"),
         "torchrun.nnodes": derived("run.batch", _TIMES, "nodes"),
         "deepspeed.num_gpus": derived("run.batch", _TIMES, "per_node"),
         "deepspeed.num_nodes": derived("run.batch", _TIMES, "nodes"),
-        "accelerate.config_file": derived("", "the file is read as well", "deepspeed"),
+        "accelerate.config_file": another_file(),
         **{f"accelerate.{name}": word for name, word in WORDS.items() if name != "config_file"},
         "accelerate.zero_stage": WORDS["deepspeed_config.zero_stage"],
         **each("torchrun.** deepspeed.** accelerate.** python.** environment.**", idle(_PLACES)),

@@ -21,7 +21,7 @@ def _to_cpu(value: Any) -> str | None:
 
 def _tracker(name: str) -> Word:
     return derived(
-        "run.report_to", "added to the trackers", "tracker", lambda on: name if on else None
+        "run.report_to", "added to the trackers", f"tracker.{name}", lambda on: name if on else None
     )
 
 

@@ -1,7 +1,8 @@
 """transformers' TrainingArguments: the words that every tool on its Trainer shares."""
 
+from zoo.importing.dialects.fsdp import FSDP
 from zoo.importing.dialects.values import folder, positive, switched, trackers
-from zoo.importing.word import Words, derived, each, idle, impossible, ruled, taken
+from zoo.importing.word import Words, another_file, derived, each, idle, impossible, ruled, taken
 
 _OF_LAUNCHER = "the launcher's and torch's own business: the loss is the same on every layout"
 _SCHEDULE = "settled with schedule, warm-up and lr"
@@ -52,7 +53,7 @@ TRAINER: Words = {
     ),
     "greater_is_better": idle("every score knows its direction"),
     "early_stopping_patience": taken("run.patience"),
-    "report_to": derived("run.report_to", "those that the zoo has", value=trackers),
+    "report_to": derived("run.report_to", "those that the zoo has", "trackers", trackers),
     "run_name": idle("a run is called as its recipe's file; run.tags may hold more"),
     "label_smoothing_factor": derived("task.label_smoothing", "as it is", value=positive),
     "group_by_length": derived(
@@ -60,10 +61,9 @@ TRAINER: Words = {
     ),
     "length_column_name": idle("lengths are measured"),
     "dataloader_num_workers": taken("data.workers"),
-    "deepspeed": derived("", "the file is read as well", "deepspeed"),
+    "deepspeed": another_file(),
     "fsdp": derived("parallel.zero.stage", "full_shard is 3, shard_grad_op 2", "fsdp"),
-    "fsdp_config": derived("", "the file is not needed: ZeRO shards whole models", "fsdp.config"),
-    "fsdp_config.**": idle("ZeRO shards by size: parallel.zero says more"),
+    **FSDP,
     "neftune_noise_alpha": impossible("no noise is added to embeddings"),
     "torch_compile": impossible("models are not compiled"),
     "use_liger_kernel": impossible("models run their own kernels"),

@@ -36,12 +36,13 @@ def dtype(value: Any) -> str | None:
     return _SHORT.get(str(value).removeprefix("torch."))
 
 
+TRACKERS: tuple[str, ...] = get_args(Tracker)
+
+
 def trackers(value: Any) -> list[str] | None:
-    """Trackers by name that the zoo has; None: as it is without a word."""
+    """Trackers by name, none for `none`; None: as it is without a word."""
     names = value if isinstance(value, list) else [value]
-    if names in (["all"], [None]):
-        return None
-    return [name for name in names if name in get_args(Tracker)]
+    return None if names in (["all"], [None]) else [str(name) for name in names if name != "none"]
 
 
 def attention(value: Any) -> str | None:

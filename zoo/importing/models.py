@@ -1,0 +1,55 @@
+"""What the model starts from, its adapter, and what is learned from preferences."""
+
+from zoo.importing.account import Account
+from zoo.importing.command import number
+
+PREFERENCE = "preference"
+
+
+def settle_losses(account: Account) -> None:
+    """What is learned from preferences, under the zoo's names."""
+    said = str(account.said("rl", "dpo")).removesuffix("_pair")
+    loss = {"sigmoid": "dpo"}.get(said, said)
+    losses = account.choices("task.loss")
+    if account.at(("task", "kind")) != PREFERENCE:
+        account.drop("rl", "nothing is learned from preferences", "no effect")
+    elif loss in losses:
+        account.use("rl", "task.loss", loss)
+    else:
+        account.drop("rl", f"task.loss is one of {', '.join(losses)}")
+
+
+def settle_model(account: Account) -> None:
+    """What the model starts from, its template of chats, and its adapter."""
+    if "model" in account.sections and "name" in account.sections["model"]:
+        account.drop("config_name", "model.name brings its config", "no effect")
+    elif account.use("config_name", "model.name"):
+        account.lay("model.weights", "random", None, "a config without weights")
+    for pair in str(account.said("config_overrides", "")).split(","):
+        name, equal, value = pair.partition("=")
+        if equal:
+            account.lay(f"model.config.{name.strip()}", number(value.strip()))
+    template = str(account.said("template"))
+    if template in account.choices("model.chat_template") or template.startswith((".", "/", "~")):
+        account.use("template", "model.chat_template")
+    else:
+        account.drop("template", "the tokenizer's own", "derived")
+    _adapter(account)
+
+
+def _adapter(account: Account) -> None:
+    """A low-rank adapter where one is asked for, with the tool's own rank."""
+    if account.said("adapter", "lora") not in ("lora", "qlora"):
+        account.drop("adapter", "all parameters are trained", "no effect")
+        for idea in ("lora.rank", "lora.alpha"):
+            account.drop(idea, "of an adapter, and none is trained", "no effect")
+        account.take_away(("model", "lora"), "of an adapter, and none is trained")
+        return
+    rank = account.said("lora.rank")
+    account.use("lora.rank", "model.lora.r")
+    if not account.use("lora.alpha", "model.lora.alpha") and rank:
+        account.lay("model.lora.alpha", 2 * rank, None, "twice the rank, as it is not said")
+    if "adapter" in account.ideas and account.at(("model", "lora")) is None:
+        account.lay("model.lora", {}, account.ideas["adapter"][1])
+    if "adapter" in account.ideas:
+        account.ideas["adapter"][1].to = "model.lora"
