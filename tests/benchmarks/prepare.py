@@ -8,7 +8,9 @@ installed packages and, in one run on the same file with the same 16k byte-level
   says, in processes that have imported before they begin; and the seconds of CPU that all of
   its processes took, imports included (what counts where others use the machine);
 - whether the shards' ids are the tokenizer's own, document by document, compared whole;
-- the most memory of all processes that prepare together;
+- the most memory of all processes that prepare together, and the same of a file ten times as long
+  with --flat; files of more than a million bytes are no part of the text, since what a process
+  holds follows the longest document;
 - with --kills, whether shards of which the making was killed at random moments are the same bytes.
 """
 
@@ -30,7 +32,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import datasets
 import numpy as np
 from transformers import PreTrainedTokenizerFast
 
@@ -44,17 +45,20 @@ from zoo.data.tokens.packing import PackedRows
 from zoo.tasks.text.encoding import document_frame, scheme
 from zoo.tasks.text.vocabulary import CAUSAL, trained_tokenizer
 
-LENGTH = 1024
+LENGTH, LONGEST = 1024, 1_000_000
 WANTED = Wanted((("text",),))
 
 
 def texts(size: int) -> Iterator[str]:
-    """Text of the standard library and of installed packages; over again if it is not enough."""
+    """Text of the standard library and of installed packages, long files left out; over again if it
+    is not enough.
+    """
     roots = [Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib")]
     files = sorted({path for root in roots for path in root.rglob("*.py")})
     random.Random(0).shuffle(files)
     for path in itertools.cycle(files):
-        if text := path.read_text("utf-8", errors="ignore"):
+        text = path.read_text("utf-8", errors="ignore")
+        if 0 < len(text) < LONGEST:
             yield text
             size -= len(text.encode())
         if size <= 0:
@@ -76,6 +80,8 @@ def ours(folder: Path, cache: Path, processes: int) -> PackedRows:
 
 def theirs(folder: Path, cache: Path, processes: int) -> None:
     """The usual way."""
+    import datasets  # what the other way does without
+
     datasets.disable_progress_bars()
     begun = time.perf_counter()
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder / "bpe")
@@ -182,33 +188,50 @@ def speeds(folder: Path, size: int, rounds: int) -> None:
     print("ids equal:", np.array_equal(np.concatenate(whole), packed.tokens[:]))
 
 
+def write(folder: Path, size: int) -> None:
+    """Makes the file of so many bytes of text."""
+    with (folder / "text.jsonl").open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps({"text": text}) + "\n" for text in texts(size))
+
+
+def measured(folder: Path, name: str, size: int) -> tuple[np.ndarray, float]:
+    """The most memory that preparing takes, and seconds; both are printed."""
+    begun = time.monotonic()
+    most = alone(folder, folder / name)
+    taken = time.monotonic() - begun
+    held, mapped = most / 1e6
+    told = f"{held:.0f} MB, with mapped files {mapped:.0f} MB"
+    print(f"{size / 1e6:.0f} MB: most memory of all processes {told}; {taken:.0f} s", flush=True)
+    return most, taken
+
+
 def main() -> None:
     """Runs what was asked for."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--megabytes", type=int, default=40)
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--flat", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder, size = Path(place), asked.megabytes * 1_000_000
-        with (folder / "text.jsonl").open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps({"text": text}) + "\n" for text in texts(size))
+        write(folder, size)
         trained_tokenizer("bpe", [*texts(4_000_000)], 16384, False, CAUSAL).save_pretrained(
             folder / "bpe"
         )
         if asked.rounds:
             speeds(folder, size, asked.rounds)
-        begun = time.monotonic()
-        most = alone(folder, folder / "alone")
-        taken = time.monotonic() - begun
-        held, mapped = most / 1e6
-        told = f"{held:.0f} MB, with mapped files {mapped:.0f} MB"
-        print(f"most memory of all processes {told}; {taken:.0f} s", flush=True)
+        most, taken = measured(folder, "alone", size)
         for number in range(asked.kills):
             alone(folder, folder / "killed", random.Random(number).uniform(0.2, 0.6) * taken)
         if asked.kills:
             alone(folder, folder / "killed")
             print("equal after kills:", content(folder / "killed") == content(folder / "alone"))
+        if asked.flat:
+            write(folder, 10 * size)
+            more, _ = measured(folder, "larger", 10 * size)
+            held, mapped = more / most
+            print(f"of ten times as much text {held:.2f} times, with mapped files {mapped:.2f}")
 
 
 if __name__ == "__main__":

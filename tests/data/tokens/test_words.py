@@ -93,11 +93,22 @@ def test_a_long_text_is_cut_where_words_end(
     assert by_words(BUILT[kind], *pieces) == BUILT[kind].encode(text, add_special_tokens=False).ids
 
 
-def test_a_full_dictionary_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_dictionary_begins_anew_and_keeps_what_recurs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(words, "_WORDS", 5)
     monkeypatch.setattr(words, "_STRETCH", 30)
     inner = BUILT["gpt2"]
     assert by_words(inner, TEXT * 3) == inner.encode(TEXT * 3, add_special_tokens=False).ids
+    asked: list[str] = []
+    known = words._Known(lambda word: asked.append(word) or [len(word)])
+    for number in range(40):
+        for word in ("often", f"once {number}"):
+            assert known[word] == np.array([len(word)], np.intc).tobytes()
+        assert len(known) <= 5
+        assert len(known.before) <= 5
+    assert asked.count("often") == 1
+    assert known["once 0"] and asked.count("once 0") == 2
 
 
 def test_tokenizers_that_do_more_than_cut_have_no_pattern() -> None:

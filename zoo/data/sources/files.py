@@ -98,7 +98,7 @@ class FilesReader:
             self.faults.add(key, str(error), allowed)
             return None
         named = ", ".join(map(str, files.files[:3]))
-        if not len(table.dataset):
+        if not len(table.rows):
             self.faults.add(key, f"{named} (without an example)", "at least one example")
             return None
         if not table.names:

@@ -119,8 +119,8 @@ class HubRows(TableRows):
         root: Path,
         beside: dict[str, str],
     ) -> None:
-        super().__init__(dataset, columns, reading, fingerprint, root, beside)
-        self.source = source
+        super().__init__(undecoded(dataset), columns, reading, fingerprint, root, beside)
+        self.source, self.features = source, dataset.features
 
     def name(self, index: int) -> str:
         return f"row {index} of {self.source}"
@@ -130,8 +130,8 @@ class HubRows(TableRows):
 
     def missing(self, role: str) -> np.ndarray:
         missing = super().missing(role)
-        if isinstance(self.dataset.features[self.columns[role]], datasets.ClassLabel):
-            ids = self.dataset.data.column(self.columns[role])
+        if isinstance(self.features[self.columns[role]], datasets.ClassLabel):
+            ids = self.table.data.column(self.columns[role])
             below = pyarrow.compute.less(ids, 0).fill_null(True)
             missing = missing | np.asarray(below.to_numpy())
         return missing
@@ -165,7 +165,7 @@ def _odd(features: datasets.Features, columns: dict[str, str], wanted: Wanted) -
 
 def _names(dataset: datasets.Dataset, column: str) -> tuple[str, ...]:
     """The class names that a column's ids stand for; none where it has no ids."""
-    return class_names(dataset.features.get(column)) or ()
+    return class_names(dataset.features.to_dict().get(column)) or ()
 
 
 def _named(names: tuple[str, ...], value: Any) -> Any:
@@ -176,7 +176,16 @@ def _named(names: tuple[str, ...], value: Any) -> Any:
 
 def _classes(dataset: datasets.Dataset, column: str, columns: Columns) -> tuple[str, ...] | None:
     """The names of a column's classes, where it has them; of several columns their own."""
-    several, feature = columns.get("label"), dataset.features.get(column)
+    several, feature = columns.get("label"), dataset.features.to_dict().get(column)
     if several is not None and not isinstance(several, str):
         return several
     return class_names(feature)
+
+
+def undecoded(dataset: datasets.Dataset) -> datasets.Dataset:
+    """The dataset with images and audio left as bytes or paths."""
+    for kind in (datasets.Image, datasets.Audio):
+        for name, feature in dataset.features.items():
+            if isinstance(feature, kind):
+                dataset = dataset.cast_column(name, kind(decode=False))
+    return dataset

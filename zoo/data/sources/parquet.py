@@ -1,10 +1,10 @@
 """Parquet files as records: of a file only the columns that somebody reads, a batch at a time."""
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import datasets
 import pyarrow
 import pyarrow.parquet
 
@@ -39,17 +39,26 @@ def parquet_names(path: Path) -> tuple[str, ...]:
 def parquet_classes(path: Path, column: str) -> tuple[str, ...] | None:
     """The class names that a column's ids stand for, where Hugging Face's metadata says them."""
     try:
-        features = datasets.Features.from_arrow_schema(pyarrow.parquet.read_schema(path))
+        return classes_in(pyarrow.parquet.read_schema(path), column)
+    except _BROKEN:
+        return None
+
+
+def classes_in(schema: pyarrow.Schema, column: str) -> tuple[str, ...] | None:
+    """The class names that a column's ids stand for, where Hugging Face's metadata says them."""
+    try:
+        features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
         return class_names(features.get(column))
-    except (*_BROKEN, KeyError, TypeError, AttributeError):
-        return None  # metadata of somebody else
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None  # none, or metadata of somebody else
 
 
 def class_names(feature: Any) -> tuple[str, ...] | None:
-    """The names of a feature's classes, or of those inside of it; None where it has none."""
-    if isinstance(feature, datasets.ClassLabel):
-        return tuple(feature.names)
-    if isinstance(feature, datasets.List | datasets.LargeList):
-        return class_names(feature.feature)
-    inner = feature.values() if isinstance(feature, Mapping) else ()
-    return next((names for one in inner if (names := class_names(one))), None)
+    """The names of a feature's classes, or of those inside of it, as `datasets` writes features in
+    JSON; None where it has none.
+    """
+    if isinstance(feature, Mapping) and feature.get("_type") == "ClassLabel":
+        return tuple(feature["names"])
+    inner = feature.values() if isinstance(feature, Mapping) else feature
+    found = map(class_names, inner if isinstance(feature, Mapping | list) else ())
+    return next((names for names in found if names), None)

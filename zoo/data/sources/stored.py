@@ -10,7 +10,6 @@ from hashlib import sha256
 from itertools import chain, islice
 from pathlib import Path
 
-import datasets
 import pyarrow
 
 from zoo.data.cache import cached
@@ -23,6 +22,7 @@ from zoo.data.sources.listing.stats import files_digest
 from zoo.data.sources.opened import Columns, Wanted, names_of, taken_by
 from zoo.data.sources.storing.cuts import Piece, Uncut, pieces_of
 from zoo.data.sources.storing.making import Making, Part, made
+from zoo.data.sources.storing.mapped import Mapped
 from zoo.data.sources.storing.writer import column_beside
 from zoo.recipe.vocabulary.roles import ROLES
 
@@ -38,7 +38,7 @@ class Stored:
 
     name: str
     """Of its folder in the cache: these files, as they lie there now."""
-    dataset: datasets.Dataset
+    rows: Mapped
     columns: dict[str, str]
     """The column of the files that each role was read from."""
     names: tuple[str, ...]
@@ -69,7 +69,7 @@ def stored(
     classes = found["label_names"]
     return Stored(
         folder.name,
-        datasets.Dataset.from_file(str(folder / "rows.arrow")),
+        Mapped(folder / "rows.arrow"),
         found["columns"],
         tuple(found["names"]),
         None if classes is None else tuple(classes),

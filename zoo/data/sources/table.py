@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import datasets
 import numpy as np
 import pyarrow
 import pyarrow.compute
@@ -21,6 +20,8 @@ from zoo.data.reading.restored import plain, restored
 from zoo.data.rows import UNREADABLE, CorruptExample, Row, Rows, digest, pieces_of_text
 from zoo.data.sources.opened import Wanted
 from zoo.data.sources.stored import Stored
+from zoo.data.sources.storing.building import booleans
+from zoo.data.sources.storing.mapped import Table
 from zoo.data.sources.storing.writer import FILE, PLACE, WHY, column_beside
 from zoo.data.sources.values import Odd
 from zoo.recipe.vocabulary.roles import MEDIA, ROLES
@@ -31,15 +32,15 @@ Reading = Mapping[str, Callable[[Any], Any]]
 
 
 class TableRows(Rows):
-    """Rows of `dataset`, whose column for each role `columns` names.
+    """Rows of `table`, whose column for each role `columns` names.
 
     Images and audio are bytes or paths. Lengths are measured once and kept under `root`. `extra`
-    has the columns of `dataset` that are read beside the roles, and `reading` what they hold.
+    has the columns of `table` that are read beside the roles, and `reading` what they hold.
     """
 
     def __init__(
         self,
-        dataset: datasets.Dataset,
+        table: Table,
         columns: Mapping[str, str],
         reading: Reading,
         fingerprint: str,
@@ -47,9 +48,9 @@ class TableRows(Rows):
         extra: Mapping[str, str] | None = None,
     ) -> None:
         self.extra = dict(extra or {})
-        self.table, self.beside = dataset.data, frozenset(self.extra)
-        self.dataset = undecoded(dataset).select_columns(sorted(set(columns.values())))
-        self.single = {role: self.dataset.select_columns([name]) for role, name in columns.items()}
+        self.table, self.beside = table, frozenset(self.extra)
+        self.together = table.select_columns(sorted(set(columns.values())))
+        self.single = {role: table.select_columns([name]) for role, name in columns.items()}
         self.columns, self.reading, self.root = dict(columns), reading, root
         self.roles = frozenset(columns)
         self.fingerprint = digest("table", fingerprint, sorted(columns.items()))
@@ -67,10 +68,10 @@ class TableRows(Rows):
         return None
 
     def __len__(self) -> int:
-        return len(self.dataset)
+        return len(self.table)
 
     def __getitem__(self, index: int) -> Row:
-        raw = self.dataset[index]
+        raw = self.together[index]
         row = {role: self._value(index, role, raw[column]) for role, column in self.columns.items()}
         media = [role for role in row if ROLES[role].how in MEDIA]
         row = decoded(row | {role: self._media(index, row[role]) for role in media})
@@ -87,7 +88,7 @@ class TableRows(Rows):
         yield from pieces_of_text(self._alone(index, role))
 
     def between(self, name: str, begin: int, end: int) -> list[Any]:
-        column = self.table.column(self.columns.get(name) or self.extra[name])
+        column = self.table.data.column(self.columns.get(name) or self.extra[name])
         raws = column.slice(begin, end - begin).to_pylist()
         return [self._read(begin + place, name, raw) for place, raw in enumerate(raws)]
 
@@ -115,14 +116,14 @@ class TableRows(Rows):
 
     def missing(self, role: str) -> np.ndarray:
         """Which rows have nothing for a role, bool (rows,)."""
-        column = self.dataset.data.column(self.columns[role])
+        column = self.table.data.column(self.columns[role])
         null = pyarrow.compute.is_null(column, nan_is_null=pyarrow.types.is_floating(column.type))
         return np.asarray(null.to_numpy())
 
     def values(self, role: str) -> frozenset[Any]:
         """Every value of a role, or of several in a row, each once; corrupt rows have none."""
-        whole = pyarrow.array(~self._incomplete())
-        column = self.dataset.data.column(self.columns[role]).filter(whole)
+        whole = booleans(~self._incomplete())
+        column = self.table.data.column(self.columns[role]).filter(whole)
         found: set[Any] = set()
         for raw in _distinct(column):
             try:
@@ -149,14 +150,14 @@ class TableRows(Rows):
         return lengths.astype(np.float64)
 
     def _seconds(self) -> np.ndarray:
-        column = self.dataset.data.column(self.columns["audio"])
+        column = self.table.data.column(self.columns["audio"])
         return seconds(column, self._clip)
 
     def _clip(self, index: int) -> Any:
         return self._media(index, self._alone(index, "audio"))
 
     def _characters(self, roles: Sequence[str]) -> np.ndarray:
-        columns = [self.dataset.data.column(self.columns[role]) for role in roles]
+        columns = [self.table.data.column(self.columns[role]) for role in roles]
         return np.sum([characters(column) for column in columns], axis=0)
 
     def _value(self, index: int, role: str, raw: Any) -> Any:
@@ -208,14 +209,14 @@ class StoredRows(TableRows):
     ) -> None:
         beside = [name for name in wanted.beside if name in table.names]
         super().__init__(
-            table.dataset,
+            table.rows,
             {role: role for role in roles},
             {role: restored(role, wanted) for role in roles} | dict.fromkeys(beside, plain),
             table.fingerprint,
             root / table.name,
             {name: column_beside(name) for name in beside},
         )
-        self.files, self.origins = files, table.dataset.select_columns([FILE, PLACE, WHY])
+        self.files, self.origins = files, table.rows.select_columns([FILE, PLACE, WHY])
 
     def name(self, index: int) -> str:
         origin = self.origins[index]
@@ -239,12 +240,3 @@ def _distinct(column: pyarrow.ChunkedArray) -> Iterator[Any]:
         yield from (raw for chunk in column.chunks for raw in chunk.to_pylist())
     else:
         yield from column.unique().to_pylist()
-
-
-def undecoded(dataset: datasets.Dataset) -> datasets.Dataset:
-    """The dataset with images and audio left as bytes or paths."""
-    for kind in (datasets.Image, datasets.Audio):
-        for name, feature in dataset.features.items():
-            if isinstance(feature, kind):
-                dataset = dataset.cast_column(name, kind(decode=False))
-    return dataset

@@ -15,7 +15,7 @@ from zoo.data.rows import PIECE
 from zoo.data.tokens.patterns import GPT2, SPACED, for_ascii, of_bytes, pattern_of
 from zoo.data.tokens.windows import in_windows
 
-_WORDS, _LETTERS = 1 << 18, 1 << 22  # that are kept
+_WORDS, _LETTERS = 1 << 16, 1 << 20  # that are kept, and as many that stood before them
 SAFE = "[A-Za-z](?=[ \n])"
 """A letter before a space or a line end: there any pattern of words cuts."""
 _LAST, _NEXT = regex.compile(f"(?r){SAFE}"), regex.compile(SAFE)
@@ -97,17 +97,25 @@ class WordEncoder:
 
 
 class _Known(dict[str, bytes]):
-    """The ids of words, each encoded when it is first asked for."""
+    """The ids of words, each encoded when it is first asked for.
+
+    When there are many they make room for new ones; those that are asked for again by the time
+    that there are many new ones come back. So words that recur stay, in a memory that has an end.
+    """
 
     def __init__(self, encode: Callable[[str], Sequence[int]]) -> None:
         super().__init__()
         self.encode, self.letters = encode, 0
+        self.before: dict[str, bytes] = {}
 
     def __missing__(self, word: str) -> bytes:
         if len(self) >= _WORDS or self.letters >= _LETTERS:
+            self.before, self.letters = dict(self), 0
             self.clear()
-            self.letters = 0
-        found = self[word] = array("i", self.encode(word)).tobytes()
+        found = self.before.get(word)
+        if found is None:
+            found = array("i", self.encode(word)).tobytes()
+        self[word] = found
         self.letters += len(word)
         return found
 

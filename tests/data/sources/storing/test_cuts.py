@@ -113,8 +113,10 @@ def test_quotes_that_are_none_let_no_record_be_cut_in_two(tmp_path: Path) -> Non
             cut_wrongly += 1
     assert cut_wrongly
     table(path, tmp_path / "cache")
-    found = storing.stored([(path, "csv")], {}, WANTED, tmp_path / "cache").dataset
-    assert found["text"][:] == [r.values["text"] for r in READERS["csv"](path, ["text"])]
+    found = storing.stored([(path, "csv")], {}, WANTED, tmp_path / "cache").rows
+    assert found.data.column("text").to_pylist() == [
+        r.values["text"] for r in READERS["csv"](path, ["text"])
+    ]
 
 
 def test_a_quote_that_never_closes_is_said_with_its_line(tmp_path: Path) -> None:

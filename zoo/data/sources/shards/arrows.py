@@ -6,13 +6,11 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-import datasets
 import pyarrow
 import pyarrow.ipc
 import pyarrow.parquet
 
 from zoo.data.remote.parts import Parts
-from zoo.data.sources.parquet import class_names
 from zoo.data.sources.records import UnreadableFile
 
 _ROWS = 256  # of a batch: of parquet so many are in memory at a time
@@ -64,14 +62,6 @@ def _runs(sizes: Sequence[int]) -> Iterator[list[int]]:
             run, held = [], 0
     if run:
         yield run
-
-
-def classes_in(schema: pyarrow.Schema, column: str) -> tuple[str, ...] | None:
-    """The class names that a column's ids stand for, where Hugging Face's metadata says them."""
-    try:
-        return class_names(datasets.Features.from_arrow_schema(schema).get(column))
-    except (*BROKEN, KeyError, TypeError, AttributeError):
-        return None  # metadata of somebody else
 
 
 class OpenArrow:

@@ -13,7 +13,8 @@ from zoo.data.sources.columns import roles_to_read
 from zoo.data.sources.finding import IMAGES
 from zoo.data.sources.opened import Columns as Named
 from zoo.data.sources.opened import Opened, Wanted, check_columns, names_of, taken_by
-from zoo.data.sources.shards.arrows import OpenArrow, classes_in
+from zoo.data.sources.parquet import classes_in
+from zoo.data.sources.shards.arrows import OpenArrow
 from zoo.data.sources.shards.columns import Columns, looked
 from zoo.data.sources.shards.listing import Listing
 from zoo.data.sources.shards.rows import ShardRows

@@ -12,6 +12,7 @@ from zoo.data.audio import Stretch
 from zoo.data.objects import Objects
 from zoo.data.sources.opened import Wanted
 from zoo.data.sources.records import Record
+from zoo.data.sources.storing.building import batch_of
 from zoo.data.sources.values import Odd
 from zoo.recipe.vocabulary.roles import MEDIA, ROLES
 
@@ -85,7 +86,7 @@ class Writer:
         return (here[0], values[here[0]]) if here else (None, None)
 
     def _flush(self) -> None:
-        batch = pyarrow.RecordBatch.from_pylist(self.rows, schema=self.schema)
+        batch = batch_of(self.rows, self.schema)
         self.hash.update(batch.select(list(self.sources)).serialize())
         self.stream.write_batch(batch)
         self.rows, self.size = [], 0
