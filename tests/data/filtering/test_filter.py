@@ -2,6 +2,8 @@
 
 import io
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,19 @@ from tests.data.remote.server import serving
 from tests.data.sources.shards.making import as_json, images
 from zoo.data.filtering import filter as filtering
 from zoo.data.filtering.values import Tokens
+from zoo.data.preparing import measuring, pool
+from zoo.data.preparing.crew import Crew, prepared_by
 from zoo.data.source import Source, open_source
 from zoo.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class _Words:
+    """Counts blanks for tokens, in whatever process."""
+
+    def __call__(self, texts: Sequence[str]) -> list[int]:
+        return [text.count(" ") for text in texts]
+
 
 CLASSIFY, LOOK = "sequence-classification", "image-classification"
 ROWS = [
@@ -226,3 +239,41 @@ def test_a_row_that_is_none_is_left_by_no_condition(tmp_path: Path, source: Any)
     (tmp_path / "odd.jsonl").write_text("\n".join([json.dumps(ROWS[0]), "no json"]))
     rules = {"language": {"allowed": ["en"]}}
     assert len(source(train="odd.jsonl", max_corrupt=1, filter=rules).train) == 2
+
+
+def test_rows_are_asked_by_several_processes_as_by_one(
+    tmp_path: Path, make_recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filtering, "_BLOCK", 50)
+    monkeypatch.setattr(filtering, "_STRETCH", 20)
+    rows = [
+        {"text": "one " * (n * n % 23), "label": f"l{n % 5}", "score": n % 7} for n in range(990)
+    ]
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    rules = {"text": {"min_tokens": 2, "max_tokens": 15}, "score": {"min": 1}}
+    section = {"source": "files", "folder": str(tmp_path), "train": "train.jsonl"}
+    tokens, several = Tokens("words", _Words()), list[int]()
+
+    def worked(work: Any, todo: Any, processes: int) -> Any:
+        several.append(processes)
+        return pool.worked(work, todo, processes)
+
+    monkeypatch.setattr(measuring, "worked", worked)
+    found = {}
+    for processes in (1, 2):
+        cache = str(tmp_path / f"cache-{processes}")
+        asked = {**section, "filter": rules, "deduplicate": True, "cache": cache}
+        with prepared_by(Crew(processes)):
+            found[processes] = open_source(make_recipe(CLASSIFY, **asked), tokens=tokens)
+    one, two = found[1], found[2]
+    assert several == [2]
+    assert one.left_out == two.left_out
+    assert set(one.left_out["train"]) == {
+        "text.min_tokens",
+        "text.max_tokens",
+        "score.min",
+        "deduplicate",
+    }
+    assert len(one.train) + sum(one.left_out["train"].values()) == len(rows)
+    assert one.train.fingerprint == two.train.fingerprint
+    assert texts(one) == texts(two)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,9 @@ class Condition:
 
 
 class Judged:
-    """Conditions on rows, asked stretch by stretch."""
+    """Conditions on rows, asked stretch by stretch, in whatever process; `seconds` is the .npy of
+    the rows' lengths, where one of them is about those.
+    """
 
     def __init__(
         self,
@@ -52,11 +55,10 @@ class Judged:
         conditions: Sequence[Condition],
         tokens: Tokens | None,
         classes: Sequence[str] | None,
+        seconds: Path | None,
     ) -> None:
         self.rows, self.conditions, self.tokens = rows, conditions, tokens
-        self.classes = classes
-        clips = any(one.asks.endswith("_seconds") for one in conditions)
-        self.seconds = rows.lengths() if clips else None
+        self.classes, self.seconds = classes, seconds
         self.names = [one.name for one in conditions if not one.asks.endswith("_seconds")]
 
     def broken(self, begin: int, end: int) -> tuple[np.ndarray, np.ndarray]:
@@ -72,7 +74,7 @@ class Judged:
             asked = np.flatnonzero((first < 0) & ~unread)
             if condition.asks.endswith("_seconds"):
                 assert self.seconds is not None
-                amounts = self.seconds[begin:end][asked]
+                amounts = np.load(self.seconds, mmap_mode="r")[begin:end][asked]
                 kept = _within(condition, amounts) | np.isnan(amounts)
             else:
                 values = columns[condition.name]

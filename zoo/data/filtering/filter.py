@@ -17,6 +17,8 @@ from zoo.data.filtering.duplicates import hashed, repeated
 from zoo.data.filtering.values import Tokens, names_of
 from zoo.data.loading.shards import EvalShards
 from zoo.data.objects import Objects
+from zoo.data.preparing.crew import Crew, crew, prepared_by
+from zoo.data.preparing.measuring import measured
 from zoo.data.reading.marked import names_in
 from zoo.data.rows import UNREADABLE, CorruptExample, Rows, Subset, digest
 from zoo.data.sources.opened import Opened, roles_of, taken_by
@@ -27,7 +29,7 @@ from zoo.recipe.vocabulary.roles import ROLES, role_of_classes
 DUPLICATES = "deduplicate"
 """What rows that are equal to an earlier one are counted under."""
 _VERSION = 1
-_STRETCH = 1024  # rows that are asked at a time
+_STRETCH, _BLOCK = 1024, 2048  # rows that are asked at a time, and by a process before another
 
 
 def columns_beside(data: OneSource, roles: Collection[str]) -> tuple[str, ...]:
@@ -41,7 +43,8 @@ def filtered(
 ) -> Opened:
     """The rows of a set that `data.filter` and `data.deduplicate` let stay, in their order.
 
-    Of several processes on a machine one asks the rows, and what it finds is kept under `root`.
+    Of those that want the set on a machine one asks the rows, by as many processes as its crew has;
+    what they find is kept under `root`.
     Notes a fault for a column that is not there, one that a condition is not for, and where no row
     is left.
     """
@@ -55,7 +58,7 @@ def filtered(
     name = digest("filter", _VERSION, *made_of)
 
     def build(folder: Path) -> None:
-        found = _found(one, asked, tokens)
+        found = _found(one, asked, tokens, folder)
         np.save(folder / "kept.npy", found.kept)
         content = hashlib.sha256(found.kept.tobytes()).hexdigest()
         told = {"left_out": found.left_out, "values": found.values, "kept": content}
@@ -124,32 +127,58 @@ def _column(one: Opened, data: OneSource, written: str, key: str, faults: Faults
     return role
 
 
-def _found(one: Opened, asked: _Asked, tokens: Tokens | None) -> _Found:
-    """Asks every row."""
-    rows, judged = one.rows, Judged(one.rows, asked.conditions, tokens, one.label_names)
-    near = EvalShards(rows)
-    stays = np.zeros(len(rows), dtype=bool)
-    compared = np.zeros(len(rows) if asked.equal else 0, dtype=bool)
-    hashes = np.zeros(len(compared), dtype=np.uint64)
-    counts, filled = Counter[int](), 0
-    for begin in range(0, len(rows), _STRETCH):
-        end = min(begin + _STRETCH, len(rows))
-        near.at(begin)
-        first, unread = judged.broken(begin, end)
-        counts.update(first[first >= 0].tolist())
-        stays[begin:end] = first < 0
-        if asked.equal:
-            own, there = _hashes(rows, asked.equal, begin, end, (first < 0) & ~unread)
-            hashes[filled : filled + len(own)], compared[begin:end] = own, there
-            filled += len(own)
-    left_out = {c.rule: counts[number] for number, c in enumerate(asked.conditions)}
+def _found(one: Opened, asked: _Asked, tokens: Tokens | None, folder: Path) -> _Found:
+    """Asks every row; `folder` is for what is needed on the way."""
+    rows, seconds = one.rows, None
+    if any(condition.asks.endswith("_seconds") for condition in asked.conditions):
+        seconds, lengths = folder / "seconds.npy", rows.lengths()
+        assert lengths is not None
+        np.save(seconds, lengths)
+    judged = Judged(rows, asked.conditions, tokens, one.label_names, seconds)
+    # Shards are fetched and opened one after the other, by one process.
+    workers = crew() if rows.shard_sizes() is None else Crew(1)
+    with prepared_by(workers):
+        parts = measured("filtering", _Asking(rows, judged, asked.equal), len(rows), _BLOCK)
+    if seconds is not None:
+        seconds.unlink()
+    first, compared, hashes = (np.concatenate(every) for every in zip(*parts, strict=True))
+    stays = first < 0
+    left_out = {c.rule: int((first == number).sum()) for number, c in enumerate(asked.conditions)}
     if asked.equal:
-        again = np.flatnonzero(compared)[repeated(hashes[:filled])]
+        again = np.flatnonzero(compared)[repeated(hashes)]
         stays[again] = False
         left_out[DUPLICATES] = len(again)
     kept = np.flatnonzero(stays)
     left_out = {rule: count for rule, count in left_out.items() if count}
     return _Found(kept, left_out, _classes(one, kept) if left_out else None)
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """Asks rows from one to another, in whatever process: (the first condition that each breaks or
+    -1, int16; which are compared with others, bool; the hashes of those, uint64).
+    """
+
+    rows: Rows
+    judged: Judged
+    equal: tuple[str, ...]
+
+    def __call__(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        near = EvalShards(self.rows)
+        first = np.full(stop - start, -1, dtype=np.int16)
+        compared = np.zeros(stop - start, dtype=bool)
+        hashes = [np.zeros(0, dtype=np.uint64)]
+        for begin in range(start, stop, _STRETCH):
+            end = min(begin + _STRETCH, stop)
+            near.at(begin)
+            broken, unread = self.judged.broken(begin, end)
+            here = slice(begin - start, end - start)
+            first[here] = broken
+            if self.equal:
+                there = (broken < 0) & ~unread
+                own, compared[here] = _hashes(self.rows, self.equal, begin, end, there)
+                hashes.append(own)
+        return first, compared, np.concatenate(hashes)
 
 
 def _hashes(

@@ -20,7 +20,9 @@ NAMED = (*TEXTS, "objects")
 
 @dataclass(frozen=True)
 class Tokens:
-    """How many tokens texts have; `fingerprint` tells one tokenizer from another."""
+    """How many tokens texts have, counted in whatever process; `fingerprint` tells one tokenizer
+    from another.
+    """
 
     fingerprint: str
     count: Callable[[Sequence[str]], list[int]]

@@ -1,7 +1,9 @@
 """How many tokens a text has, for filters that ask before there is a task."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerBase
 
 from zoo.data.filtering.values import Tokens
@@ -24,12 +26,21 @@ def counter_of_tokens(recipe: Recipe) -> Tokens | None:
 
 
 def _counter(tokenizer: PreTrainedTokenizerBase) -> Callable[[Sequence[str]], list[int]]:
-    if not tokenizer.is_fast:
-        return lambda texts: [len(tokenizer.tokenize(text)) for text in texts]
-    inner = plain_backend(tokenizer)
+    return _Fast(plain_backend(tokenizer)) if tokenizer.is_fast else _Slow(tokenizer)
 
-    def count(texts: Sequence[str]) -> list[int]:
-        encoded = inner.encode_batch_fast(list(texts), add_special_tokens=False)
+
+@dataclass(frozen=True)
+class _Slow:
+    tokenizer: PreTrainedTokenizerBase
+
+    def __call__(self, texts: Sequence[str]) -> list[int]:
+        return [len(self.tokenizer.tokenize(text)) for text in texts]
+
+
+@dataclass(frozen=True)
+class _Fast:
+    inner: Tokenizer
+
+    def __call__(self, texts: Sequence[str]) -> list[int]:
+        encoded = self.inner.encode_batch_fast(list(texts), add_special_tokens=False)
         return [len(one.ids) for one in encoded]
-
-    return count
