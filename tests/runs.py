@@ -26,6 +26,7 @@ SHELF: dict[str, str] = {
     "token-classification": "nlp/bert-base-cased-conll2003",
     "speech-seq2seq": "speech/whisper-small-common-voice-hi-finetune",
     "question-answering": "nlp/bert-base-squad",
+    "preference": "nlp/tinyllama-ultrafeedback-dpo",
 }
 """Kinds whose twins `make test` trains under ZeRO 3 alone; the other layouts are marked slow."""
 

@@ -12,6 +12,7 @@ from zoo.recipe import Recipe
 TASKS = {
     "ctc": {"kind": "ctc"},
     "causal-lm": {"kind": "causal-lm", "sequence_length": 8},
+    "preference": {"kind": "preference", "sequence_length": 8},
     "sequence-classification": {"kind": "sequence-classification", "sequence_length": 8},
     "question-answering": {"kind": "question-answering", "sequence_length": 32},
     "token-classification": {"kind": "token-classification", "sequence_length": 8},

@@ -90,6 +90,7 @@ WORDS = "the quick brown fox jumps over the lazy dog while seven wizards boxed"
 T5 = {"model_type": "t5", "d_model": 16, "d_kv": 8, "d_ff": 16, "num_layers": 1, "num_heads": 2}
 MODELS = {
     "causal-lm": {"config": LLAMA, "tokenizer": "bytes"},
+    "preference": {"config": LLAMA, "tokenizer": "bytes"},
     "masked-lm": {"config": BERT, "tokenizer": {"train": "wordpiece", "vocab_size": 90}},
     "sequence-classification": {"config": BERT, "tokenizer": "characters"},
     "sequence-to-sequence": {"config": T5, "tokenizer": "characters"},
@@ -103,6 +104,7 @@ MODELS = {
 }
 TASKS = {
     "causal-lm": {"sequence_length": 16},
+    "preference": {"sequence_length": 24},
     "masked-lm": {"sequence_length": 16},
     "sequence-classification": {"sequence_length": 32},
     "sequence-to-sequence": {"source_length": 16, "target_length": 12},
@@ -148,6 +150,11 @@ def _rows(kind: str) -> list[dict[str, Any]]:
     if kind == "sequence-to-sequence":
         words = WORDS.split()
         return [{"source": word, "target": word[::-1]} for word in words]
+    if kind == "preference":
+        words = WORDS.split()
+        told = [{"reference": (-10.0 - i, -12.0)} for i in range(len(words))]
+        pairs = [{"prompt": w, "chosen": w[::-1], "rejected": w * 2} for w in words]
+        return [{**pair, **one} for pair, one in zip(pairs, told, strict=True)]
     if kind == "question-answering":
         found = [(WORDS.index(word), word) for word in WORDS.split()[:6]]
         ask = "what is {} there".format

@@ -7,7 +7,7 @@ from pathlib import Path
 from zoo.data.sources.finding import kind_of
 from zoo.drafting.columns import LOOKED_AT, Column, columns_of, files_of, first_records
 from zoo.drafting.places import Places, fault, places_of
-from zoo.drafting.roles import SURE, Fit, fitted
+from zoo.drafting.roles import SURE, TOLD, Fit, fitted
 from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.recipe.vocabulary.roles import MEDIA, ROLES
 
@@ -25,7 +25,7 @@ def guessed(kind_and_roles: tuple[str, tuple[str, ...]]) -> tuple[int, int, int]
     """How special the roles of a kind are: those that tell more of what data is for come first."""
     roles = kind_and_roles[1]
     media = sum(ROLES[role].how in MEDIA for role in roles)
-    sure = sum(role in SURE and role != "label" for role in roles)
+    sure = sum(role in (*SURE, *TOLD) and role != "label" for role in roles)
     return (-media, -sure, -len(roles))
 
 

@@ -32,6 +32,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "messages": ("messages", "conversation", "conversations", "chat", "dialog", "dialogue"),
     "prompt": ("prompt", "instruction", "question", "query", "input"),
     "completion": ("completion", "response", "output", "answer", "chosen"),
+    "chosen": ("chosen", "preferred", "accepted", "chosen_response"),
+    "rejected": ("rejected", "dispreferred", "rejected_response"),
     "source": ("source", "src", "article", "document", "dialogue", "text", "input", "original"),
     "target": ("target", "tgt", "summary", "highlights", "translation", "output", "simplified",
                "corrected"),
@@ -80,6 +82,10 @@ def _is_chat(column: Column) -> bool:
     return column.objects and column.lists and column.has_keys("role")
 
 
+def _is_answer(column: Column) -> bool:
+    return is_text(column) or _is_chat(column)
+
+
 def _is_boxes(column: Column) -> bool:
     return column.objects and column.has_keys("bbox", "boxes")
 
@@ -95,6 +101,8 @@ HOLDS: dict[str, Callable[[Column], bool]] = {
     "entities": _is_spans,
     "answers": _is_answers,
     "messages": _is_chat,
+    "chosen": _is_answer,
+    "rejected": _is_answer,
     "objects": _is_boxes,
     "image": lambda column: column.media(IMAGES),
     "mask": lambda column: column.media(IMAGES),
@@ -103,6 +111,9 @@ HOLDS: dict[str, Callable[[Column], bool]] = {
 """Whether a column can be a role; of text where none stands here."""
 SURE = ("entities", "answers", "messages", "objects", "image", "audio", "label")
 """Roles that a column may be whatever it is called: what it holds tells."""
+
+TOLD = ("chosen", "rejected")
+"""Roles whose columns' names say what the data is for."""
 
 
 def fitted(roles: Iterable[str], columns: Columns) -> Fit | None:

@@ -24,9 +24,13 @@ def shown(recipe: Recipe, task: Task, rows: Rows, batches: list[Batch], count: i
     for batch in batches:
         for place, row in enumerate(batch["ids"]):
             inputs = {
-                name: show(recipe, task, batch, name, place)
+                f"{name} {number}" if several > 1 else name: show(
+                    recipe, task, batch, name, place * several + number - 1
+                )
                 for name, show in SHOWN.items()
                 if name in batch["inputs"]
+                for several in [len(batch["inputs"][name]) // len(batch["ids"])]
+                for number in range(1, several + 1)
             }
             names = task.config.id2label if kind_of(recipe.task).classes else {}
             found.append({"row": row, "says": said(rows, row, names), "inputs": inputs})

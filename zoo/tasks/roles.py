@@ -10,7 +10,7 @@ from zoo.data.rows import Rows, digest
 from zoo.data.source import Source
 from zoo.errors import Fault
 from zoo.recipe import Recipe, origin
-from zoo.recipe.vocabulary.kinds import KINDS
+from zoo.recipe.vocabulary.kinds import KINDS, kind_of
 
 
 def fault(recipe: Recipe, key: str, found: str, allowed: str, nearest: str = "") -> Fault:
@@ -26,7 +26,7 @@ def sets(source: Source) -> dict[str, Rows]:
 
 def kind_roles(recipe: Recipe) -> tuple[tuple[str, ...], ...]:
     """What rows of the recipe's kind may hold, the first choice first."""
-    return KINDS[recipe.task.kind].roles
+    return kind_of(recipe.task).roles
 
 
 def role_faults(recipe: Recipe, source: Source, *choices: tuple[str, ...]) -> list[Fault]:

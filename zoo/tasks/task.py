@@ -58,6 +58,10 @@ class Task(ABC):
 
     sends_positions: bool = False
     """Whether "inputs" hold `position_ids`, which tell documents of a row apart, and no mask."""
+    reference: str = ""
+    """Not empty: `example` needs what the model tells that the run starts from. What `records` give
+    under this name then stands under it in the row; the words say what of the recipe's task it
+    hangs on."""
     repeats: int = 1
     """How often each row stands in training before the next one does, changed anew each time."""
     notes: Sequence[str] = ()
@@ -136,8 +140,9 @@ class Task(ABC):
         """
 
     def records(self, outputs: Outputs, batch: Batch) -> dict[str, Any]:
-        """What of each example `score` needs beside the sums: lists, tensors or arrays, by name,
-        with one entry an example of the micro-batch (padding too: it is left out later).
+        """What of each example `score` needs beside the sums, or its own row (`reference`): lists,
+        tensors or arrays, by name, with one entry an example of the micro-batch (padding too: it is
+        left out later).
 
         A kind that has none leaves this as it is: then nothing is gathered.
         """

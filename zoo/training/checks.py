@@ -51,6 +51,11 @@ class Checked:
     moments: Reader | None = None
     """Another run's, from which the optimizer starts."""
 
+    def parameters(self, trained: bool = False) -> int:
+        """How many parameters the whole model has, or how many of them are trained."""
+        every = self.model.parameters()
+        return sum(one.numel() for one in every if one.requires_grad or not trained)
+
 
 def look_anew(recipe: Recipe) -> None:
     """Lets folders of many files be listed again, whatever is known of them."""

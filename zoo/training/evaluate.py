@@ -1,12 +1,14 @@
 """Scores a run's newest checkpoint or an exported folder, in one process or many."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from zoo.data.rows import Rows
 from zoo.data.samples import drawn
 from zoo.engines.build import build_engine
+from zoo.engines.engine import Engine
 from zoo.errors import ConfigError, Fault
 from zoo.layout import Place
 from zoo.models.adapters.place import OnBase
@@ -25,13 +27,15 @@ from zoo.training.described import SOURCE
 from zoo.training.disk.averaged import reader_of
 from zoo.training.disk.weights import open_adapter, open_weights
 from zoo.training.export import export, refuse_foreign
+from zoo.training.feeding.asking import ask_reference, unknown
 from zoo.training.feeding.batches import valid_sets
 from zoo.training.feeding.crew import crew_of
+from zoo.training.feeding.reference import referred
 from zoo.training.folder import RunFolder
 from zoo.training.run import sample_batch
 from zoo.training.scoring import score_set
 from zoo.training.starting import fitting
-from zoo.training.world import StopSignals, device_of, world
+from zoo.training.world import Here, StopSignals, device_of, world
 
 CONFIG = "config.json"
 ELSEWHERE = (
@@ -118,20 +122,18 @@ def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str,
         )
     most = recipe.data.max_valid_examples if split == "valid" else None
     seed = recipe.data.split_seed
-    rows = {name: drawn(checked.task.rows(part), most, seed) for name, part in sets.items()}
+    rows = {
+        name: referred(recipe, checked, drawn(checked.task.rows(part), most, seed))
+        for name, part in sets.items()
+    }
     weights, _ = fitting(checked.model, weights_at(folder, recipe, checked), str(folder), "weights")
     with crew_of(recipe, checked, None, rows, place) as crew, world(place) as here:
-        engine = build_engine(
-            recipe,
-            checked.layout,
-            place,
-            checked.task,
-            checked.model,
-            weights,
-            here.device,
-            steps=1,
-            sample=lambda: sample_batch(recipe, checked.task, next(iter(rows.values()))),
-        )
+        if unknown(here, rows.values()):  # by a model of its own, from the weights of the start
+            first = ring_two(recipe, place.world, device, with_train=not learns_nothing(recipe))
+            asked = scoring_engine(recipe, first, first.weights, here, rows)
+            ask_reference(recipe, first, asked, here, rows.values())
+            asked.close()
+        engine = scoring_engine(recipe, checked, weights, here, rows)
         scores: dict[str, float] = {}
         for name, one in valid_sets(recipe, checked, rows, here, crew.valid).items():
             own = score_set(engine, checked.task, one, here, StopSignals())  # heeds none
@@ -147,6 +149,23 @@ def weights_at(folder: Path, recipe: Recipe, checked: Checked) -> Weights:
     if opened is not None:
         return OnBase(opened[0], checked.weights)
     return open_weights(checked.model, str(folder), None, read)
+
+
+def scoring_engine(
+    recipe: Recipe, checked: Checked, weights: Weights, here: Here, rows: Mapping[str, Rows]
+) -> Engine:
+    """An engine around the model with these weights, which takes no step."""
+    return build_engine(
+        recipe,
+        checked.layout,
+        here.place,
+        checked.task,
+        checked.model,
+        weights,
+        here.device,
+        steps=1,
+        sample=lambda: sample_batch(recipe, checked.task, next(iter(rows.values()))),
+    )
 
 
 def is_exported(folder: Path) -> bool:

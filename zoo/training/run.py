@@ -31,16 +31,18 @@ from zoo.training.disk.together import on_first
 from zoo.training.disk.unread import Unread
 from zoo.training.disk.weights import base_files
 from zoo.training.export import finish
+from zoo.training.feeding.asking import ask_reference
 from zoo.training.feeding.batches import training_batches, valid_sets
 from zoo.training.feeding.crew import Crew, crew_of
 from zoo.training.feeding.prepared import Prepared, examples_at_once, prepare
 from zoo.training.feeding.rehearsal import rehearse
 from zoo.training.folder import RunFolder
-from zoo.training.logs.events import surroundings, tell
+from zoo.training.logs import events
 from zoo.training.logs.followers import trackers_of
 from zoo.training.logs.head import head_of, tell_head
 from zoo.training.logs.log import Log
 from zoo.training.loop import Fit
+from zoo.training.progress import Progress
 from zoo.training.scoring import Stopped
 from zoo.training.world import Here, device_of, refuse_different, say, world
 
@@ -88,7 +90,7 @@ def run(
             phase("exporting")
             started = time.perf_counter()
             more |= finish(folder, recipe, checked.task, checked.source)
-            tell(folder.root, "export", ended.step, seconds=time.perf_counter() - started)
+            events.tell(folder.root, "export", ended.step, seconds=time.perf_counter() - started)
             finished(folder.root, checked.source)
         state = {0: "done", NOT_FINITE: "failed"}.get(ended.code, "stopped")
         status.say(state, ended.code, **more)
@@ -97,15 +99,9 @@ def run(
 
 def begin(kept: Recipe, recipe: Recipe, checked: Checked, folder: RunFolder) -> None:
     """Writes what a run is made from, before its first step; rank 0 does."""
-    folder.write_origin(recipe, checked.source.labels, parameters_of(checked))
+    folder.write_origin(recipe, checked.source.labels, checked.parameters())
     if made_from_texts(kept) and checked.task.tokenizer is not None:
         folder.keep_tokenizer(checked.task.tokenizer)
-
-
-def parameters_of(checked: Checked, trained: bool = False) -> int:
-    """How many parameters the whole model has, or how many of them are trained."""
-    every = checked.model.parameters()
-    return sum(one.numel() for one in every if one.requires_grad or not trained)
 
 
 def filtered(checked: Checked) -> dict[str, Any]:
@@ -134,13 +130,10 @@ def train(
 ) -> Ended:  # fmt: skip
     """The part inside the process group, from the checkpoint that was chosen on."""
     made = ready(checked, prepared)
-    phase("filling the model")
-    engine = engine_of(recipe, checked, prepared, here)
-    progress = resume(engine, folder, chosen, here)
-    if checked.moments is not None and chosen.found.folder is None:
-        kinds, counters = optimizer_of(recipe).moments, checked.moments.counters()
-        engine.take_moments(kinds, counters["engine"], checked.moments.read)
-        say(here, f"moments from {checked.moments.folder}, of step {counters['progress']['step']}")
+    try:
+        engine, progress = begun(recipe, checked, prepared, folder, chosen, here)
+    except Stopped as stop:
+        return Ended(128 + stop.signal, chosen.progress.step)
     status.follow(lambda: progress.step)
     if progress.step >= prepared.steps:
         say(here, f"the run has all its {prepared.steps} steps")
@@ -166,7 +159,7 @@ def train(
         saved=progress.step,
     )
     took = round(time.time() - status.values["started"], 3)
-    facts = made | surroundings(here)
+    facts = made | events.surroundings(here)
     log.event("start", progress.step, seconds=took, **facts)
     if here.first:
         tell_head(head_of(recipe, checked.layout, facts, folder.root, progress.step))
@@ -175,12 +168,28 @@ def train(
     return ended
 
 
+def begun(
+    recipe: Recipe, checked: Checked, prepared: Prepared, folder: RunFolder, chosen: Chosen,
+    here: Here,
+) -> tuple[Engine, Progress]:  # fmt: skip
+    """The engine with all that it goes on from; raises Stopped by a signal before that."""
+    phase("filling the model")
+    engine = engine_of(recipe, checked, prepared, here)
+    ask_reference(recipe, checked, engine, here, prepared.every)
+    progress = resume(engine, folder, chosen, here)
+    if checked.moments is not None and chosen.found.folder is None:
+        kinds, counters = optimizer_of(recipe).moments, checked.moments.counters()
+        engine.take_moments(kinds, counters["engine"], checked.moments.read)
+        say(here, f"moments from {checked.moments.folder}, of step {counters['progress']['step']}")
+    return engine, progress
+
+
 def ready(checked: Checked, prepared: Prepared) -> dict[str, Any]:
     """What is about to be trained, for the run's events; the model not yet cut among ranks."""
     return {
         "layout": checked.layout.describe(),
-        "parameters": parameters_of(checked),
-        "trained": parameters_of(checked, trained=True),
+        "parameters": checked.parameters(),
+        "trained": checked.parameters(trained=True),
         "steps": prepared.steps,
         "steps_per_epoch": prepared.order.steps_per_epoch,
         "train": len(prepared.train),

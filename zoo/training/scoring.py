@@ -1,13 +1,13 @@
 """Scores one set: the way from its micro-batches to numbers, for the loop and for `zoo eval`."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
 import torch.distributed as dist
 
 from zoo.data.rows import Batch
-from zoo.engines.engine import Engine, Record, Totals
+from zoo.engines.engine import Engine, Evaluated, Record, Totals
 from zoo.engines.groups import by_first
 from zoo.engines.sums import Notice
 from zoo.tasks.task import Records, Task
@@ -42,6 +42,19 @@ def score_set(
     """
     totals: Totals = {}
     records: list[Record] = []
+    for found in evaluated(engine, one, signals):
+        totals = added(totals, found.totals)
+        records += found.records
+    if not task.has_records:
+        return task.score(totals)
+    everyones = gathered(records, here)
+    return by_first(lambda: task.score(totals, everyones), here.first, here.device)
+
+
+def evaluated(engine: Engine, one: ScoredSet, signals: StopSignals) -> Iterator[Evaluated]:
+    """What each micro-batch of a set gives, this rank's own records with it; all ranks go through
+    it together. Raises as `score_set` does.
+    """
     batches = iter(one.batches())
     batch = [*islice(batches, 1)]
     one.unread.settle(batch)
@@ -52,13 +65,8 @@ def score_set(
             raise Stopped(found.told.signal)
         if found.told.news:
             one.unread.settle(following)
-        totals = added(totals, found.totals)
-        records += found.records
+        yield found
         batch = following
-    if not task.has_records:
-        return task.score(totals)
-    everyones = gathered(records, here)
-    return by_first(lambda: task.score(totals, everyones), here.first, here.device)
 
 
 def added(totals: Totals, found: Totals) -> Totals:

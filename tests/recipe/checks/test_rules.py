@@ -44,6 +44,10 @@ FALLING = f"{SCHEDULE}params.milestones=[0.5,0.2]"
 WHOLE = ["model.config.model_type=opt"]
 # Sections laid over the good recipe, then words of the command line.
 BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "keys of another loss": (
+        {"task": {"kind": "preference", "sequence_length": 8, "simpo_gamma": 1.0}},
+        [],
+    ),
     "length": ({"run": {**RUN, "epochs": 1}}, []),
     "whole micro-batches": ({}, ["run.batch=7"]),
     "unit of a batch": ({}, ["run.batch_unit=seconds"]),

@@ -9,6 +9,7 @@ from zoo.data.builtin.digits import open_digits
 from zoo.data.builtin.keywords import open_keywords
 from zoo.data.builtin.morse import open_morse
 from zoo.data.builtin.numbers import open_numbers
+from zoo.data.builtin.preferences import open_preferences
 from zoo.data.builtin.shapes import open_shapes
 from zoo.data.builtin.text import open_text
 from zoo.data.builtin.tokens import open_tokens
@@ -27,6 +28,7 @@ BUILT_IN: dict[str, Callable[[str, Path, Wanted], Opened]] = {
     "python-tokens": open_tokens,
     "constants": open_constants,
     "docstring-chats": open_chats,
+    "docstring-preferences": open_preferences,
 }
 """By `data.name`: called with the split, the cache and what the task reads of a row."""
 

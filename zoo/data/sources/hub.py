@@ -160,6 +160,7 @@ def _odd(features: datasets.Features, columns: dict[str, str], wanted: Wanted) -
         for role, feature in types.items()
         if not isinstance(feature, _FEATURES[ROLES[role].how])
         and not (wanted.labels_of(role) and isinstance(feature, _SEVERAL))
+        and not (role in wanted.may_be_chats and isinstance(feature, _FEATURES["messages"]))
     }
 
 

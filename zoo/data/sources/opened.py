@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from zoo.data.faults import Faults
 from zoo.data.reading.roles import reading
 from zoo.data.rows import Row, Rows, Wrapped, digest
-from zoo.data.sources.values import as_labels, as_numbers
+from zoo.data.sources.values import as_flag, as_labels, as_numbers, as_said
 from zoo.recipe.vocabulary.kinds import Kind
 from zoo.recipe.vocabulary.roles import ROLES
 
@@ -23,6 +23,10 @@ class Wanted:
     may_be_blank: tuple[str, ...] = ()
     several: bool = False
     """A row may have several labels: it gives all of them, in a tuple."""
+    flags: bool = False
+    """Labels say yes or no: they become 1 and 0."""
+    may_be_chats: tuple[str, ...] = ()
+    """Roles whose texts may be chats: those become lists of messages."""
     beside: tuple[str, ...] = field(default=(), repr=False)
     """Columns that are no roles, which a filter asks of the rows (Rows.beside); in no digest, as
     without them rows are the same."""
@@ -30,7 +34,8 @@ class Wanted:
     @classmethod
     def of(cls, kind: Kind) -> "Wanted":
         """What the rows of a kind of task must hold."""
-        return cls(kind.roles, kind.classes, kind.may_be_blank, kind.several)
+        several, flags = kind.several, kind.flags
+        return cls(kind.roles, kind.classes, kind.may_be_blank, several, flags, kind.may_be_chats)
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -41,6 +46,10 @@ class Wanted:
         """What makes of a raw value what `role` reads; see values.reading."""
         if self.labels_of(role):
             return partial(as_labels, names=names) if self.classes else as_numbers
+        if self.flags and ROLES[role].how == "value":
+            return as_flag
+        if role in self.may_be_chats:
+            return partial(as_said, may_be_blank=role in self.may_be_blank)
         return reading(role, self.classes, role in self.may_be_blank, names)
 
     def labels_of(self, role: str) -> bool:

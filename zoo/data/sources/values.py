@@ -157,6 +157,27 @@ def as_messages(value: Any) -> Any:
     return value or None
 
 
+def as_flag(value: Any) -> int | None:
+    """1 of true, 0 of false, whichever way it is written; None of nothing. Raises Odd."""
+    text = as_label(value)
+    if text is None:
+        return None
+    if text.lower() not in _FLAGS:
+        raise Odd(f"{text[:40]!r}, not true or false")
+    return int(_FLAGS[text.lower()])
+
+
+def as_said(value: Any, may_be_blank: bool = False) -> Any:
+    """A text, or turns of a chat: a list, or text that is one of messages as JSON. Raises Odd."""
+    if isinstance(value, list):
+        return as_messages(value)
+    text = as_text(value) if may_be_blank else as_filled(value)
+    turns = _listed(text)
+    chat = isinstance(turns, list) and bool(turns)
+    chat = chat and all(isinstance(one, Mapping) and "role" in one for one in turns)
+    return turns if chat else text
+
+
 def as_objects(value: Any, names: Sequence[str] | None = None) -> Objects | None:
     """The objects of an image, with the names of their classes. Raises Odd."""
     if value is None or value == "":

@@ -133,6 +133,7 @@ class BuiltInData(_Data):
         "python-tokens",
         "constants",
         "docstring-chats",
+        "docstring-preferences",
     ]
     """Which."""
     valid: Text | Names | Share | Off = "validation"

@@ -43,6 +43,8 @@ ROLES: dict[str, Role] = {
     "messages": Role("A chat: a list of role and content.", "messages"),
     "prompt": Role("What the model is given.", "text", measured=True),
     "completion": Role("What the model is to write.", "text", measured=True),
+    "chosen": Role("The answer to the prompt that is preferred.", "text", measured=True),
+    "rejected": Role("The answer that the chosen one is preferred to.", "text", measured=True),
     "source": Role("The text that is rewritten.", "text", measured=True),
     "target": Role("What it is to become.", "text", measured=True),
     "image": Role(

@@ -76,6 +76,20 @@ ANSWERS = {
     "loss": LOSS,
 }
 
+PREFERENCES = {
+    "reward_accuracy": Score(
+        "Share of pairs whose chosen answer has the larger reward; of single answers, of those on "
+        "their side of the reference point.",
+        larger_is_better=True,
+    ),
+    "loss": Score("Mean loss of a pair, or of an answer: what is learned."),
+    "margin": Score("Mean reward of chosen answers less that of rejected ones.", True),
+    "chosen_logp": Score("Mean log-probability of a chosen answer, in nats.", True),
+    "rejected_logp": Score("Mean log-probability of a rejected answer, in nats."),
+}
+"""What is learned from preferences is scored by; rewards are `task.beta` times what the loss
+compares. Of single answers those that are wanted are the chosen ones."""
+
 
 @dataclass(frozen=True)
 class Problem:

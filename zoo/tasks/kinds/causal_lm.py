@@ -1,6 +1,5 @@
 """Predict the next token: of packed text, of completions, of what the assistant says in chats."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +22,9 @@ from zoo.tasks.padding import places
 from zoo.tasks.roles import chosen_roles, fault, kind_roles, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
 from zoo.tasks.task import IGNORE, NO_RECORDS, Lost, Outputs, Records, Task, lost_in
-from zoo.tasks.text.conversations import fitted, marked_ids
+from zoo.tasks.text.conversations import fitted, marked_ids, opening_of
 from zoo.tasks.text.documents import document_faults, side_by_side
-from zoo.tasks.text.encoding import (
-    Speller,
-    document_frame,
-    frame_of,
-    scheme,
-)
+from zoo.tasks.text.encoding import Speller, document_frame, scheme
 from zoo.tasks.text.files import save_generation, save_tokenizer
 from zoo.tasks.text.kept import made_from_texts
 from zoo.tasks.text.router import router_factor, router_faults, router_notes
@@ -90,7 +84,7 @@ class CausalLM(Task):
             raise ConfigError(faults)
         self.router, self.notes = router_factor(self.config), router_notes(self.config)
         self.speller = Speller.of(self.tokenizer)
-        self.opening = _opening(self.tokenizer, roles)
+        self.opening = opening_of(self.tokenizer, chats)
         self.lost = {} if self.packed else LOST
         self.sends_positions = self.masked
 
@@ -222,11 +216,3 @@ def _template_faults(recipe: Recipe, roles: tuple[str, ...], template: bool) -> 
         return []
     key = tokenizer_key(recipe)
     return [fault(recipe, key, "a tokenizer without chat template", "one with a chat template")]
-
-
-def _opening(tokenizer: Any, roles: tuple[str, ...]) -> Callable[[list[int]], int]:
-    """How many special ids begin a row: the tokenizer's own, of a chat its template's first."""
-    before, first = frame_of(tokenizer)[0], tokenizer.bos_token_id
-    if roles == ("messages",):
-        return lambda ids: int(first is not None and ids[:1] == [first])
-    return lambda ids: len(before)

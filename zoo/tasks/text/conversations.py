@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
 from zoo.data.rows import CorruptExample, Row
-from zoo.tasks.text.encoding import Ids, Speller, shared
+from zoo.tasks.text.encoding import Ids, Speller, frame_of, shared
 
 Turn = dict[str, Any]
 Marked = tuple[Ids, list[bool]]
@@ -36,6 +36,14 @@ def marked_ids(speller: Speller, row: Row) -> Marked:
     elif ids and end is not None:
         marks[-1] = True
     return ids, marks
+
+
+def opening_of(tokenizer: PreTrainedTokenizerBase, chats: bool) -> Callable[[Ids], int]:
+    """How many special ids begin a row: the tokenizer's own, of a chat its template's first."""
+    before, first = frame_of(tokenizer)[0], tokenizer.bos_token_id
+    if chats:
+        return lambda ids: int(first is not None and ids[:1] == [first])
+    return lambda ids: len(before)
 
 
 def fitted(ids: Ids, marks: list[bool], length: int, opening: int = 0) -> Marked:
@@ -103,11 +111,17 @@ def _marked_chat(speller: Speller, turns: list[Turn]) -> Marked:
     template = str(tokenizer.get_chat_template())
     if tokenizer.is_fast and _GENERATION.search(template):
         return _marked_by_template(tokenizer, turns)
+    return marked_turns(speller, turns)
+
+
+def marked_turns(speller: Speller, turns: list[Turn], first: int = 0) -> Marked:
+    """A chat's ids, what the assistant says from turn `first` on marked; see `marked_ids`."""
+    tokenizer = speller.tokenizer
     whole = _rendered(tokenizer, turns)
     spans = [
         _span(tokenizer, turns[: place + 1], whole)
         for place, turn in enumerate(turns)
-        if turn["role"] == "assistant"
+        if turn["role"] == "assistant" and place >= first
     ]
     return speller.marked(whole, spans, framed=False)
 

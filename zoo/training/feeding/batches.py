@@ -55,7 +55,7 @@ def training_batches(
 
 def valid_sets(
     recipe: Recipe, checked: Checked, sets: Mapping[str, Rows], here: Here,
-    workers: Mapping[str, Workers],
+    workers: Mapping[str, int | Workers],
 ) -> dict[str, ScoredSet]:  # fmt: skip
     """For each set a way to go through it once, sharing it out to the data ranks, with its workers
     of the run's crew; all ranks call it together.

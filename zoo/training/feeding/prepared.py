@@ -17,6 +17,7 @@ from zoo.recipe.load import faults_at_length
 from zoo.tasks.amounts import amounts_of
 from zoo.tasks.task import Task
 from zoo.training.checks import Checked
+from zoo.training.feeding.reference import referred
 
 SEVERAL = 4  # examples of a sample, where their number in a micro-batch varies
 
@@ -29,6 +30,11 @@ class Prepared:
     valid: dict[str, Rows]
     order: Order
     steps: int
+
+    @property
+    def every(self) -> list[Rows]:
+        """All sets."""
+        return [self.train, *self.valid.values()]
 
     @property
     def told_of_parts(self) -> list[str]:
@@ -49,7 +55,8 @@ def prepare(recipe: Recipe, checked: Checked) -> Prepared:
     steps = run.steps or math.ceil((run.epochs or 0) * order.steps_per_epoch)
     if faults := faults_at_length(recipe, steps):
         raise ConfigError(faults)
-    return Prepared(train, valid, order, steps)
+    valid = {name: referred(recipe, checked, rows) for name, rows in valid.items()}
+    return Prepared(referred(recipe, checked, train), valid, order, steps)
 
 
 def cuts_of(recipe: Recipe, task: Task, rows: Rows) -> list[np.ndarray] | None:

@@ -126,7 +126,7 @@ def _as_stored(role: str, value: Any) -> Any:
         return {"bytes" if isinstance(value, bytes) else "path": value}
     if isinstance(value, Objects):
         return json.dumps(value.plain())
-    as_json = how == "messages" or isinstance(value, tuple)
+    as_json = how == "messages" or isinstance(value, list | tuple)
     return json.dumps(value, default=str) if as_json else str(value)
 
 

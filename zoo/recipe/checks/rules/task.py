@@ -5,6 +5,7 @@ from typing import Any
 from zoo.recipe.checks.rules.rule import Rule
 from zoo.recipe.compose.json_text import brief
 from zoo.recipe.recipe import Recipe
+from zoo.recipe.vocabulary.kinds.losses import KEYS, LOSSES
 from zoo.recipe.vocabulary.tables import table
 
 
@@ -88,7 +89,34 @@ def more_than_the_image(recipe: Recipe) -> str:
     return brief(list(scale)) if scale and scale[1] > 1 else ""
 
 
+def strange_keys(recipe: Recipe) -> list[str]:
+    """Keys that only other losses of preferences have."""
+    loss = LOSSES.get(task_key(recipe, "loss"))
+    others = [key for key in KEYS if loss is not None and key not in loss.keys]
+    return [key for key in others if task_key(recipe, key) is not None]
+
+
+def of_another_loss(recipe: Recipe) -> str:
+    """What the chosen loss does not read."""
+    strange = [f"{key} {task_key(recipe, key):g}" for key in strange_keys(recipe)]
+    return f"{task_key(recipe, 'loss')} with {' and '.join(strange)}" if strange else ""
+
+
+def without_the_first(recipe: Recipe) -> str:
+    """The recipe without one of them."""
+    return f"task.{strange_keys(recipe)[0]}=unset"
+
+
 TASK_RULES = (
+    Rule(
+        "keys of another loss",
+        "task.loss",
+        of_another_loss,
+        "; ".join(f"{name} with {', '.join(one.keys)}" for name, one in LOSSES.items() if one.keys),
+        "nothing else reads them",
+        without_the_first,
+        beside=tuple(f"task.{key}" for key in KEYS),
+    ),
     Rule(
         "area of a crop",
         "task.augment.crop.scale",

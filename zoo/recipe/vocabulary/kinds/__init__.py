@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from zoo.recipe.spec.task import TaskSpec
 from zoo.recipe.vocabulary.kinds.kind import Kind
+from zoo.recipe.vocabulary.kinds.losses import LOSSES
 from zoo.recipe.vocabulary.kinds.speech import SPEECH
 from zoo.recipe.vocabulary.kinds.text import TEXT
 from zoo.recipe.vocabulary.kinds.vision import VISION
@@ -15,8 +16,11 @@ KINDS: dict[str, Kind] = {**TEXT, **VISION, **SPEECH}
 
 
 def kind_of(task: TaskSpec) -> Kind:
-    """The entry of a recipe's kind of task, with what its `problem` changes in it."""
+    """The entry of a recipe's kind of task, with what its `problem` or `loss` changes in it."""
     entry, problem = KINDS[task.kind], PROBLEMS.get(getattr(task, "problem", ""))
+    loss = LOSSES.get(getattr(task, "loss", ""))
+    if loss is not None:
+        return replace(entry, roles=loss.roles)
     if problem is None:
         return entry
     return replace(entry, scores=problem.scores, classes=problem.classes, several=True)

@@ -31,10 +31,14 @@ class Kind:
     """How many it must have to be one: objects are told from background too."""
     several: bool = False
     """A row may have several labels."""
+    flags: bool = False
+    """Its labels say yes or no."""
     tokenizer: bool = True
     """Needs a tokenizer."""
     may_be_blank: tuple[str, ...] = ()
     """Roles of text that may be blank in a row; others make it a corrupt one."""
+    may_be_chats: tuple[str, ...] = ()
+    """Roles of text that may hold a chat, or turns of one, in its place."""
     amounts: Mapping[str, str] = field(default_factory=dict)
     """What `run.batch_unit` may be beside examples, and by each the key that bounds an example's;
     empty where the model gets examples of one size."""

@@ -1,5 +1,6 @@
 """The kinds of task that read text."""
 
+from zoo.recipe.spec.tasks.preferences import PreferenceSpec
 from zoo.recipe.spec.tasks.sequences import SequenceToSequenceSpec
 from zoo.recipe.spec.tasks.text import (
     CausalLMSpec,
@@ -10,6 +11,7 @@ from zoo.recipe.spec.tasks.text import (
 )
 from zoo.recipe.vocabulary.amounts import OF_PAIRS, OF_TEXT
 from zoo.recipe.vocabulary.kinds.kind import Kind
+from zoo.recipe.vocabulary.kinds.losses import PAIRS
 from zoo.recipe.vocabulary.kinds.usage import (
     ANSWERS_QUESTIONS,
     CLASSIFIES_TEXTS,
@@ -30,6 +32,7 @@ from zoo.recipe.vocabulary.scores import (
     MATTHEWS,
     OF_TEXTS,
     PERPLEXITY,
+    PREFERENCES,
 )
 
 TEXT: dict[str, Kind] = {
@@ -42,6 +45,22 @@ TEXT: dict[str, Kind] = {
         scores={"perplexity": PERPLEXITY, "loss": LOSS, "bits_per_byte": BITS_PER_BYTE},
         unit="tokens",
         may_be_blank=("text", "prompt"),
+        amounts=OF_TEXT,
+        predictor="zoo.predicting.generation:Continuation",
+        pipeline="text-generation",
+        usage=CONTINUES,
+    ),
+    "preference": Kind(
+        spec=PreferenceSpec,
+        task="zoo.tasks.kinds.preference:Preference",
+        head="AutoModelForCausalLM",
+        roles=PAIRS,
+        built_in=("docstring-preferences",),
+        scores=PREFERENCES,
+        unit="pairs",
+        flags=True,
+        may_be_blank=("prompt",),
+        may_be_chats=("prompt", "chosen", "rejected", "completion"),
         amounts=OF_TEXT,
         predictor="zoo.predicting.generation:Continuation",
         pipeline="text-generation",

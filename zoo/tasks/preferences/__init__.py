@@ -1,0 +1,1 @@
+"""What the task that learns from preferences is made of: prompts with answers, and losses."""
