@@ -10,11 +10,11 @@ from tests.recipe.conftest import Catalog
 from zoo.errors import ConfigError
 from zoo.recipe import load_recipe
 from zoo.recipe.checks.rules import RULES
-from zoo.recipe.compat import PRECISIONS, Cell, matrix, strategies
+from zoo.recipe.compat import PRECISIONS, Cell, answer, asks, matrix, strategies
 from zoo.recipe.compose.catalog import recipes
 from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
 from zoo.recipe.vocabulary.tables import table
-from zoo.telling.compat import YES, matrix_page
+from zoo.telling.compat import YES, answer_page, matrix_page
 from zoo.telling.families import families_object, families_page, marks
 
 RECIPE = "gpt2-small-openwebtext"
@@ -188,3 +188,36 @@ def test_whole_families_are_refused_before_anything_heavy_is_imported(
         words = [f"model.config.model_type={name}", "parallel.pipeline.stages=2"]
         with pytest.raises(ConfigError, match=f"2 for {name}, which trains whole.*; allowed: 1 "):
             load_recipe(catalog.recipe(model={"config": {}, "tokenizer": "bytes"}), words)
+
+
+def test_a_question_is_answered_as_the_matrix_has_it() -> None:
+    for (strategy, precision, optimizer), cell in list(cells(RECIPE).items())[::7]:
+        words = [f"parallel={strategy}", f"run.precision={precision}"]
+        words += [] if optimizer == "AdamW" else [f"optimizer.type={optimizer}"]
+        found = answer(RECIPE, words, tiny=True)
+        assert {one.name for one in found.reasons} == set(cell.reasons), cell
+        if found.reasons:
+            assert not refused(RECIPE, [*found.words], last=found.instead), cell
+
+
+def test_an_answer_is_a_line() -> None:
+    (yes,) = answer_page(answer(RECIPE, ["parallel=zero-2"])).lines
+    assert yes == f"yes: {RECIPE} goes with parallel=zero-2"
+    (no,) = answer_page(answer(RECIPE, ["parallel=pipeline-2", "run.precision=bf16"])).lines
+    assert no.startswith("no: parallel.zero.stage has to be ") and "instead: " in no
+
+
+def test_an_optimizer_that_is_asked_about_keeps_the_rate_of_the_recipe() -> None:
+    assert answer(RECIPE, ["optimizer.type=lion"]).words[-1] == "optimizer.params.lr=0.0006"
+    own = ["optimizer.type=Lion", "optimizer.params.lr=1"]
+    assert answer(RECIPE, own).words == tuple(own)
+
+
+def test_only_words_of_the_matrix_are_questions() -> None:
+    assert asks(["run.batch=4", "parallel.zero.stage=2"]) and asks(["run.precision=fp16"])
+    assert not asks(["model=gpt2-medium", "run.batch=480"])
+
+
+def test_what_is_misspelt_in_a_question_is_a_fault() -> None:
+    with pytest.raises(ConfigError, match="parallel=zero-3"):
+        answer(RECIPE, ["parallel=zro-3"])

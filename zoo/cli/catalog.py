@@ -11,12 +11,12 @@ from zoo.cli.words import ChangesArgument, JsonOption, RecipeArgument, TinyOptio
 from zoo.errors import ConfigError, Fault
 from zoo.recipe import Recipe, expanded, load_recipe
 from zoo.recipe.changes import Change, changes_of, differing, over_bases
-from zoo.recipe.compat import matrix
+from zoo.recipe.compat import answer, asks, matrix
 from zoo.recipe.compose.catalog import is_recipe, own_recipes
 from zoo.recipe.derived.batching import batching, layout_of
 from zoo.recipe.derived.deepspeed import deepspeed_config
 from zoo.recipe.schema import file_schema
-from zoo.telling.compat import matrix_page
+from zoo.telling.compat import answer_page, matrix_page
 from zoo.telling.explain import explained, is_key
 from zoo.telling.families import families_page
 from zoo.telling.groups import group_rows, schedule_line
@@ -164,7 +164,17 @@ def compat(
     tiny: TinyOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show which layouts, precisions and optimizers go with a recipe, and why others do not."""
+    """Show which layouts, precisions and optimizers go with a recipe, and why others do not.
+
+    A change of parallel, optimizer or run.precision is one question, answered in a line: exit
+    code 0 is yes, 1 is no.
+    """
+    if recipe and asks(changes or ()):
+        found = answer(recipe, changes or (), tiny)
+        print_page(answer_page(found), as_json)
+        for note in found.notes:
+            print(f"note: {note}", file=sys.stderr)
+        raise typer.Exit(1 if found.reasons else 0)
     page = matrix_page(matrix(recipe, changes or (), tiny)) if recipe else families_page()
     print_page(page, as_json)
 

@@ -28,7 +28,11 @@ EXAMPLES = {
         "zoo explain gpt2-small-openwebtext optimizer --tiny",
     ),
     "check": ("zoo check my.json", "zoo check my.json --deep"),
-    "compat": ("zoo compat bert-base-mnli-finetune", "zoo compat"),
+    "compat": (
+        "zoo compat bert-base-mnli-finetune",
+        "zoo compat bert-base-mnli-finetune parallel=zero-3 run.precision=fp16",
+        "zoo compat",
+    ),
     "schema": ("zoo schema",),
     "data": ("zoo data resnet50-imagenet --tiny", "zoo data my.json --json"),
     "prepare": ("zoo prepare my.json", "zoo prepare my.json --processes 8"),

@@ -14,11 +14,14 @@ from zoo.recipe.compose.words import Asked, compose
 from zoo.recipe.load import load_recipe
 from zoo.recipe.recipe import Recipe
 from zoo.recipe.spec.run import RunSpec
-from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
+from zoo.recipe.vocabulary.optimizers import OPTIMIZERS, canonical
 from zoo.recipe.vocabulary.parameters import counts
 from zoo.recipe.vocabulary.tables import table
 
 PRECISIONS: tuple[str, ...] = get_args(RunSpec.model_fields["precision"].annotation)
+CHOSEN = ("parallel", "optimizer")
+"""Sections of which a word asks whether they go with a recipe."""
+TYPE = "optimizer.type="
 Laid = tuple[Recipe | None, list[Fault]]
 
 
@@ -79,6 +82,53 @@ def matrix(path: str, changes: Sequence[str] = (), tiny: bool = False) -> Matrix
     if set.intersection(*(set(cell.reasons) for cell in cells)):
         load_recipe(path, changes, tiny)  # what no choice takes away is the recipe's own fault
     return Matrix(tuple(cells), reasons, base.optimizer.type, _notes(base))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Whether some words go with a recipe: what refuses them, and words that go in their place."""
+
+    recipe: str
+    words: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    instead: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def asks(words: Sequence[str]) -> bool:
+    """Whether words choose what a matrix goes over: layout, precision or optimizer."""
+    keys = [word.partition("=")[0] for word in words]
+    return any(key.split(".")[0] in CHOSEN or key == "run.precision" for key in keys)
+
+
+def answer(path: str, words: Sequence[str], tiny: bool = False) -> Answer:
+    """Judges one choice by the rules of ring 1; an optimizer named alone keeps the recipe's rate.
+
+    Raises ConfigError with faults that are no rule's.
+    """
+    others = [word for word in words if not asks([word])]
+    base, faults = _laid(path, others, tiny)
+    if base is None or faults:
+        load_recipe(path, others, tiny)  # says them all
+        raise ConfigError(faults)
+    whole = (*words, *_unsaid(base, words))
+    laid, faults = _laid(path, whole, tiny)
+    if laid is None or faults:
+        load_recipe(path, whole, tiny)  # says them all
+        raise ConfigError(faults)
+    cell, reasons = _judged(Cell("", laid.run.precision, laid.optimizer.type, whole), (laid, []))
+    name = compose(Asked(path, tiny=tiny)).name
+    return Answer(name, whole, tuple(reasons.values()), cell.instead, _notes(laid))
+
+
+def _unsaid(base: Recipe, words: Sequence[str]) -> list[str]:
+    """The rate and counts of an optimizer that words name, as far as they do not say them."""
+    said = [word.partition("=")[0] for word in words]
+    names = [canonical(word.removeprefix(TYPE)) for word in words if word.startswith(TYPE)]
+    if "optimizer.params" in said or not names or names[-1] not in OPTIMIZERS:
+        return []
+    own = optimizer_words(base, names[-1])[1:]
+    return [word for word in own if word.partition("=")[0] not in said]
 
 
 def _laid(path: str, changes: Sequence[str], tiny: bool, last: Sequence[str] = ()) -> Laid:

@@ -1,10 +1,11 @@
 """What `zoo compat RECIPE` says, as plain rows and lines."""
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from zoo.recipe.compat import PRECISIONS, Cell, Matrix
+from zoo.recipe.compat import PRECISIONS, Answer, Cell, Matrix
 from zoo.telling.page import Page, Table
 
 YES = "yes"
@@ -14,6 +15,20 @@ def matrix_page(found: Matrix) -> Page:
     """A recipe's strategies by precision, what refuses which optimizer, and the reasons."""
     tables = [strategy_rows(found), optimizer_rows(found)]
     return Page(tables, reason_lines(found), as_object(found))
+
+
+def answer_page(found: Answer) -> Page:
+    """Whether some words go with a recipe in a line, or a line for each reason why not."""
+    words = shlex.join(found.words)
+    if not found.reasons:
+        line = f"yes: {found.recipe} goes with {words}"
+        return Page([], [line], {"allowed": True, "words": found.words, "reasons": []})
+    lines = [f"no: {one.key} has to be {one.allowed}, because {one.why}" for one in found.reasons]
+    if found.instead:
+        lines[-1] += f"; instead: {shlex.join(found.instead)}"
+    reasons = [asdict(one) for one in found.reasons]
+    content = {"allowed": False, "words": found.words, "reasons": reasons}
+    return Page([], lines, {**content, "instead": found.instead})
 
 
 def numbers(found: Matrix) -> dict[str, int]:

@@ -9,7 +9,6 @@ from typing import Any
 from zoo.recipe import Recipe
 from zoo.recipe.changes import Change
 from zoo.recipe.derived.schedule import spelled_out
-from zoo.recipe.key_table import kinds
 from zoo.recipe.provenance import TYPED
 from zoo.recipe.spec.data import HubData, MixtureData, sections
 from zoo.recipe.vocabulary.kinds import kind_of
@@ -29,7 +28,7 @@ def summary(recipe: Recipe) -> Table:
     row = dict(zip(HEADS, recipe_row(recipe), strict=True))
     task, optimizer = recipe.task.kind, recipe.optimizer
     rows = {
-        "task": f"{task}: {kinds(('task', 'kind'))[task]}",
+        "task": f"{task}: {' '.join((type(recipe.task).__doc__ or '').split())}",
         "model": f"{row['model']}, {_of_parameters(recipe)}, {_start(recipe)}",
         "data": f"{row['data']}: {_source(recipe)}",
         "length": length(recipe),
