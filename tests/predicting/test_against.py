@@ -18,9 +18,9 @@ def test_every_kind_tells_of_a_row_and_finds_no_fault_with_what_is_right(kind, t
     made = trained(kind)
     predictor = made.predictor()
     row = {role: as_bytes(made.rows[0], role) for role in made.rows[0] if role in ROLES}
-    found = example_of(predictor, made.rows, 0)
+    found = example_of(predictor, made.rows, 0, 50_000)
     assert found is not None and found["row"] == 0 and found["parts"]
-    assert all("picture" in part or part["spans"] for part in found["parts"])
+    assert all({"picture", "sound", "spans"} & part.keys() for part in found["parts"])
     asked, rest = predictor.parted(row, 0)
     right = predictor.right(asked, rest)
     assert right, "a row of the data says what is right"
@@ -97,3 +97,27 @@ def test_tokens_that_are_hidden_come_back_where_they_stood(trained) -> None:
     assert all(one.text == "zzz" for one in marks if one.how == "wrong")
     with pytest.raises(CorruptExample):
         predictor.parted({"text": " "}, 0)
+
+
+def test_the_answers_to_a_prompt_or_in_a_chat_are_kept_back(trained) -> None:
+    predictor = trained("preference").predictor()
+    ask, said = {"role": "user", "content": "Hi?"}, {"role": "assistant", "content": "Ho."}
+    thanks = {"role": "user", "content": "Thanks."}
+    chat = {"messages": [ask]}
+    assert predictor.parted({"messages": [ask, said, thanks]}, 0) == (chat, {"completion": "Ho."})
+    pair = {"chosen": [said], "rejected": [{**said, "content": "No."}]}
+    kept = {"chosen": "Ho.", "rejected": "No."}
+    assert predictor.parted({"prompt": [ask], **pair}, 0) == (chat, kept)
+    whole = {"chosen": [ask, said], "rejected": [ask, {**said, "content": "No."}]}
+    asked, rest = predictor.parted(whole, 0)
+    assert asked == chat and kept.items() <= rest.items()
+    told = predictor.told(asked, {"text": "Ha."}, predictor.right(asked, rest))
+    assert [(head, spans[0].text) for head, spans in told[1:]] == [
+        ("assistant", "Ha."),
+        ("preferred in the data", "Ho."),
+        ("not preferred", "No."),
+    ]
+    judged = {"prompt": "Hi?", "completion": "No.", "label": False}
+    assert predictor.right(*predictor.parted(judged, 0)) == {}
+    with pytest.raises(CorruptExample):
+        predictor.parted({"messages": [ask]}, 0)

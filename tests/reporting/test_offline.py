@@ -1,7 +1,5 @@
 """A report asks nobody for anything: all that a browser requests passes a proxy that counts."""
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +8,7 @@ from threading import Thread
 
 import pytest
 
+from tests.reporting.browser import needs_browser, shown
 from tests.reporting.test_report import written
 from zoo.reporting.page import write_report
 from zoo.reporting.reading import read_run
@@ -49,17 +48,14 @@ def counting() -> Iterator[tuple[int, list[str]]]:
 def asked_by(page: Path) -> list[str]:
     """What a browser asks the network for while it shows a page."""
     with counting() as (port, asked):
-        subprocess.run(
-            ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-             "--disable-background-networking", "--disable-component-update", "--disable-sync",
-             f"--proxy-server=http://127.0.0.1:{port}", f"--user-data-dir={page}.profile",
-             "--virtual-time-budget=8000", "--dump-dom", page.as_uri()],
-            capture_output=True, timeout=120, check=True,
+        shown(
+            page, "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            f"--proxy-server=http://127.0.0.1:{port}",
         )  # fmt: skip
         return [one for one in asked if not any(host in one for host in OWN)]
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium")
+@needs_browser
 @pytest.mark.slow
 def test_a_report_requests_nothing_where_another_page_is_seen_to(tmp_path: Path) -> None:
     other = tmp_path / "other.html"

@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import pytest
 
 from zoo.errors import ConfigError
 from zoo.reporting import facts, recipes
-from zoo.reporting.page import page_of, write_report
+from zoo.reporting.page import page_of
 from zoo.reporting.reading import Curve, read_run, read_runs
 from zoo.reporting.thinning import smoothed, thinned
 
@@ -119,19 +117,3 @@ def test_a_run_that_said_nothing_for_long_is_called_killed(tmp_path: Path) -> No
     root = written(tmp_path / "a", 9)
     (root / "status.json").write_text(json.dumps({"state": "running", "step": 4, "at": 1.0}))
     assert facts.state_of(read_run(root)).startswith("killed at step 4")
-
-
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium")
-@pytest.mark.slow
-def test_a_browser_draws_every_chart_without_a_word_on_the_console(tmp_path: Path) -> None:
-    write_report([read_run(written(tmp_path / "a", 40))], tmp_path / "page.html")
-    found = subprocess.run(
-        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-         f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=8000", "--dump-dom",
-         (tmp_path / "page.html").as_uri()],
-        capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
-    charts = len(data_in((tmp_path / "page.html").read_text())["charts"])
-    assert f'data-drawn="{charts}"' in found.stdout
-    assert found.stdout.count('class="marks"') == charts
-    assert "CONSOLE" not in found.stderr

@@ -71,7 +71,7 @@ def scaled(image: Image.Image, scale: float) -> Image.Image:
 def _name(draw: ImageDraw.ImageDraw, text: str, place: tuple[float, float], shade: Colour) -> float:
     """Writes black on the colour at a place; returns where its lower edge is."""
     width, height = draw.im.size
-    font = ImageFont.load_default(max(_LETTERS, min(width, height) / 20))
+    font = ImageFont.load_default(max(_LETTERS, min(width, height) / 26))
     left, top, right, bottom = draw.textbbox(place, text, font=font)
     draw.rectangle((left - 1, top - 1, right + 1, bottom + 1), fill=shade)
     draw.text(place, text, fill=(0, 0, 0), font=font)

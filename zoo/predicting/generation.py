@@ -114,25 +114,31 @@ class Continuation(Writing):
         return ids
 
     def parted(self, row: Row, seed: int) -> tuple[Row, Row]:
-        """A chat without what is said last and before it, or the first words of a text; a prompt
-        as it is.
+        """A chat without what is said last and before it, a prompt without its answers, or the
+        first words of a text.
         """
-        if "messages" in row:
-            turns = turns_of(row["messages"])
+        chat = next((row[one] for one in ("messages", "prompt", "chosen") if one in row), "")
+        if not isinstance(chat, str) or "messages" in row:
+            turns = turns_of(chat)
+            if "prompt" in row:
+                return {"messages": turns}, _answers_in(row)
             last = max((n for n, one in enumerate(turns) if one["role"] == ASSISTANT), default=0)
             if not last:
                 raise CorruptExample("a chat without an answer")
-            return {"messages": turns[:last]}, {"completion": turns[last]["content"]}
-        if "text" in row:
+            found = {"completion": turns[last]["content"]} | _answers_in(row)
+            return {"messages": turns[:last]}, found
+        if "text" in row and "prompt" not in row:
             text = str(row["text"])
             begun = re.match(rf"\s*(?:\S+\s+){{,{PROMPT - 1}}}\S+", text)
             end = begun.end() if begun else 0
             return {"text": text[:end]}, {"completion": text[end : end + FOLLOWS]}
-        return super().parted(row, seed)
+        asked, _ = super().parted(row, seed)
+        return asked, _answers_in(row)
 
     def right(self, asked: Row, rest: Row) -> Answer:
-        """What follows in the row."""
-        return {"text": rest["completion"]} if "completion" in rest else {}
+        """What follows in the row, or is preferred to what is "rejected"."""
+        text = rest.get("chosen", rest.get("completion") if rest.get("label", True) else None)
+        return {} if text is None else {"text": text, "rejected": rest.get("rejected", "")}
 
     def told(self, asked: Row, answer: Answer, right: Answer) -> Told:
         """What was asked with what was written behind it, and what stands there in the data."""
@@ -142,7 +148,13 @@ class Continuation(Writing):
         else:
             given = Stretch(next(iter(asked.values())))
             told = [("written on", [given, Stretch(answer["text"], "written")])]
-        return [*told, *([plain("in the data", right["text"])] if right else [])]
+        pair = bool(right.get("rejected"))
+        told += (
+            [plain("preferred in the data" if pair else "in the data", right["text"])]
+            if right
+            else []
+        )
+        return [*told, *([plain("not preferred", right["rejected"])] if pair else [])]
 
     @property
     def positions(self) -> int | None:
@@ -180,6 +192,16 @@ class Continuation(Writing):
             most = min(most, self.positions - longest)
         found = self.generated(inputs, pad_token_id=pad, max_new_tokens=most)
         return [{"text": text} for text in self.texts(found[:, longest:])]
+
+
+def _answers_in(row: Row) -> Row:
+    """The answers that a row holds to its prompt, as texts, and what is said of them."""
+    there = {role: row[role] for role in ("completion", "chosen", "rejected") if role in row}
+    said = {
+        role: one if isinstance(one, str) else turns_of(one)[-1]["content"]
+        for role, one in there.items()
+    }
+    return said | ({"label": row["label"]} if "label" in row else {})
 
 
 class Rewriting(Writing):

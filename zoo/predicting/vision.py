@@ -118,10 +118,11 @@ class Boxes(Predictor):
         }
 
     def told(self, asked: Row, answer: Answer, right: Answer) -> Told:
-        """Every box in words, and how many of the things were found, each by one box."""
-        told = [plain("answer", self.said(answer))]
+        """How many boxes of which class were found and are right, each of one thing alone."""
+        told = [plain("answer", _counted(answer["boxes"]))]
         if not right:
             return told
+        told.append(plain("in the data", _counted(right["boxes"])))
         left = [(one["label"], [*one["box"].values()]) for one in right["boxes"]]
         whole, found = len(left), 0
         for one in answer["boxes"]:
@@ -183,6 +184,19 @@ class Masks(Predictor):
         """The image under its masks."""
         names = self.pipe.model.config.label2id
         return with_masks(decode_image(row["image"]), answer["_masks"], names, scale)
+
+
+def _counted(boxes: list[Answer]) -> str:
+    """How many boxes there are of each class, the commonest first, and between which scores."""
+    found: dict[str, list[float]] = {}
+    for one in boxes:
+        found.setdefault(one["label"], []).append(one.get("score", 1.0))
+    scored = any("score" in one for one in boxes)
+    ends = {name: (f"{min(those):.2f}", f"{max(those):.2f}") for name, those in found.items()}
+    ranges = {name: f" ({' to '.join(dict.fromkeys(two))})" for name, two in ends.items()}
+    order = sorted(found, key=lambda name: -len(found[name]))
+    words = (f"{len(found[name])} {name}{ranges[name] if scored else ''}" for name in order)
+    return ", ".join(words) or "nothing"
 
 
 def _said_box(one: Answer) -> str:

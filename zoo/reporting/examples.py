@@ -2,7 +2,6 @@
 model.
 """
 
-import base64
 import io
 import time
 from pathlib import Path
@@ -22,6 +21,7 @@ from zoo.predicting.exported import Options, exported
 from zoo.predicting.predict import predictor_of
 from zoo.predicting.predictor import Predictor
 from zoo.recipe.vocabulary.roles import ROLES
+from zoo.reporting.media import picture_uri, sound_uri
 from zoo.reporting.reading import EXAMPLES
 from zoo.training.disk.writing import write_json
 
@@ -30,6 +30,8 @@ LONGEST = 60.0
 """Seconds after which no further row is asked."""
 LARGEST = 8 << 30
 """Bytes of weights beyond which a CPU is not asked."""
+MEDIA = 400_000
+"""Characters of all pictures and sounds of a run."""
 SIDE, SMALL, LINE = 480, 256, 1200
 """Pixels of the longer side of a picture, at most and where it has few; characters of a text."""
 
@@ -48,13 +50,15 @@ def write_examples(root: Path, source: Source, count: int) -> None:
     for index in spread(rows, count).tolist():
         if time.monotonic() - begun > LONGEST:
             break
-        if one := example_of(predictor, rows, index):
+        if one := example_of(predictor, rows, index, MEDIA // count):
             found.append(one)
     write_json(root / EXAMPLES, {"set": name, "examples": found})
 
 
-def example_of(predictor: Predictor, rows: Rows, index: int) -> dict[str, Any] | None:
-    """One row with its answer as parts of a page; None where the row cannot be asked."""
+def example_of(predictor: Predictor, rows: Rows, index: int, most: int) -> dict[str, Any] | None:
+    """One row with its answer as parts of a page, with pictures and sounds of at most about `most`
+    characters; None where the row cannot be asked.
+    """
     try:
         row = rows[index]
         held = {role: as_bytes(row, role) for role in row if role in ROLES}
@@ -62,10 +66,12 @@ def example_of(predictor: Predictor, rows: Rows, index: int) -> dict[str, Any] |
         with torch.inference_mode():
             answer = predictor.answers([predictor.read(asked)])[0]
         right = predictor.right(asked, rest)
+        sounds = sounds_of(asked, most)
     except CorruptExample:
         return None
-    parts = pictures_of(predictor, asked, {"answer": answer, "in the data": right})
-    return {"row": index, "parts": parts + texts_of(predictor.told(asked, answer, right))}
+    pictures = pictures_of(predictor, asked, {"answer": answer, "in the data": right}, most)
+    texts = texts_of(predictor.told(asked, answer, right))
+    return {"row": index, "parts": [*pictures, *sounds, *texts]}
 
 
 def as_bytes(row: Row, role: str) -> Any:
@@ -80,7 +86,16 @@ def as_bytes(row: Row, role: str) -> Any:
     return written.getvalue()
 
 
-def pictures_of(predictor: Predictor, asked: Row, answers: dict[str, Any]) -> list[Part]:
+def sounds_of(asked: Row, most: int) -> list[Part]:
+    """The clip that was asked about."""
+    if "audio" not in asked:
+        return []
+    text, seconds, whole = sound_uri(asked["audio"], most)
+    cut = f"the first {seconds:.1f} s of " if seconds < whole else ""
+    return [{"head": f"clip, {cut}{whole:.1f} s", "sound": text}] if text else []
+
+
+def pictures_of(predictor: Predictor, asked: Row, answers: dict[str, Any], most: int) -> list[Part]:
     """The image that was asked about, with what was answered and what is right drawn in it, by
     what they are called.
     """
@@ -89,14 +104,17 @@ def pictures_of(predictor: Predictor, asked: Row, answers: dict[str, Any]) -> li
     image = decode_image(asked["image"])
     longest = max(image.size)
     scale = SIDE / longest if longest > SIDE else max(1, SMALL // longest)
-    parts = []
-    for head, answer in answers.items():
-        picture = predictor.drawn(asked, answer, scale) if answer else None
-        if picture is not None:
-            alt = f"{head}: {predictor.said(answer)}"
-            parts.append({"head": head, "picture": data_uri(picture), "alt": alt})
-    plain = {"head": "image", "picture": data_uri(scaled(image, scale)), "alt": "what was asked"}
-    return parts or [plain]
+    drawn = {
+        head: (predictor.drawn(asked, answer, scale), f"{head}: {predictor.said(answer)}")
+        for head, answer in answers.items()
+        if answer
+    }
+    there = [(head, one, alt) for head, (one, alt) in drawn.items() if one is not None]
+    shown = there or [("image", scaled(image, scale), "what was asked")]
+    return [
+        {"head": head, "picture": picture_uri(one, most // len(shown)), "alt": alt}
+        for head, one, alt in shown
+    ]
 
 
 def texts_of(told: Told) -> list[Part]:
@@ -120,10 +138,3 @@ def span_of(one: Stretch) -> Part:
     """A stretch for the page: its text, and its mark and note where it has them."""
     marks = {"text": one.text, "mark": one.how, "note": one.note}
     return {name: value for name, value in marks.items() if value or name == "text"}
-
-
-def data_uri(picture: Image.Image) -> str:
-    """A picture as a JPEG that stands in a page itself."""
-    written = io.BytesIO()
-    picture.convert("RGB").save(written, "JPEG", quality=85)
-    return "data:image/jpeg;base64," + base64.b64encode(written.getvalue()).decode()

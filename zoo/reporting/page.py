@@ -29,8 +29,8 @@ REPORT = "report.html"
 COMPARED = "compared.html"
 """Where one of several lies, in the working directory."""
 LOGARITHMIC = (LOSS, "lr", "grad_norm")
-MOST_RUNS = 8
-"""That have examples on one page, which is to stay below 2 MB."""
+MOST_EXAMPLES = 600_000
+"""Characters of examples on one page, which is to stay below 2 MB."""
 MARKS = {
     "best": "best checkpoint",
     "resume": "resume",
@@ -77,7 +77,7 @@ def page_of(runs: list[Run], script: str, renew: int = 0) -> str:
     }
     environment.filters["of_class"] = lambda key: of_class(runs, key)
     charts = charts_of(runs)
-    with_examples = [run for run in runs if run.examples.get("examples")][:MOST_RUNS]
+    with_examples, elsewhere = that_fit(runs)
     content = data_of(runs, charts, points_of(runs, charts), renew)
     template = environment.get_template("report.html")
     return template.render(
@@ -100,11 +100,28 @@ def page_of(runs: list[Run], script: str, renew: int = 0) -> str:
         there={mark["what"] for run in content["runs"] for mark in run["marks"]},
         half_life=half_life_of(max(rows_of(runs), default=0)),
         with_examples=with_examples,
+        elsewhere=elsewhere,
         answers=answers_in(with_examples),
         described=described(runs[0]) if len(runs) == 1 else "",
         renew=renew,
         dumps=lambda value: json.dumps(value, indent=1, ensure_ascii=False),
     )
+
+
+def that_fit(runs: list[Run]) -> tuple[list[Run], list[str]]:
+    """The first runs whose examples fit a page together, and the names of those left out."""
+    left = MOST_EXAMPLES
+    shown: list[Run] = []
+    elsewhere: list[str] = []
+    for run in runs:
+        if not run.examples.get("examples"):
+            continue
+        left -= len(json.dumps(run.examples))
+        if left >= 0 or not shown:
+            shown.append(run)
+        else:
+            elsewhere.append(run.name)
+    return shown, elsewhere
 
 
 def answers_in(runs: list[Run]) -> dict[str, str]:
