@@ -3,18 +3,21 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.data.remote.server import Server, serving
-from tests.data.sources.shards.making import clip, images, parquet, tar
+from tests.data.sources.shards.making import clip, images, parquet, photograph, tar
 from tests.ranks import run_ranks
 from tests.runs import rows, run_twin, train, twin
+from zoo.data.ordering.build import order_of
+from zoo.recipe import load_recipe
+from zoo.training.checks import ring_two
 
-SHARDS, ROWS = 24, 16
+SHARDS, ROWS, MANY = 24, 16, 120
 NAMES = f"{{00000..000{SHARDS - 1}}}"
 
 
@@ -136,17 +139,39 @@ def test_a_run_outlives_its_server_for_a_while_and_ends_with_it_for_good(
     assert after[:100] == pytest.approx(whole[:100], rel=1e-4)  # rounding grows in 300 steps
 
 
+def large_tars(folder: Path) -> str:
+    images(folder, MANY, 52, size=96)
+    return f"train-{{00000..00{MANY - 1}}}.tar"
+
+
+def large_parquets(folder: Path) -> str:
+    for shard in range(MANY):
+        numbers = range(shard * 52, (shard + 1) * 52)
+        found = [{"image": {"bytes": photograph(n, 96)}, "label": f"l{n % 3}"} for n in numbers]
+        parquet(folder / f"train-{shard:05}.parquet", found)
+    return f"train-{{00000..00{MANY - 1}}}.parquet"
+
+
+def needed(place: str, words: list[str], first: int, last: int) -> set[int]:
+    """The shards that two ranks read in some steps."""
+    recipe = load_recipe(twin("image-classification"), words, tiny=True)
+    order = order_of(recipe, ring_two(recipe, 2).source.train)
+    return set(order.shards(first, last, range(2)))
+
+
 @pytest.mark.slow
-def test_170_mb_stream_through_a_budget_of_50_mb_and_outlive_20_seconds_without_a_server(
-    shards: Path, server: Server, tmp_path: Path
+@pytest.mark.parametrize("made", [large_tars, large_parquets])
+def test_170_mb_stream_through_a_budget_of_50_mb(
+    made: Callable[[Path], str], shards: Path, server: Server, tmp_path: Path
 ) -> None:
-    images(shards, 60, 100, size=96)
-    entry, kind, budget = "train-{00000..00059}.tar", "image-classification", 50_000_000
+    entry, kind, budget = made(shards), "image-classification", 50_000_000
     assert sum(path.stat().st_size for path in shards.iterdir()) > 3.3 * budget
-    said = ["run.steps=100", "run.batch=80", "run.micro_batch=40", "run.save_every=0"]
+    said = ["run.steps=78", "run.batch=80", "run.micro_batch=40", "run.save_every=0"]
+    said += ["data.timeout=40.0"]
     here = words(str(shards), entry, tmp_path / "here", budget, *said)
     whole = losses(train(1, twin(kind), tmp_path / "whole", *here))
-    metrics, most, over = tmp_path / "run" / "metrics.jsonl", [0], threading.Event()
+    folder, most, over = tmp_path / "run", [0], threading.Event()
+    downs: list[float] = []
 
     def watch() -> None:
         while not over.wait(0.05):
@@ -154,20 +179,37 @@ def test_170_mb_stream_through_a_budget_of_50_mb_and_outlive_20_seconds_without_
             sizes = [path.stat().st_size for path in files if path.exists()]
             most[0] = max(most[0], sum(sizes))
 
-    def fail() -> None:
-        while not metrics.exists() or len(metrics.read_text().splitlines()) < 10:
+    def reached(steps: int) -> None:
+        metrics = folder / "metrics.jsonl"
+        while not metrics.exists() or len(metrics.read_text().splitlines()) < steps:
             time.sleep(0.01)
-        server.down_for(20)
 
-    helpers = [threading.Thread(target=one, daemon=True) for one in (watch, fail)]
-    for one in helpers:
-        one.start()
+    def fail() -> None:
+        reached(10)
+        server.down_for(20)
+        time.sleep(21)
+        reached(35)
+        server.down()
+        downs.append(time.monotonic())
+
+    for one in (watch, fail):
+        threading.Thread(target=one, daemon=True).start()
     there = words(server.url, entry, tmp_path / "there", budget, *said)
-    started = time.monotonic()
-    found = losses(train(2, twin(kind), tmp_path / "run", *there))
-    spent = time.monotonic() - started
+    with pytest.raises(AssertionError, match=r"DataError: rank [01] on"):
+        run_ranks(2, run_twin, twin(kind), [f"run.folder={folder}", *there], timeout=500)
+    spent = time.monotonic() - downs[0]
+    assert "nothing of it came for 40 s (data.timeout)" in (folder / "status.json").read_text()
+    at = len(losses(rows(folder)))
+    assert 35 <= at < 78
+    server.up()
+    server.asked.clear()
+    after = losses(train(2, twin(kind), folder, *there, timeout=500))
     over.set()
-    print(f"{spent:.0f} s, at most {most[0] / 1e6:.1f} MB held, {sum(server.asked.values())} asked")
-    assert found == pytest.approx(whole, rel=1e-4)
-    assert spent > 20
+    wanted = needed(server.url, there, at, 88)  # and the first windows of the next epoch
+    asked = {int(name[6:11]) for name in server.asked}
+    print(f"at most {most[0] / 1e6:.1f} MB held; ended {spent:.0f} s after its server, at {at};")
+    print(f"resumed with {len(asked)} of {MANY} shards, of {len(wanted)} that it may read")
+    assert after == pytest.approx(whole, rel=1e-4)
     assert most[0] <= budget
+    assert asked <= wanted
+    assert len(wanted) < MANY

@@ -15,7 +15,7 @@ from zoo.data.rows import PIECE
 from zoo.data.tokens.patterns import GPT2, SPACED, for_ascii, of_bytes, pattern_of
 from zoo.data.tokens.windows import in_windows
 
-_WORDS, _LETTERS = 1 << 16, 1 << 20  # that are kept, and as many that stood before them
+_WORDS, _LETTERS = 1 << 15, 1 << 19  # that are kept, and as many that stood before them
 SAFE = "[A-Za-z](?=[ \n])"
 """A letter before a space or a line end: there any pattern of words cuts."""
 _LAST, _NEXT = regex.compile(f"(?r){SAFE}"), regex.compile(SAFE)

@@ -39,10 +39,11 @@ def test_batches_are_byte_for_byte_those_of_pyarrow(count: int) -> None:
     assert found.serialize().equals(wanted.serialize())
 
 
-def test_nobody_imports_pandas() -> None:
+def test_who_prepares_files_imports_neither_pandas_nor_datasets() -> None:
     said = f"""
 import sys
 import numpy, pyarrow
+import zoo.data.preparing.pack, zoo.data.sources.files
 from zoo.data.sources.storing.building import batch_of, booleans
 batch_of({ROWS}, pyarrow.schema([("text", pyarrow.large_string())]))
 assert booleans(numpy.array([True, False])).to_pylist() == [True, False]
