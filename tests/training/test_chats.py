@@ -14,30 +14,39 @@ MODELS = {
 }
 LENGTH = 320  # three to five chats
 RESUMED = ("zero-3", "pipeline-2", "tensor-2")
+CHATS = ("data.name=docstring-chats", "task.documents=masked")
+ROWS = {
+    "chats": CHATS,
+    "texts": ("task.documents=masked",),
+    "tokens": (CHATS[0], "run.batch_unit=tokens", "run.batch=2048", "run.micro_batch=512"),
+}
+"""What is learned: chats in one row, blocks of several texts, and batches of tokens of chats."""
 
 
-def on_chats(model: str) -> tuple[Path, list[str]]:
-    """A recipe, and the changes that make its twin learn chats of which several share a row."""
+def on_chats(model: str, rows: str = "chats") -> tuple[Path, list[str]]:
+    """A recipe, and the changes that make its twin learn from such rows."""
     path, positions = MODELS[model]
-    chats = ["data.name=docstring-chats", "task.documents=masked", "run.steps=10"]
     room = [f"task.sequence_length={LENGTH}", f"model.config.{positions}={LENGTH}"]
-    return path, [*settings(path), *chats, *room]
+    return path, [*settings(path), *ROWS[rows], "run.steps=10", *room]
 
 
 @pytest.mark.slow
 @pytest.mark.ranks(2)
-@pytest.mark.parametrize("model", MODELS)
-def test_chats_in_one_row_have_the_losses_of_one_process_on_every_layout(
-    model: str, tmp_path: Path
+@pytest.mark.parametrize(
+    ("model", "rows"),
+    [("gpt2", "chats"), ("llama", "chats"), ("llama", "texts"), ("llama", "tokens")],
+)
+def test_rows_of_several_have_the_losses_of_one_process_on_every_layout(
+    model: str, rows: str, tmp_path: Path
 ) -> None:
-    (path, words), one = on_chats(model), tmp_path / "one"
+    (path, words), one = on_chats(model, rows), tmp_path / "one"
     layouts = {name: layout for name, layout in LAYOUTS.items() if layout[0] == 2}
     train_each(path, tmp_path, {"one": (1, ()), **layouts}, *words)
     found = {}
     for name in layouts:
         folder = tmp_path / name
         found[name] = furthest(losses(folder), losses(one)), moment_difference(folder, one)
-    print(f"parity of chats {model}: {found}")
+    print(f"parity of {rows} {model}: {found}")
     assert max(max(both) for both in found.values()) < BAR, found
 
 

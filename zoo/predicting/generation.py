@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
+from jinja2 import TemplateError
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
@@ -16,7 +17,7 @@ from zoo.data.rows import CorruptExample, Row
 from zoo.predicting.against import Stretch, Told, plain, texts_against
 from zoo.predicting.exported import Exported, Options
 from zoo.predicting.predictor import Answer, Predictor
-from zoo.tasks.text.conversations import turns_of
+from zoo.tasks.text.chats.shapes import Turn, chat_of, spoken, turns_of, unanswered
 from zoo.tasks.text.encoding import encoder, frame_of
 from zoo.tasks.text.sequences import Framer, read_back
 from zoo.tasks.text.tokens import attention_mask, padded
@@ -93,7 +94,10 @@ class Writing(Predictor):
 class Continuation(Writing):
     """What a language model writes behind a prompt, or as the next turn of a chat."""
 
-    choices = (("messages",), ("prompt",), ("text",))
+    choices = (
+        *(("messages", "tools"), ("messages",)),
+        *(("instruction", "input"), ("instruction",), ("prompt",), ("text",)),
+    )
     loader = AutoModelForCausalLM
     gives_prompt = True
 
@@ -107,7 +111,8 @@ class Continuation(Writing):
         Raises CorruptExample for a chat where there is no template, and for a prompt that leaves no
         position for another token.
         """
-        ids = self._chat(row) if "messages" in row else self._prompt(row)
+        chat = chat_of(row)
+        ids = self._prompt(row) if chat is None else self._chat(*chat)
         most = (self.positions or 0) - 1
         if not ids or 0 <= most < len(ids):
             raise CorruptExample(f"a prompt of {len(ids)} tokens; 1 to {most} fit")
@@ -117,16 +122,16 @@ class Continuation(Writing):
         """A chat without what is said last and before it, a prompt without its answers, or the
         first words of a text.
         """
-        chat = next((row[one] for one in ("messages", "prompt", "chosen") if one in row), "")
-        if not isinstance(chat, str) or "messages" in row:
-            turns = turns_of(chat)
+        chat, held = chat_of(row), row.get("prompt", row.get("chosen", ""))
+        if chat is None and not isinstance(held, str):
+            chat = turns_of(held), None
+        if chat is not None:
+            turns, tools = chat
             if "prompt" in row:
                 return {"messages": turns}, _answers_in(row)
-            last = max((n for n, one in enumerate(turns) if one["role"] == ASSISTANT), default=0)
-            if not last:
-                raise CorruptExample("a chat without an answer")
-            found = {"completion": turns[last]["content"]} | _answers_in(row)
-            return {"messages": turns[:last]}, found
+            before, answer = unanswered(turns)
+            with_tools = {"tools": tools} if tools else {}
+            return {"messages": before, **with_tools}, {"completion": answer} | _answers_in(row)
         if "text" in row and "prompt" not in row:
             text = str(row["text"])
             begun = re.match(rf"\s*(?:\S+\s+){{,{PROMPT - 1}}}\S+", text)
@@ -143,7 +148,7 @@ class Continuation(Writing):
     def told(self, asked: Row, answer: Answer, right: Answer) -> Told:
         """What was asked with what was written behind it, and what stands there in the data."""
         if "messages" in asked:
-            begun = [plain(one["role"], one["content"]) for one in asked["messages"]]
+            begun = [plain(one["role"], spoken(one)) for one in asked["messages"]]
             told = [*begun, (ASSISTANT, [Stretch(answer["text"], "written")])]
         else:
             given = Stretch(next(iter(asked.values())))
@@ -165,14 +170,14 @@ class Continuation(Writing):
     def _prompt(self, row: Row) -> list[int]:
         return [*self.opening, *self.encode(next(iter(row.values())))]
 
-    def _chat(self, row: Row) -> list[int]:
+    def _chat(self, turns: list[Turn], tools: list[Any] | None) -> list[int]:
         if not self.tokenizer.chat_template:
             raise CorruptExample("a chat, for a tokenizer without chat template")
         try:
             found = self.tokenizer.apply_chat_template(
-                turns_of(row["messages"]), add_generation_prompt=True, return_dict=True
+                turns, tools, add_generation_prompt=True, return_dict=True
             )
-        except (ValueError, TypeError) as error:
+        except (TemplateError, ValueError, TypeError) as error:
             raise CorruptExample(f"a chat that the template refuses ({error})") from None
         return list(found["input_ids"])
 

@@ -89,7 +89,7 @@ def _value(role: str, value: Any, base: Path) -> Any:
         found = reading(role, False, False)(value)
     except Odd as error:
         raise Unusable(f"{role}: {error}") from None
-    if found is None:
+    if found is None and not ROLES[role].optional:
         raise Unusable(f"an empty {role}")
     if ROLES[role].how in ("image", "audio") and isinstance(found, str):
         found = base / found

@@ -22,6 +22,7 @@ SPEECH: dict[str, Any] = {
     "data": {"source": "built-in", "name": "morse"},
 }
 FILES: dict[str, Any] = {"data": {"source": "files", "folder": "/data", "valid": 0.1}}
+CHATS = {"kind": "causal-lm", "sequence_length": 8}
 TEXT = {"source": "built-in", "name": "stdlib-text"}
 MIXTURE = {"source": "mixture", "parts": {"a": {"data": TEXT, "weight": 1}}}
 ZERO = "parallel.zero."
@@ -133,6 +134,8 @@ BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "tokenizer": ({"model": {"config": {"model_type": "gpt2"}}}, []),
     "architecture": ({"model": {"tokenizer": "bytes"}}, []),
     "revision": ({}, ["model.revision=main"]),
+    "chat template": ({"task": CHATS}, ["model.chat_template=chatlm"]),
+    "template of chats": (IMAGES, ["model.chat_template=chatml"]),
     "adapter's base": ({}, ["model.lora.r=4"]),
     "merged export": ({}, ["run.export_merged=true"]),
     "flash attention": ({}, ["model.attention=flash_attention_2"]),

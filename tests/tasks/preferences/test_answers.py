@@ -14,8 +14,9 @@ from zoo.tasks.preferences.answers import (
     holds_chats,
     parted,
 )
+from zoo.tasks.text.chats.templates import shipped
 from zoo.tasks.text.encoding import Speller
-from zoo.tasks.text.vocabulary import CHAT, CHATML, byte_tokenizer
+from zoo.tasks.text.vocabulary import CHAT, byte_tokenizer
 
 
 def turn(role: str, content: str) -> dict[str, Any]:
@@ -29,7 +30,7 @@ GOOD, BAD = turn("assistant", "yes"), turn("assistant", "no")
 @pytest.fixture
 def speller() -> Speller:
     tokenizer = byte_tokenizer(CHAT)
-    tokenizer.chat_template = CHATML
+    tokenizer.chat_template = shipped("chatml")
     return Speller.of(tokenizer)
 
 

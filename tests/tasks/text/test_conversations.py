@@ -6,7 +6,8 @@ import pytest
 
 from tests.tasks.text.test_encoding import llama_like
 from zoo.data.rows import CorruptExample
-from zoo.tasks.text.conversations import fitted, marked_ids, turns_of
+from zoo.tasks.text.chats.shapes import turns_of
+from zoo.tasks.text.conversations import fitted, marked_ids
 from zoo.tasks.text.encoding import Speller
 from zoo.tasks.text.vocabulary import CAUSAL, byte_tokenizer
 
@@ -89,13 +90,14 @@ def test_messages_are_read_in_each_of_their_shapes():
     for shape in (wanted, json.dumps(wanted), [{"role": "user", "content": parts}]):
         assert turns_of(shape) == wanted
     call = [{"role": "assistant", "content": None, "tool_calls": [{"name": "f"}]}]
-    assert turns_of(call) == [{"role": "assistant", "tool_calls": [{"name": "f"}]}]
+    named = {"type": "function", "function": {"name": "f", "arguments": {}}}
+    assert turns_of(call) == [{"role": "assistant", "tool_calls": [named]}]
 
 
 @pytest.mark.parametrize(
     ("messages", "said"),
     [
-        ([{"from": "human", "value": "hi"}], "a message of from, value; role and content"),
+        ([{"by": "human", "said": "hi"}], "a message of by, said; role and content"),
         ([{"role": "user"}], "content is a NoneType"),
         ([{"role": "user", "content": 7}], "content is a int"),
         ([{"role": "user", "content": [{"type": "image"}]}], "a part of type image"),

@@ -1,5 +1,6 @@
 """Rows of several documents: nothing is seen across, and nothing else changes."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -7,6 +8,8 @@ from zoo.errors import ConfigError
 from zoo.models.families.documents import KEEP_APART
 from zoo.models.upstream import supports_sdpa
 from zoo.tasks.build import build_task, head_class
+from zoo.tasks.task import IGNORE
+from zoo.tasks.text.documents import Separator
 
 TALKS = [
     {
@@ -113,11 +116,48 @@ def test_flash_attention_is_given_one_row(make_recipe, make_source, make_batch):
         ("masked", TALKS, "opt", "opt, which is not known to keep apart"),
         ("joined", TALKS, "llama", "joined with chats"),
         ("apart", [{"text": "a long enough text " * 20}], "llama", "apart with texts"),
+        ("masked", [{"text": "a long enough text " * 20}], "opt", "opt, which is not known"),
     ],
 )
 def test_what_cannot_be_is_told(make_recipe, make_source, documents, rows, model, said):
     with pytest.raises(ConfigError, match=said):
         made(make_recipe, make_source, documents, rows, model=model)
+
+
+TEXTS = [{"text": text} for text in ("one", "to", "a longer one", "ninety-nine", "e", "the end")]
+
+
+@pytest.mark.parametrize("model", ["llama", "gpt2", "qwen2"])
+def test_texts_in_one_block_have_the_loss_of_texts_apart(
+    make_recipe, make_source, make_batch, model
+):
+    task, blocks = made(make_recipe, make_source, "masked", TEXTS, 35, model)
+    net = head_class("causal-lm").from_config(task.config).eval()
+    batch = make_batch(task, blocks, len(blocks))
+    assert batch["inputs"].keys() == {"input_ids", "position_ids"}
+    found = task.loss(net(**batch["inputs"], use_cache=False), batch)
+    wanted, count, end = 0.0, 0, task.tokenizer.eos_token_id
+    for index in range(len(blocks)):
+        block = blocks[index]["input_ids"].tolist()
+        while block:
+            size = block.index(end) + 1 if end in block else len(block)
+            ids, block = torch.tensor([block[:size]]), block[size:]
+            if size > 1:
+                wanted += net(ids, labels=ids).loss * (size - 1)
+                count += size - 1
+    assert batch["count"] == count < 35 * len(blocks)
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=0, check_dtype=False)
+
+
+@pytest.mark.parametrize("separator", [Separator(9, ends=True), Separator(9, ends=False)])
+def test_a_block_may_begin_and_end_anywhere_in_a_document(separator):
+    ids = np.array([1, 9, 2, 9, 9, 3, 9])
+    found = separator.parted({"ids": ids, "bytes": 6.0})
+    begins = [2, 4, 5] if separator.ends else [1, 3, 4, 6]
+    assert [place for place in range(1, 7) if found["positions"][place] == 0] == begins
+    assert [place for place in range(7) if found["labels"][place] == IGNORE] == begins
+    assert found["bytes"] == 6.0 - len(begins)
+    assert found["positions"].tolist()[:3] == ([0, 1, 0] if separator.ends else [0, 0, 1])
 
 
 def test_opt_would_see_across(make_recipe, make_source, make_batch):

@@ -16,6 +16,9 @@ _KINDS = {
     "audio": "a column of clips: bytes or paths",
 }
 
+OTHER_NAMES = {"conversations": "messages", "conversation": "messages"}
+"""Columns of other tools' data that are a role, by what those call them."""
+
 
 def roles_to_read(
     here: Mapping[str, str],
@@ -33,11 +36,13 @@ def roles_to_read(
     choice = wanted.chosen(here.keys() - odd.keys())
     if choice is not None:
         return choice
-    nearest = max(wanted.choices, key=lambda one: (len(here.keys() & set(one)), -len(one)))
+    meant = {OTHER_NAMES[name]: name for name in names if name in OTHER_NAMES}
+    told = here.keys() | meant.keys()
+    nearest = max(wanted.choices, key=lambda one: (len(told & set(one)), -len(one)))
     for role in nearest:
         if role not in here:
             free = sorted(set(names) - set(here.values()))
-            _say_missing(role, free, entry, wanted, faults)
+            _say_missing(role, free, entry, wanted, faults, meant.get(role, role))
         elif role in odd:
             found = f"{here[role]} ({odd[role]})"
             faults.add(f"columns.{role}", found, _KINDS[ROLES[role].how])
@@ -45,9 +50,9 @@ def roles_to_read(
 
 
 def _say_missing(
-    role: str, free: Sequence[str], entry: str, wanted: Wanted, faults: Faults
+    role: str, free: Sequence[str], entry: str, wanted: Wanted, faults: Faults, meant: str
 ) -> None:
     rows = " or ".join(" and ".join(choice) for choice in wanted.choices)
     found = f"no column {role} in {entry}, though rows need {rows}"
     allowed = "the one that it is, of" if free else "a table that has it: all of its are taken"
-    faults.add(f"columns.{role}", found, allowed, free, meant=role)
+    faults.add(f"columns.{role}", found, allowed, free, meant)

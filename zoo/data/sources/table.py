@@ -118,7 +118,7 @@ class TableRows(Rows):
         """Which rows have nothing for a role, bool (rows,)."""
         column = self.table.data.column(self.columns[role])
         null = pyarrow.compute.is_null(column, nan_is_null=pyarrow.types.is_floating(column.type))
-        return np.asarray(null.to_numpy())
+        return np.asarray(null.to_numpy()) & (not ROLES[role].optional)
 
     def values(self, role: str) -> frozenset[Any]:
         """Every value of a role, or of several in a row, each once; corrupt rows have none."""
@@ -166,7 +166,7 @@ class TableRows(Rows):
             value = self.reading[role](raw)
         except Odd as odd:
             raise CorruptExample(f"{self.name(index)} ({column}: {odd})") from None
-        if value is None:
+        if value is None and not ROLES[role].optional:
             raise CorruptExample(self._lacking(index, [column]))
         return value
 

@@ -16,7 +16,7 @@ FOLDER_KEYS = {"data": ("folder", "cache"), "optimizer": ("state",), "run": ("fo
 """Keys that are paths whatever they look like."""
 PARTS: Key = ("data", "parts")
 """Where the parts of a mixture stand, of which each holds a section `data`."""
-NAME_KEYS = {"model": ("name", "weights", "tokenizer")}
+NAME_KEYS = {"model": ("name", "weights", "tokenizer", "chat_template")}
 """Keys that are paths if they look like one: `.`, `/` or `~` first."""
 
 

@@ -1,10 +1,14 @@
 """The section `model`: what the exported Hugging Face folder holds, and which of it is trained."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
 from zoo.recipe.spec.words import Folder, Of, Positive, Spec, Text, Tokens
+
+Template = Literal["chatml", "llama3", "zephyr", "alpaca"]
+"""Chat templates that come with us."""
+TEMPLATES: tuple[str, ...] = get_args(Template)
 
 
 class TrainedTokenizer(Spec):
@@ -49,6 +53,10 @@ class ModelSpec(Spec):
     """`random`, hub id, Hugging Face folder or run folder; absent: `name`'s, else random."""
     tokenizer: Text | TrainedTokenizer | None = None
     """`bytes`, `characters`, a name, or one to train; absent: `name`'s."""
+    chat_template: Template | Folder | None = None
+    """How chats become text: one of these, or a file in Jinja (starts with `.`, `/` or `~`);
+    absent: the tokenizer's own, ChatML for one that is made here. It is exported with the
+    tokenizer, whose end of text becomes what ends an answer."""
     processor: dict[str, Any] = Field(default_factory=dict)
     """Inline preprocessor_config.json: mean, std, sampling_rate, feature_size. No sizes."""
     attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"

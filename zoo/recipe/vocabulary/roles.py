@@ -19,6 +19,8 @@ class Role:
     how: How
     measured: bool = False
     names: bool = False
+    optional: bool = False
+    """Rows may have nothing there."""
 
 
 ROLES: dict[str, Role] = {
@@ -40,7 +42,16 @@ ROLES: dict[str, Role] = {
         "in the context; none where the context does not say.",
         "answers",
     ),
-    "messages": Role("A chat: a list of role and content.", "messages"),
+    "messages": Role(
+        "A chat: a list of role and content (or from and value); calls of tools stay in it.",
+        "messages",
+    ),
+    "tools": Role(
+        "What the assistant may call in a chat: a list of functions.", "messages", optional=True
+    ),
+    "instruction": Role("What the assistant is asked for.", "text", measured=True),
+    "input": Role("What the instruction is about.", "text", measured=True, optional=True),
+    "output": Role("What the assistant answers.", "text", measured=True),
     "prompt": Role("What the model is given.", "text", measured=True),
     "completion": Role("What the model is to write.", "text", measured=True),
     "chosen": Role("The answer to the prompt that is preferred.", "text", measured=True),

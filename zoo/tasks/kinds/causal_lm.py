@@ -10,23 +10,24 @@ from torch import Tensor
 from zoo.data.cache import cache_root
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.preparing.pack import pack
-from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows
+from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows, digest
 from zoo.data.source import Source
 from zoo.data.tokens.bins import Bins
-from zoo.errors import ConfigError, Fault, collected
+from zoo.errors import ConfigError, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe import Recipe
 from zoo.recipe.spec.tasks.text import CausalLMSpec
 from zoo.tasks.amounts import length_of, tokens_of
 from zoo.tasks.padding import places
-from zoo.tasks.roles import chosen_roles, fault, kind_roles, role_faults
+from zoo.tasks.roles import chosen_roles, kind_roles, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
 from zoo.tasks.task import IGNORE, NO_RECORDS, Lost, Outputs, Records, Task, lost_in
+from zoo.tasks.text.chats.shapes import holds_chats
+from zoo.tasks.text.chats.templates import Templated, chat_specials, give_template
 from zoo.tasks.text.conversations import fitted, marked_ids, opening_of
-from zoo.tasks.text.documents import document_faults, side_by_side
+from zoo.tasks.text.documents import Separator, document_faults, side_by_side
 from zoo.tasks.text.encoding import Speller, document_frame, scheme
 from zoo.tasks.text.files import save_generation, save_tokenizer
-from zoo.tasks.text.kept import made_from_texts
 from zoo.tasks.text.router import router_factor, router_faults, router_notes
 from zoo.tasks.text.tokenizer import build_tokenizer, tokenizer_fingerprint
 from zoo.tasks.text.tokens import (
@@ -38,9 +39,8 @@ from zoo.tasks.text.tokens import (
     texts,
     token_loss,
     token_tally,
-    tokenizer_key,
 )
-from zoo.tasks.text.vocabulary import CAUSAL, CHAT, CHATML
+from zoo.tasks.text.vocabulary import CAUSAL
 
 LOST = {
     "dropped": Lost("task.sequence_length", "rows with a completion, or a turn of the assistant"),
@@ -61,9 +61,10 @@ class CausalLM(Task):
         roles = chosen_roles(source, *kind_roles(recipe))
         self.packed = roles == ("text",)
         self.masked = self.spec.documents == "masked"
-        chats, whole_text = roles == ("messages",), recipe.model.tokenizer == "bytes"
-        # 256 bytes are enough when no row has to end
-        specials = {} if self.packed and whole_text else CHAT if chats else CAUSAL
+        chats, given = holds_chats(roles), Templated()
+        # 256 bytes are enough where nothing has to end
+        plain = self.packed and not self.masked and recipe.model.tokenizer == "bytes"
+        specials = {} if plain else chat_specials(recipe) if chats else CAUSAL
         with collected(faults):
             family_config(recipe)
         with collected(faults):
@@ -73,18 +74,20 @@ class CausalLM(Task):
                 source.train.fingerprint,
                 specials,
             )
-            if chats and (whole_text or made_from_texts(recipe)):
-                self.tokenizer.chat_template = CHATML
-            faults += _template_faults(recipe, roles, bool(self.tokenizer.chat_template))
+            if chats:
+                given = give_template(recipe, self.tokenizer)
+            faults += given.faults
             self.config = model_config(recipe, special_ids(recipe, self.tokenizer))
             faults += position_faults(recipe, self.config, self.spec.sequence_length)
             faults += router_faults(recipe, self.config, added=True)
-            faults += document_faults(recipe, source, self.config, self.packed)
+            between = Separator.of(self.tokenizer)
+            faults += document_faults(recipe, source, self.config, self.packed, between)
         if faults:
             raise ConfigError(faults)
-        self.router, self.notes = router_factor(self.config), router_notes(self.config)
-        self.speller = Speller.of(self.tokenizer)
-        self.opening = opening_of(self.tokenizer, chats)
+        self.router = router_factor(self.config)
+        self.notes = [*router_notes(self.config), *given.notes]
+        self.speller, self.between, self.ends = Speller.of(self.tokenizer), between, given.ends
+        self.opening, self.chats = opening_of(self.tokenizer, chats), chats
         self.lost = {} if self.packed else LOST
         self.sends_positions = self.masked
 
@@ -122,7 +125,8 @@ class CausalLM(Task):
         also where each token stands in its document.
         """
         if "input_ids" in row:
-            return {"ids": row["input_ids"], "labels": row["input_ids"], "bytes": row["bytes"]}
+            block = {"ids": row["input_ids"], "labels": row["input_ids"], "bytes": row["bytes"]}
+            return self.between.parted(block) if self.masked and self.between else block
         if "documents" in row:
             return side_by_side([self._document(one) for one in row["documents"]])
         return side_by_side([self._document(row)]) if self.masked else self._document(row)
@@ -203,16 +207,10 @@ class CausalLM(Task):
 
     def digests(self) -> dict[str, str]:
         """See Task."""
-        return {"tokenizer": tokenizer_fingerprint(self.tokenizer)}
+        template = {"chat template": digest(self.tokenizer.chat_template)} if self.chats else {}
+        return {"tokenizer": tokenizer_fingerprint(self.tokenizer), **template}
 
     def save(self, folder: Path) -> None:
         """The tokenizer's files, and how a pretrained model generates."""
         save_tokenizer(self.recipe, self.tokenizer, self.config, folder)
-        save_generation(self.recipe, self.tokenizer, folder)
-
-
-def _template_faults(recipe: Recipe, roles: tuple[str, ...], template: bool) -> list[Fault]:
-    if roles != ("messages",) or template:
-        return []
-    key = tokenizer_key(recipe)
-    return [fault(recipe, key, "a tokenizer without chat template", "one with a chat template")]
+        save_generation(self.recipe, self.tokenizer, folder, self.ends)

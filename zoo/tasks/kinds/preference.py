@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows
+from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows, digest
 from zoo.data.source import Source
 from zoo.errors import ConfigError, collected
 from zoo.models.config import family_config, model_config
@@ -25,13 +25,13 @@ from zoo.tasks.preferences.answers import (
     shifted,
 )
 from zoo.tasks.preferences.losses import Form, log_probabilities, reference_point
-from zoo.tasks.roles import chosen_roles, fault, kind_roles, role_faults, sets
+from zoo.tasks.roles import chosen_roles, kind_roles, role_faults, sets
 from zoo.tasks.scores import ratio
 from zoo.tasks.task import IGNORE, NO_RECORDS, Lost, Outputs, Records, Task, lost_in
+from zoo.tasks.text.chats.templates import Templated, chat_specials, give_template
 from zoo.tasks.text.conversations import opening_of
 from zoo.tasks.text.encoding import Speller
 from zoo.tasks.text.files import save_generation, save_tokenizer
-from zoo.tasks.text.kept import made_from_texts
 from zoo.tasks.text.router import router_faults
 from zoo.tasks.text.tokenizer import build_tokenizer, tokenizer_fingerprint
 from zoo.tasks.text.tokens import (
@@ -39,9 +39,8 @@ from zoo.tasks.text.tokens import (
     padded,
     position_faults,
     special_ids,
-    tokenizer_key,
 )
-from zoo.tasks.text.vocabulary import CAUSAL, CHAT, CHATML
+from zoo.tasks.text.vocabulary import CAUSAL
 
 LOST = {
     "dropped": Lost("task.sequence_length", "rows with answers of an assistant"),
@@ -66,7 +65,7 @@ class Preference(Task):
             raise ConfigError(faults)
         roles = chosen_roles(source, *kind_roles(recipe))
         self.answers = BOTH if set(BOTH) <= set(roles) else JUDGED
-        chats = holds_chats(list(sets(source).values()))
+        chats, given = holds_chats(list(sets(source).values())), Templated()
         with collected(faults):
             family_config(recipe)
         with collected(faults):
@@ -74,20 +73,18 @@ class Preference(Task):
                 recipe,
                 lambda: said(source.train, roles),
                 source.train.fingerprint,
-                CHAT if chats else CAUSAL,
+                chat_specials(recipe) if chats else CAUSAL,
             )
-            if chats and (recipe.model.tokenizer == "bytes" or made_from_texts(recipe)):
-                self.tokenizer.chat_template = CHATML
-            if chats and not self.tokenizer.chat_template:
-                key, found = tokenizer_key(recipe), "a tokenizer without chat template"
-                faults.append(fault(recipe, key, found, "one with a chat template"))
+            if chats:
+                given = give_template(recipe, self.tokenizer)
+            faults += given.faults
             self.config = model_config(recipe, special_ids(recipe, self.tokenizer))
             faults += position_faults(recipe, self.config, self.spec.sequence_length)
             faults += router_faults(recipe, self.config, added=False)
         if faults:
             raise ConfigError(faults)
-        self.speller = Speller.of(self.tokenizer)
-        self.opening = opening_of(self.tokenizer, chats)
+        self.speller, self.ends, self.notes = Speller.of(self.tokenizer), given.ends, given.notes
+        self.opening, self.chats = opening_of(self.tokenizer, chats), chats
         self.lost = LOST
         if self.form.entry.reference:
             self.reference = f"{' and '.join(self.answers)}, {self.spec.sequence_length} tokens"
@@ -214,12 +211,13 @@ class Preference(Task):
 
     def digests(self) -> dict[str, str]:
         """See Task."""
-        return {"tokenizer": tokenizer_fingerprint(self.tokenizer)}
+        template = {"chat template": digest(self.tokenizer.chat_template)} if self.chats else {}
+        return {"tokenizer": tokenizer_fingerprint(self.tokenizer), **template}
 
     def save(self, folder: Path) -> None:
         """The tokenizer's files, and how a pretrained model generates."""
         save_tokenizer(self.recipe, self.tokenizer, self.config, folder)
-        save_generation(self.recipe, self.tokenizer, folder)
+        save_generation(self.recipe, self.tokenizer, folder, self.ends)
 
 
 def longer_of(example: Example) -> int:

@@ -5,7 +5,8 @@ from itertools import takewhile
 from typing import Any
 
 from zoo.data.rows import CorruptExample, Row, Rows, Wrapped, digest
-from zoo.tasks.text.conversations import Marked, Turn, marked_ids, marked_turns, turns_of
+from zoo.tasks.text.chats.shapes import Turn, turns_of
+from zoo.tasks.text.conversations import Marked, marked_ids, marked_turns
 from zoo.tasks.text.encoding import Ids, Speller, shared
 
 OTHER = "other"

@@ -1,19 +1,21 @@
 """Prompts with completions, and chats, as token ids with a mark on every target."""
 
-import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
 from zoo.data.rows import CorruptExample, Row
+from zoo.tasks.text.chats.shapes import Turn, chat_of, refuse_disorder
 from zoo.tasks.text.encoding import Ids, Speller, frame_of, shared
 
-Turn = dict[str, Any]
+Tools = Sequence[Any] | None
 Marked = tuple[Ids, list[bool]]
 """Token ids of a whole row, and for each whether it is a target."""
 
+_REWRITES = "a chat whose template rewrites"
+_WAY_OUT = "{% generation %} and {% endgeneration %} in it would say what the assistant writes"
 _GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")  # transformers' mark for the assistant
 
 
@@ -23,10 +25,12 @@ def marked_ids(speller: Speller, row: Row) -> Marked:
 
     A prompt with its completion stands between the special tokens that the tokenizer puts around a
     text, and ends with its end of text; a chat is what `apply_chat_template(tokenize=True)` gives.
-    Raises CorruptExample for a chat that is none, or that the template refuses.
+    Raises CorruptExample for a chat that is none or in disorder, or that the template refuses.
     """
-    if "messages" in row:
-        return _marked_chat(speller, turns_of(row["messages"]))
+    chat = chat_of(row)
+    if chat is not None:
+        refuse_disorder(chat[0])
+        return _marked_chat(speller, *chat)
     prompt, completion = row["prompt"], row["completion"]
     span = (len(prompt), len(prompt) + len(completion))
     ids, marks = speller.marked(prompt + completion, [span], framed=True)
@@ -64,105 +68,77 @@ def fitted(ids: Ids, marks: list[bool], length: int, opening: int = 0) -> Marked
     return ids[:length], marks[:length]
 
 
-def turns_of(messages: Any) -> list[Turn]:
-    """A chat as templates take it: a list of messages with `role` and `content`, a text.
-
-    A text that holds such a list as JSON is read, and a content of several texts is joined. Raises
-    CorruptExample for all else.
-    """
-    if isinstance(messages, str):
-        try:
-            messages = json.loads(messages)
-        except ValueError as error:
-            raise CorruptExample(f"a chat that is a text, and no JSON ({error})") from None
-    if not isinstance(messages, Sequence) or isinstance(messages, str) or not messages:
-        raise CorruptExample("a chat that is no list of messages")
-    return [_turn(message) for message in messages]
-
-
-def _turn(message: Any) -> Turn:
-    if not isinstance(message, Mapping):
-        raise CorruptExample(f"a message that is a {type(message).__name__}, not an object")
-    turn = {key: value for key, value in message.items() if value is not None}
-    if not isinstance(turn.get("role"), str):
-        names = ", ".join(sorted(map(str, turn)))
-        raise CorruptExample(f"a message of {names}; role and content are wanted")
-    if "tool_calls" not in turn or "content" in turn:
-        turn["content"] = _content(turn.get("content"))
-    return turn
-
-
-def _content(content: Any) -> str:
-    if isinstance(content, str):
-        return content
-    if isinstance(content, Mapping) or not isinstance(content, Sequence):
-        raise CorruptExample(f"a message whose content is a {type(content).__name__}, not a text")
-    parts = [{"text": part} if isinstance(part, str) else part for part in content]
-    for part in parts:
-        known = isinstance(part, Mapping) and part.get("type", "text") == "text"
-        if not known or not isinstance(part.get("text"), str):
-            kind = part.get("type") if isinstance(part, Mapping) else type(part).__name__
-            raise CorruptExample(f"a message with a part of type {kind}; texts are wanted")
-    return "".join(part["text"] for part in parts)
-
-
-def _marked_chat(speller: Speller, turns: list[Turn]) -> Marked:
+def _marked_chat(speller: Speller, turns: list[Turn], tools: Tools) -> Marked:
     tokenizer = speller.tokenizer
     template = str(tokenizer.get_chat_template())
+    if "tool" not in template and (tools or any("tool_calls" in turn for turn in turns)):
+        raise CorruptExample("a chat with tools, of which the chat template says nothing")
     if tokenizer.is_fast and _GENERATION.search(template):
-        return _marked_by_template(tokenizer, turns)
-    return marked_turns(speller, turns)
+        return _marked_by_template(tokenizer, turns, tools)
+    return marked_turns(speller, turns, tools=tools)
 
 
-def marked_turns(speller: Speller, turns: list[Turn], first: int = 0) -> Marked:
+def marked_turns(
+    speller: Speller, turns: list[Turn], first: int = 0, tools: Tools = None
+) -> Marked:
     """A chat's ids, what the assistant says from turn `first` on marked; see `marked_ids`."""
-    tokenizer = speller.tokenizer
-    whole = _rendered(tokenizer, turns)
+    whole = rendered(speller.tokenizer, turns, tools)
     spans = [
-        _span(tokenizer, turns[: place + 1], whole)
+        _span(speller.tokenizer, turns[: place + 1], tools, whole)
         for place, turn in enumerate(turns)
         if turn["role"] == "assistant" and place >= first
     ]
     return speller.marked(whole, spans, framed=False)
 
 
-def _marked_by_template(tokenizer: PreTrainedTokenizerBase, turns: list[Turn]) -> Marked:
+def _marked_by_template(
+    tokenizer: PreTrainedTokenizerBase, turns: list[Turn], tools: Tools
+) -> Marked:
     """The marks of a template that says itself what the assistant writes."""
     try:
         found = tokenizer.apply_chat_template(
-            turns, tokenize=True, return_dict=True, return_assistant_tokens_mask=True
+            turns, tools, tokenize=True, return_dict=True, return_assistant_tokens_mask=True
         )
     except Exception as error:
         raise CorruptExample(f"a chat that the template refuses: {error}") from error
     return list(found["input_ids"]), [bool(mark) for mark in found["assistant_masks"]]
 
 
-def _span(tokenizer: PreTrainedTokenizerBase, turns: list[Turn], whole: str) -> tuple[int, int]:
+def _span(
+    tokenizer: PreTrainedTokenizerBase, turns: list[Turn], tools: Tools, whole: str
+) -> tuple[int, int]:
     """Where the last of some turns stands in the whole chat, from where it is the assistant's to
     speak on, its end mark included.
 
     A template may write a turn otherwise once others follow (thoughts are left out then): what is
     still there is the longest end of it. Raises CorruptExample where that is not the answer.
     """
-    opened = _rendered(tokenizer, turns[:-1], opened=True) if turns[:-1] else ""
-    alone = _rendered(tokenizer, turns)
+    opened = rendered(tokenizer, turns[:-1], tools, opened=True) if turns[:-1] else ""
+    alone = rendered(tokenizer, turns, tools)
     if not (whole.startswith(opened) and alone.startswith(opened)):
-        closed = _rendered(tokenizer, turns[:-1])
+        closed = rendered(tokenizer, turns[:-1], tools)
         opened = whole[: min(shared(opened, whole), shared(opened, alone))]
         if len(opened) < len(closed):
-            raise CorruptExample("a chat whose template rewrites what stands before an answer")
+            raise CorruptExample(f"{_REWRITES} what stands before an answer; {_WAY_OUT}")
     said, rest = alone[len(opened) :], whole[len(opened) :]
     kept = next((said[at:] for at in range(len(said)) if rest.startswith(said[at:])), "")
     words = turns[-1].get("content", "").split()
     if words and words[-1] not in kept:
-        raise CorruptExample("a chat whose template rewrites earlier answers")
+        raise CorruptExample(f"{_REWRITES} earlier answers; {_WAY_OUT}")
     return len(opened), len(opened) + len(kept)
 
 
-def _rendered(tokenizer: PreTrainedTokenizerBase, turns: list[Turn], opened: bool = False) -> str:
+def rendered(
+    tokenizer: PreTrainedTokenizerBase, turns: list[Turn], tools: Tools = None, opened: bool = False
+) -> str:
+    """The text of a chat, with `opened` up to where the assistant is to speak next. Raises
+    CorruptExample where the template refuses it.
+    """
     try:
         return str(
-            tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=opened)
+            tokenizer.apply_chat_template(
+                turns, tools, tokenize=False, add_generation_prompt=opened
+            )
         )
     except Exception as error:  # whatever a template raises: jinja's errors share no root with ours
         raise CorruptExample(f"a chat that the template refuses: {error}") from error

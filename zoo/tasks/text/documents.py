@@ -1,9 +1,10 @@
 """Several documents in one row that do not see each other."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-from transformers import PreTrainedConfig
+from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from zoo.data.rows import Example
 from zoo.data.source import Source
@@ -13,8 +14,39 @@ from zoo.recipe import Recipe
 from zoo.recipe.spec.tasks.text import CausalLMSpec
 from zoo.tasks.roles import fault, sets
 from zoo.tasks.task import IGNORE
+from zoo.tasks.text.encoding import document_frame
 
 KEY = "task.documents"
+
+
+class Separator(NamedTuple):
+    """The token that begins each document of a stream, or else the one that ends it."""
+
+    token: int
+    ends: bool
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase) -> "Separator | None":
+        """What the tokenizer puts there; None where it puts nothing between documents."""
+        before, after = document_frame(tokenizer)
+        if not before and not after:
+            return None
+        return cls(after[-1], True) if after else cls(before[0], False)
+
+    def parted(self, block: Example) -> Example:
+        """A block of a stream with "positions" from 0 in each document, and in the first from where
+        the block begins. What a document begins with is no target.
+        """
+        ids = block["ids"]
+        begins = np.flatnonzero(ids == self.token) + self.ends
+        starts = np.zeros(len(ids), np.int64)
+        begins = begins[(begins > 0) & (begins < len(ids))]
+        starts[begins] = begins
+        labels = ids.copy()
+        labels[begins] = IGNORE
+        share = 1 - len(begins) / (len(ids) - 1)
+        places = np.arange(len(ids)) - np.maximum.accumulate(starts)
+        return {**block, "labels": labels, "positions": places, "bytes": block["bytes"] * share}
 
 
 def side_by_side(documents: Sequence[Example]) -> Example:
@@ -36,22 +68,29 @@ def side_by_side(documents: Sequence[Example]) -> Example:
 
 
 def document_faults(
-    recipe: Recipe, source: Source, config: PreTrainedConfig, text: bool
+    recipe: Recipe,
+    source: Source,
+    config: PreTrainedConfig,
+    text: bool,
+    between: Separator | None,
 ) -> list[Fault]:
-    """What `task.documents` asks that these rows (a column of `text`, or not) or this model cannot
-    do."""
+    """What `task.documents` asks that these rows (a column of `text`, or not), this model or a
+    tokenizer with this separator cannot do.
+    """
     assert isinstance(recipe.task, CausalLMSpec)
-    chosen = recipe.task.documents
-    other = {"joined": not text, "apart": text, "masked": text}.get(chosen or "", False)
-    if other:
-        allowed = "joined for a column of text" if text else "masked or apart for chats"
-        said = "texts" if text else "chats and completions"
-        return [fault(recipe, KEY, f"{chosen} with {said}", allowed)]
+    chosen, other = recipe.task.documents, "apart" if text else "joined"
+    if chosen == other:
+        said, right = ("texts", "joined") if text else ("chats and completions", "apart")
+        return [fault(recipe, KEY, f"{chosen} with {said}", f"{right} or masked", f"{KEY}={right}")]
     if chosen != "masked":
         return []
+    plain = "joined" if text else "apart"
     if why := sees_across(config):
-        allowed = f"apart, or a model of {', '.join(sorted(KEEP_APART))}"
-        return [fault(recipe, KEY, f"masked with {why}", allowed, f"{KEY}=apart")]
+        allowed = f"{plain}, or a model of {', '.join(sorted(KEEP_APART))}"
+        return [fault(recipe, KEY, f"masked with {why}", allowed, f"{KEY}={plain}")]
+    if text:
+        found = "masked with a tokenizer that puts no token between documents"
+        return [] if between else [fault(recipe, KEY, found, plain, f"{KEY}={plain}")]
     sharded = [name for name, rows in sets(source).items() if rows.shard_sizes() is not None]
     if sharded:
         found = f"masked with rows in shards ({sharded[0]}), whose lengths are not known"

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -43,11 +44,22 @@ def save_tokenizer(
             shutil.copyfile(found, folder / name)
 
 
-def save_generation(recipe: Recipe, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Writes how the pretrained model generates, whole, over what the model's class makes up."""
-    values = brought_generation(recipe, tokenizer)
+def save_generation(
+    recipe: Recipe, tokenizer: PreTrainedTokenizerBase, folder: Path, ends: Sequence[int] = ()
+) -> None:
+    """Writes how the pretrained model generates, whole, over what the model's class makes up; it
+    ends at each of `ends` as well.
+    """
+    values, file = brought_generation(recipe, tokenizer), folder / GENERATION
+    if ends and not values and file.is_file():
+        values = json.loads(file.read_text(encoding="utf-8"))
+    if ends:
+        own = values.get("eos_token_id", tokenizer.eos_token_id)
+        known = [*ends, *(own if isinstance(own, list) else [own])]
+        several = [one for one in dict.fromkeys(known) if one is not None]
+        values["eos_token_id"] = several if len(several) > 1 else several[0]
     if values:
-        (folder / GENERATION).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+        file.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
 def brought_generation(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from zoo.errors import Fault
 from zoo.recipe import Recipe
 from zoo.tasks.roles import fault
 from zoo.tasks.task import IGNORE
-from zoo.tasks.text.conversations import turns_of
+from zoo.tasks.text.chats.shapes import chat_of, holds_chats
 from zoo.tasks.text.encoding import vocabulary_size
 
 SEGMENTS = "token_type_ids"
@@ -27,14 +27,15 @@ def texts(rows: Rows, roles: Sequence[str]) -> Iterator[str]:
 
     Long texts come in pieces, and nothing is decoded for the text that stands beside it.
     """
+    chats = holds_chats(roles)
     for index in range(len(rows)):
         try:
+            chat = chat_of(rows[index]) if chats else None
+            if chat is not None:
+                yield from (turn["content"] for turn in chat[0] if "content" in turn)
+                continue
             for role in roles:
-                if role == "messages":
-                    turns = turns_of(rows[index][role])
-                    yield from (turn["content"] for turn in turns if "content" in turn)
-                else:
-                    yield from rows.pieces(index, role)
+                yield from rows.pieces(index, role)
         except CorruptExample:
             continue
 

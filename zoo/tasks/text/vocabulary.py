@@ -21,11 +21,6 @@ Specials = Mapping[str, str]
 
 CAUSAL: Specials = {"eos_token": "<|endoftext|>"}
 CHAT: Specials = {"eos_token": "<|im_end|>", "bos_token": "<|im_start|>"}
-CHATML = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}"
-    "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-"""The chat template of tokenizers made here (ChatML: openai/openai-python chatml.md)."""
 ENCODER: Specials = {
     "pad_token": "[PAD]",
     "unk_token": "[UNK]",

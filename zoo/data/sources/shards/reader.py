@@ -168,7 +168,8 @@ def _odd(columns: Columns, store: Store, shard: Shard) -> Mapping[str, str]:
     for place in range(looked_at):
         for role, names in columns.of.items():
             try:
-                if columns.value(role, opened.raw(place, names)) is None:
+                value = columns.value(role, opened.raw(place, names))
+                if value is None and not ROLES[role].optional:
                     found[role].append(f"{opened.place(place)}: nothing")
             except (Odd, ValueError, CorruptExample) as error:
                 found[role].append(f"{opened.place(place)}: {error}")

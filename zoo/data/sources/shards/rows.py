@@ -139,7 +139,7 @@ class ShardRows(Rows):
                 row[role] = self.columns.value(role, raw)
             except Odd as odd:
                 raise CorruptExample(f"{self._name(index)} ({column}: {odd})") from None
-            if row[role] is None:
+            if row[role] is None and not ROLES[role].optional:
                 raise CorruptExample(f"{self._name(index)} (no {column})")
         return row
 

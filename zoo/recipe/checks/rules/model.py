@@ -1,9 +1,11 @@
 """Rules about the model."""
 
+from zoo.errors import near
 from zoo.recipe.checks.rules.rule import Rule
 from zoo.recipe.compose.json_text import brief
 from zoo.recipe.derived.adapter import exports_adapter
 from zoo.recipe.recipe import Recipe
+from zoo.recipe.spec.model import TEMPLATES
 from zoo.recipe.vocabulary.kinds import KINDS
 
 
@@ -51,7 +53,46 @@ def merged_nothing(recipe: Recipe) -> str:
     return "true without model.lora" if alone else ""
 
 
+def unknown_template(recipe: Recipe) -> str:
+    """A chat template that is neither one of ours nor looks like a path."""
+    chosen = recipe.model.chat_template
+    known = chosen is None or chosen in TEMPLATES or chosen.startswith((".", "/", "~"))
+    return "" if known else brief(chosen)
+
+
+def near_template(recipe: Recipe) -> str:
+    """The name that is meant, or the path with its dot."""
+    chosen = str(recipe.model.chat_template)
+    path = f"./{chosen}" if "/" in chosen or "." in chosen else ""
+    nearest = path or near(chosen, TEMPLATES)
+    return f"model.chat_template={nearest}" if nearest else ""
+
+
+def template_without_chats(recipe: Recipe) -> str:
+    """A chat template for a kind that reads none."""
+    kind = recipe.task.kind
+    alone = recipe.model.chat_template and KINDS[kind].head != "AutoModelForCausalLM"
+    return f"{brief(recipe.model.chat_template)} with task.kind {kind}" if alone else ""
+
+
 MODEL_RULES = (
+    Rule(
+        "chat template",
+        "model.chat_template",
+        unknown_template,
+        f"{', '.join(TEMPLATES)}, or a file in Jinja as a path: ./chat.jinja",
+        "there is no other template here",
+        near_template,
+    ),
+    Rule(
+        "template of chats",
+        "model.chat_template",
+        template_without_chats,
+        "together with a kind that reads chats",
+        "nothing else is written by it",
+        "model.chat_template=unset",
+        beside=("task.kind",),
+    ),
     Rule(
         "tokenizer",
         "model.tokenizer",
