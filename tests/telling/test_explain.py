@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.terminal import screen
 from zoo.cli.catalog import asked_about
 from zoo.errors import ConfigError
-from zoo.recipe import expanded, load_recipe
+from zoo.recipe import changes, expanded, load_recipe
 from zoo.recipe.derived.resume import MEANS
 from zoo.recipe.key_table import keys_below, kinds
 from zoo.recipe.schema import file_schema
@@ -17,7 +18,7 @@ from zoo.recipe.vocabulary.compressors import COMPRESSORS
 from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
 from zoo.recipe.vocabulary.schedulers import SCHEDULERS
-from zoo.telling.explain import explained
+from zoo.telling.explain import explained, keys_named
 
 RECIPE = "gpt2-small-openwebtext"
 NAME = "any"
@@ -46,6 +47,7 @@ for _key, _node in written(SCHEMA, SCHEMA["$defs"]):
     WRITTEN.setdefault(_key, []).append(_node)
 
 
+@cache
 def told(key: str) -> list[dict[str, Any]]:
     """What is said of a key, once for each meaning."""
     found: list[dict[str, Any]] = explained(None, key).content["meanings"]
@@ -142,6 +144,25 @@ def test_a_section_of_a_recipe_has_its_values_and_where_they_are_from() -> None:
     assert said == {f"run.{name}": one for name, one in expanded(recipe)["run"].items()}
 
 
+def test_a_value_that_stands_where_an_object_may_is_shown() -> None:
+    rows = {row[0]: row for row in explained(load_recipe(RECIPE, tiny=True), "model").tables[-1][1]}
+    assert rows["model.tokenizer"][1] == '"bytes"'
+    assert rows["model.config"][1] == "" and rows["model.config.n_layer"][1] == "2"
+
+
+def test_every_value_of_a_recipe_is_explained() -> None:
+    for name in ("conditional-detr-r50-coco", "conformer-ctc-small-librispeech", RECIPE):
+        recipe = load_recipe(name)
+        for key in changes.leaves(expanded(recipe)):
+            assert explained(recipe, ".".join(key)).content["meanings"], key
+
+
+def test_keys_are_completed_name_by_name() -> None:
+    assert keys_named("run.ba") == ["run.batch", "run.batch_unit"]
+    assert "optimizer.params" in keys_named("optimizer.pa")
+    assert "optimizer.params.lr" not in keys_named("optimizer.pa")
+
+
 @pytest.mark.parametrize(
     ("key", "meant"),
     [
@@ -177,9 +198,8 @@ def test_the_first_word_is_a_key_or_a_recipe() -> None:
             asked_about(words)
 
 
-@pytest.mark.parametrize("columns", [60, 80])
-def test_no_key_and_no_value_of_a_table_is_cut(columns: int) -> None:
-    shown = "\n".join(screen(columns, "explain", RECIPE, "optimizer")).replace("\n", " ").split()
+def test_no_key_and_no_value_of_a_table_is_cut() -> None:
+    shown = " ".join(screen(60, "explain", RECIPE, "optimizer")).split()
     recipe = load_recipe(RECIPE)
     for row in explained(recipe, "optimizer").tables[-1][1]:
         assert row[0] in shown

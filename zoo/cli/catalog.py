@@ -3,21 +3,29 @@
 import json
 import shlex
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from zoo.cli.words import ChangesArgument, JsonOption, RecipeArgument, TinyOption, WorldOption
+from zoo.cli.words import (
+    ChangesArgument,
+    JsonOption,
+    RecipeArgument,
+    TinyOption,
+    WorldOption,
+    named,
+)
 from zoo.errors import ConfigError, Fault
 from zoo.recipe import Recipe, expanded, load_recipe
 from zoo.recipe.changes import Change, changes_of, differing, over_bases
 from zoo.recipe.compat import answer, asks, matrix
-from zoo.recipe.compose.catalog import is_recipe, own_recipes
+from zoo.recipe.compose.catalog import is_recipe, is_run, own_recipes
 from zoo.recipe.derived.batching import batching, layout_of
 from zoo.recipe.derived.deepspeed import deepspeed_config
 from zoo.recipe.schema import file_schema
 from zoo.telling.compat import answer_page, matrix_page
-from zoo.telling.explain import explained, is_key
+from zoo.telling.explain import explained, is_key, keys_named
 from zoo.telling.families import families_page
 from zoo.telling.groups import group_rows, schedule_line
 from zoo.telling.listing import WHOSE, listed
@@ -62,8 +70,13 @@ def show_recipe(
     """Print the resolved recipe as JSON (a summary first, on stderr), or the DeepSpeed JSON.
 
     With --diff only what the recipe says other than the bases of its sections; with changes or
-    --tiny, other than its file; with a recipe OTHER as the first word, other than that one.
+    --tiny, other than its file; with a recipe OTHER as the first word, other than that one (of
+    twins its twin). Lines that begin with + may be pasted as changes.
     """
+    if diff and deepspeed:
+        allowed = "one of the two: what differs, or DeepSpeed's JSON"
+        way = shlex.join(["zoo", "show", recipe, "--diff"])
+        raise ConfigError([Fault("command line", "--diff", "beside --deepspeed", allowed, way)])
     words = list(changes or ())
     other = words.pop(0) if diff and words and is_other(words[0]) else None
     loaded = load_recipe(recipe, words, tiny)
@@ -88,9 +101,9 @@ def is_other(word: str) -> bool:
 
 def _compared(recipe: Recipe, other: str | None) -> dict[str, Change]:
     """What differs from another recipe, from the recipe's file, or from its bases."""
-    if other is not None:
-        return differing(load_recipe(other), recipe)
     made = recipe.provenance.made
+    if other is not None:
+        return differing(load_recipe(other, tiny=made.twin and not is_run(Path(other))), recipe)
     return changes_of(recipe) if made.words or made.twin else over_bases(recipe)
 
 
@@ -117,12 +130,18 @@ def check(
     print(f"{loaded.name}: no faults")
 
 
+def asked(begin: str) -> list[str]:
+    """Keys and recipes that begin so, for a shell's completion."""
+    return [*keys_named(begin), *named(begin)]
+
+
 def explain(
     words: Annotated[
         list[str],
         typer.Argument(
             metavar="[RECIPE] section.key [section.key=value ...]",
             help="A key or a section; with a recipe also its value there.",
+            autocompletion=asked,
         ),
     ],
     tiny: TinyOption = False,

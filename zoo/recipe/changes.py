@@ -48,7 +48,7 @@ def differing(other: Recipe, recipe: Recipe) -> dict[str, Change]:
 
 
 def _differ(other: dict[str, Any], recipe: Recipe) -> dict[str, Change]:
-    before, after = _leaves(other, ()), _leaves(expanded(recipe), ())
+    before, after = leaves(other), leaves(expanded(recipe))
     keys = [key for key in {**after, **before} if key not in NOT_RECIPES]
     return {
         ".".join(key): Change(before.get(key), after.get(key), _by(recipe, key, key in after))
@@ -63,7 +63,7 @@ def over_bases(recipe: Recipe) -> dict[str, Change]:
     """
     content, told = expanded(recipe), recipe.provenance
     found = {}
-    for key, now in _leaves(content, ()).items():
+    for key, now in leaves(content).items():
         origin = told.origins.get(key)
         if key in NOT_RECIPES or origin is None or _is_base(origin):
             continue
@@ -71,7 +71,7 @@ def over_bases(recipe: Recipe) -> dict[str, Change]:
         default = next((one.default for one in meanings(key, content)), None)
         found[key] = Change(bases[-1] if bases else default, now, origin)
     for drop in told.drops:
-        for key, was in _leaves(drop.value, drop.key).items() if _is_base(drop.origin) else ():
+        for key, was in leaves(drop.value, drop.key).items() if _is_base(drop.origin) else ():
             found.setdefault(key, Change(was, value(content, key), drop.because))
     return {".".join(key): one for key, one in found.items() if one.was != one.now}
 
@@ -81,10 +81,11 @@ def _is_base(origin: str) -> bool:
     return origin.endswith(".json") and Path(origin).parent.name in FOLDERS
 
 
-def _leaves(value: Any, path: Key) -> dict[Key, Any]:
+def leaves(value: Any, path: Key = ()) -> dict[Key, Any]:
+    """The values of an object by their paths; an object that holds nothing is none."""
     if not isinstance(value, dict):
         return {path: value}
-    parts = [_leaves(part, (*path, name)) for name, part in value.items()]
+    parts = [leaves(part, (*path, name)) for name, part in value.items()]
     return {key: one for part in parts for key, one in part.items()}
 
 

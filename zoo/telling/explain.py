@@ -34,6 +34,13 @@ def is_key(word: str) -> bool:
     )
 
 
+def keys_named(begin: str) -> list[str]:
+    """The keys that begin so, for a shell's completion: down to one more name than was typed."""
+    depth = begin.count(".") + 1
+    keys = dict.fromkeys(one.key for one in keys_below(()) if one.key.startswith(begin))
+    return [key for key in keys if key.count(".") < depth]
+
+
 def explained(recipe: Recipe | None, key: str) -> Page:
     """What a key means to every kind that has it, or in one recipe; of an object all its keys.
 
@@ -42,7 +49,7 @@ def explained(recipe: Recipe | None, key: str) -> Page:
     content = expanded(recipe) if recipe else {}
     path = located(content, key) or split_key(key)
     found = meanings(path, content or None)
-    if not found and path[-1] in keys_of_files(path[:-1]):
+    if not found and (value(content, path) is not None or path[-1] in keys_of_files(path[:-1])):
         found = meanings(path)
     if not found:
         raise ConfigError([_no_key(recipe, content, path)])
@@ -54,6 +61,8 @@ def explained(recipe: Recipe | None, key: str) -> Page:
     above, lines = [], []
     if recipe is None:
         tables += [_of_any(below)] if below else []
+        long = [one for one in below if not one.holds_keys and _short(_default(one)) == BELOW]
+        lines = [f"{one.key} is {_default(one)} by default" for one in long]
     else:
         above = standing(recipe, content, path) if not below else []
         tables += [_of_one(recipe, content, below)] if below else []
@@ -95,7 +104,7 @@ def _of_any(below: list[Meaning]) -> Table:
     rows = []
     for one in below:
         said = "required" if one.required else _short("" if one.holds_keys else _default(one))
-        does = on_resume(one.path).split(":")[0].removesuffix(" as its keys say")
+        does = on_resume(one.path).split(":")[0]
         rows.append([one.key, said, one.doc, one.units, does, choices(one.of)])
     return list(ANY_RECIPE), rows
 
@@ -113,8 +122,8 @@ def _of_one(recipe: Recipe, content: dict[str, Any], below: list[Meaning]) -> Ta
     numbers = sources(recipe, content, below)
     rows = []
     for one in below:
-        found = value(content, one.path)
-        shown = "" if one.holds_keys or found is None else _short(json.dumps(found))
+        found = _leaf(content, one)
+        shown = "" if found is None else _short(json.dumps(found))
         origin = recipe.provenance.origins.get(one.path, DEFAULT)
         number = "" if not shown else str(numbers.get(origin, DEFAULT))
         does = on_resume(one.path, content, found).split(":")[0]
@@ -122,11 +131,16 @@ def _of_one(recipe: Recipe, content: dict[str, Any], below: list[Meaning]) -> Ta
     return list(ONE_RECIPE), rows
 
 
+def _leaf(content: dict[str, Any], one: Meaning) -> Any:
+    """What a recipe has at a key; None: nothing, or an object whose keys have rows of their own."""
+    found = value(content, one.path)
+    return None if isinstance(found, dict) and one.holds_keys else found
+
+
 def sources(recipe: Recipe, content: dict[str, Any], below: list[Meaning]) -> dict[str, int]:
     """The files and words that values are from, numbered."""
     origins = recipe.provenance.origins
-    leaves = [one.path for one in below if not one.holds_keys]
-    said = [path for path in leaves if value(content, path) is not None]
+    said = [one.path for one in below if _leaf(content, one) is not None]
     named = dict.fromkeys(origins[path] for path in said if path in origins)
     return {origin: number for number, origin in enumerate(named, 1)}
 
@@ -135,8 +149,7 @@ def _under(recipe: Recipe, content: dict[str, Any], path: Key, below: list[Meani
     """What stands below a table: its sources, values that are long, and what others had said."""
     lines = [f"{number}  {name}" for name, number in sources(recipe, content, below).items()]
     for one in below:
-        found = value(content, one.path)
-        text = "" if one.holds_keys or found is None else json.dumps(found)
+        text = json.dumps(_leaf(content, one))
         if _short(text) == BELOW:
             lines.append(f"{one.key} = {text}")
     if below:
