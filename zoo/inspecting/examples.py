@@ -72,6 +72,7 @@ def _tokens(recipe: Recipe, task: Task, batch: Batch, name: str, place: int) -> 
         elif theirs and int(labels[place, position]) != IGNORE:
             one["mark"] = "target"
             one["target"] = _target(int(labels[place, position]), task, names)
+            one |= {"named": True} if names else {}  # it stands beside the token, which is another
         found.append(one)
     return {"tokens": found}
 
