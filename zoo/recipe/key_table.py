@@ -32,41 +32,39 @@ def keys_of(path: Key, recipe: dict[str, Any] | None = None) -> list[Meaning]:
     )
 
 
-def keys_below(
-    path: Key, recipe: dict[str, Any] | None = None, whole: bool = False
-) -> list[Meaning]:
+def keys_below(path: Key, recipe: dict[str, Any] | None = None) -> list[Meaning]:
     """The keys at any depth below one, each before those in it.
 
     The maps of `OPEN` and those of columns are shown with what the recipe has there, if they are
-    not what is asked for; `whole`: with all.
+    not what is asked for.
     """
-    return list(_below(meanings(path, recipe), recipe or {}, whole))
+    return list(_below(meanings(path, recipe), recipe or {}))
 
 
-def _below(outers: list[Meaning], recipe: dict[str, Any], whole: bool) -> Iterator[Meaning]:
+def _below(outers: list[Meaning], recipe: dict[str, Any]) -> Iterator[Meaning]:
     """The keys below one key, whatever the kinds that have it."""
     inside: dict[Key, list[Meaning]] = {}
     for one in (one for outer in outers for one in keys_inside(outer, recipe)):
         inside.setdefault(one.path, []).append(one)
     for path, several in inside.items():
         if recipe and path[-1] == ANY:
-            yield from _named(several, recipe, whole)
+            yield from _named(several, recipe)
             continue
         yield from _merged(several)
-        if not whole and (path in OPEN or path[-1] == "columns"):
+        if path in OPEN or path[-1] == "columns":
             names = value(recipe, path) or {}
             yield from (one for name in names for one in meanings((*path, name), recipe))
         else:
-            yield from _below([one for one in several if one.holds_keys], recipe, whole)
+            yield from _below([one for one in several if one.holds_keys], recipe)
 
 
-def _named(several: list[Meaning], recipe: dict[str, Any], whole: bool) -> Iterator[Meaning]:
+def _named(several: list[Meaning], recipe: dict[str, Any]) -> Iterator[Meaning]:
     """The entries that a recipe has in a map of names that its user gives, and the keys in them."""
     entries = value(recipe, several[0].path[:-1])
     for name in entries if isinstance(entries, dict) else ():
         named = [replace(one, path=(*one.path[:-1], name)) for one in several]
         yield from _merged(named)
-        yield from _below([one for one in named if one.holds_keys], recipe, whole)
+        yield from _below([one for one in named if one.holds_keys], recipe)
 
 
 def near_key(path: Key, recipe: dict[str, Any] | None = None) -> str:

@@ -192,6 +192,8 @@ def on_resume(path: Key, recipe: dict[str, Any] | None = None, value: Any = None
     does = rule(path, recipe or {}, isinstance(value, float))
     if path[-1] in keys_of_files(path[:-1]) and path[-1] != "name":
         return "as the keys say that it brings"
+    if path[:2] == ("model", "tiny"):
+        return on_resume((path[0], *path[2:]), recipe, value)
     below = {does for known, does in COLUMN.items() if known.startswith(f"{key}.")}
     if below - {does}:
         return "as its keys say"

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from zoo.recipe.spec.task import TaskSpec
-from zoo.recipe.spec.words import Amount, TwoOrMore
+from zoo.recipe.spec.words import Amount, Tokens
 
 Above = Annotated[float, Field(gt=0)]
 
@@ -15,7 +15,7 @@ class PreferenceSpec(TaskSpec):
 
     kind: Literal["preference"]
     """Which task: decides the other keys of this section."""
-    sequence_length: TwoOrMore
+    sequence_length: Tokens
     """Tokens of a prompt with its answer; a longer prompt loses its beginning, the same of both
     answers, and a longer answer its end."""
     loss: Literal["dpo", "ipo", "hinge", "orpo", "simpo", "kto"] = "dpo"
