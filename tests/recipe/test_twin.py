@@ -100,6 +100,23 @@ def test_how_ones_own_rows_are_read_stays_in_the_twin(tmp_path: Path) -> None:
     assert (task.box_format, task.image_size) == ("yolo", 64)
 
 
+def test_a_recipe_that_names_a_chat_template_has_a_twin_of_chats(shipped: Catalog) -> None:
+    catalog = shipped
+    texts, chats = (
+        {"source": "built-in", "name": name} for name in ("stdlib-text", "docstring-chats")
+    )
+    tiny = {"run": {"steps": 90, "batch": 4, "micro_batch": 2}, "data": texts}
+    more = {"data": chats, "task": {"sequence_length": 8}}
+    catalog.write("tiny/causal-lm", {**tiny, "chats": more})
+    task = {"kind": "causal-lm", "sequence_length": 64}
+    for template, name, length in (("chatml", "docstring-chats", 8), (None, "stdlib-text", 64)):
+        model = {"base": "small"} | ({"chat_template": template} if template else {})
+        found = load_recipe(catalog.recipe(task=task, model=model), tiny=True)
+        assert isinstance(found.data, BuiltInData) and found.data.name == name
+        assert found.task.sequence_length == length  # type: ignore[union-attr]
+        assert found.run.steps == 90
+
+
 def test_words_come_after_the_twin(catalog: Catalog) -> None:
     recipe = load_recipe(catalog.recipe(), ["run.steps=90", "model.config.n_layer=2"], tiny=True)
     assert recipe.run.steps == 90

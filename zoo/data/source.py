@@ -116,7 +116,7 @@ def _opened_section(
 ) -> Section:
     """The sets of one section; its train rows where they are needed."""
     faults = faults.of(at)
-    wanted = replace(wanted, beside=columns_beside(data, wanted.roles))
+    wanted = replace(wanted.naming(data.columns), beside=columns_beside(data, wanted.roles))
     reader = _reader(data, faults)
     train = _joined(reader, _entries(data.train), wanted, faults) if needed else None
     if train is not None:

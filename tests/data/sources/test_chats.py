@@ -33,3 +33,11 @@ def test_sharegpts_column_is_proposed_for_the_messages(opened: Any) -> None:
     said = "data.columns.messages.*did you mean conversations"
     with pytest.raises(ConfigError, match=said):
         opened("causal-lm", "rows.json", talk)
+
+
+def test_columns_that_are_named_are_read_before_a_text_beside_them(opened: Any) -> None:
+    row = json.dumps([{"text": "all of it", "instruction": "x", "output": "z"}])
+    assert opened("causal-lm", "rows.json", row).train.roles == {"text"}
+    named = {"instruction": "instruction"}
+    found = opened("causal-lm", "rows.json", row, columns=named).train
+    assert found.roles == {"instruction", "output"}

@@ -60,6 +60,14 @@ class Wanted:
         """The first choice that is there whole, if one is."""
         return next((choice for choice in self.choices if set(choice) <= set(roles)), None)
 
+    def naming(self, roles: Collection[str]) -> "Wanted":
+        """The same, but that of the choices those which hold all of `roles` are asked for first:
+        somebody named a column for each.
+        """
+        return replace(
+            self, choices=tuple(sorted(self.choices, key=lambda c: not {*roles} <= {*c}))
+        )
+
     def as_in(self, roles: Collection[str]) -> "Wanted":
         """The same for a set that has to hold what another one does."""
         choice = self.chosen(roles)

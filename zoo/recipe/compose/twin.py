@@ -49,7 +49,7 @@ def lay_tiny_model(composition: Composition, roots: tuple[Path, ...]) -> None:
 def lay_tiny_task(composition: Composition, roots: tuple[Path, ...]) -> None:
     """Lays the small sizes of the task's kind, for a word that named a whole task."""
     file = _kinds_file(composition, roots)
-    sizes = read_object(file).get("task", {})
+    sizes = _said(composition, file).get("task", {})
     if composition.get(_SOURCE) != "built-in":
         sizes = _without(sizes, OF_DATA)
     lay_section(composition, "task", sizes, (shown(file), file.parent), roots)
@@ -66,6 +66,17 @@ def _kinds_file(composition: Composition, roots: tuple[Path, ...]) -> Path:
     return file
 
 
+def _said(composition: Composition, file: Path) -> dict[str, Any]:
+    """What the file of a kind says; of its sections those under `chats` for a recipe that names a
+    chat template.
+    """
+    content = read_object(file)
+    chats = content.pop("chats", {})
+    if composition.get(("model", "chat_template")) is None:
+        return content
+    return {**content, **chats}
+
+
 def lay_tiny_kind(composition: Composition, roots: tuple[Path, ...]) -> None:
     """Lays data, rates and lengths of the task's kind; what compresses stays what it is.
 
@@ -74,7 +85,7 @@ def lay_tiny_kind(composition: Composition, roots: tuple[Path, ...]) -> None:
     file = _kinds_file(composition, roots)
     kinds = {
         name: value
-        for name, value in read_object(file).items()
+        for name, value in _said(composition, file).items()
         if name not in ("$schema", "description")
     }
     composition.drop(("optimizer", "state"), "--tiny starts from random weights")
