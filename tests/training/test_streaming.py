@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -169,15 +170,17 @@ def test_170_mb_stream_through_a_budget_of_50_mb(
     said = ["run.steps=78", "run.batch=80", "run.micro_batch=40", "run.save_every=0"]
     said += ["data.timeout=40.0"]
     here = words(str(shards), entry, tmp_path / "here", budget, *said)
-    whole = losses(train(1, twin(kind), tmp_path / "whole", *here))
+    whole = losses(train(2, twin(kind), tmp_path / "whole", *here))
     folder, most, over = tmp_path / "run", [0], threading.Event()
     downs: list[float] = []
 
     def watch() -> None:
         while not over.wait(0.05):
-            files = [*(tmp_path / "there" / "shards").glob("*")]
-            sizes = [path.stat().st_size for path in files if path.exists()]
-            most[0] = max(most[0], sum(sizes))
+            found = {}  # by file, as one may be renamed meanwhile
+            for path in (tmp_path / "there" / "shards").glob("*"):
+                with suppress(FileNotFoundError):
+                    found[path.stat().st_ino] = path.stat().st_size
+            most[0] = max(most[0], sum(found.values()))
 
     def reached(steps: int) -> None:
         metrics = folder / "metrics.jsonl"
@@ -209,7 +212,8 @@ def test_170_mb_stream_through_a_budget_of_50_mb(
     asked = {int(name[6:11]) for name in server.asked}
     print(f"at most {most[0] / 1e6:.1f} MB held; ended {spent:.0f} s after its server, at {at};")
     print(f"resumed with {len(asked)} of {MANY} shards, of {len(wanted)} that it may read")
-    assert after == pytest.approx(whole, rel=1e-4)
+    assert after == pytest.approx(whole, rel=1e-5)
+    assert spent < 100  # what was brought ahead lasts for a while
     assert most[0] <= budget
     assert asked <= wanted
     assert len(wanted) < MANY

@@ -3,6 +3,7 @@
 import hashlib
 import multiprocessing
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -147,3 +148,35 @@ def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path) -> N
     ShardCache(root, None)
     assert not dead.exists()
     assert alive.exists()
+
+
+def test_who_waits_for_a_shard_that_cannot_be_had_is_told_with_who_asked_for_it(
+    tmp_path: Path,
+) -> None:
+    cache, asked, told = ShardCache(tmp_path / "cache", None), list[int](), list[str]()
+    trying = threading.Event()
+
+    def make(part: Path) -> None:
+        asked.append(1)
+        trying.set()
+        time.sleep(0.5)  # the time-out
+        raise Unreachable("its server is gone")
+
+    def ask() -> None:
+        with pytest.raises(Unreachable) as caught:
+            cache.path("0.tar", SIZE, make)
+        told.append(str(caught.value))
+
+    waiting = [threading.Thread(target=ask) for _ in range(4)]
+    waiting[0].start()
+    trying.wait()
+    for one in waiting[1:]:
+        one.start()
+    for one in waiting:
+        one.join()
+    assert told == ["its server is gone"] * 4
+    assert len(asked) == 1
+    ask()  # who comes later finds out for himself
+    assert len(asked) == 2
+    assert cache.path("0.tar", SIZE, Path.touch).exists()
+    assert not list(cache.root.glob("locks/*.lost"))

@@ -35,17 +35,27 @@ class ShardCache:
     def path(self, name: str, size: int, make: Callable[[Path], None]) -> Path:
         """The file, made first if it is not there: `make` writes about `size` bytes into a path.
 
-        Of several processes one makes it and the others wait. Between this call and an `open` it
-        may be removed: ask again on FileNotFoundError. Raises what `make` does.
+        Of several processes one makes it and the others wait: where it cannot be had, all of them
+        are told the one verdict. Between this call and an `open` it may be removed: ask again on
+        FileNotFoundError. Raises what `make` does.
         """
         target = self.root / name
         with suppress(FileNotFoundError):
             os.utime(target)  # its last use
             return target
-        lock = f"{zlib.crc32(name.encode()) % _LOCKS:03x}"
-        with FileLock(self.root / "locks" / lock):
+        locks, lock = self.root / "locks", f"{zlib.crc32(name.encode()) % _LOCKS:03x}"
+        lost = locks / f"{name}.lost"
+        before = _written(lost)
+        with FileLock(locks / lock):
             if not target.exists():
-                self._make(target, size, make)
+                if _written(lost) not in (None, before):  # while this process waited for it
+                    raise Unreachable(lost.read_text(encoding="utf-8"))
+                try:
+                    self._make(target, size, make)
+                except Unreachable as error:
+                    lost.write_text(str(error), encoding="utf-8")
+                    raise
+                lost.unlink(missing_ok=True)
         return target
 
     def used(self, name: str) -> None:
@@ -105,6 +115,14 @@ class ShardCache:
                 old = part.stat().st_mtime < time.time() - _DAY
                 if old or (found is not None and not _lives(int(found[1]))):
                     part.unlink()
+
+
+def _written(file: Path) -> int | None:
+    """When a file was written last; None where there is none."""
+    try:
+        return file.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
 
 
 def _lives(pid: int) -> bool:

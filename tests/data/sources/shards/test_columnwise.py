@@ -112,3 +112,15 @@ def test_a_source_fetches_its_columns_of_each_shard(server: Server, make_recipe:
     found = [(train[n]["text"], train[n]["label"]) for n in range(1800)]
     assert found == [(row["text"], row["label"]) for row in 3 * ROWS]
     assert sum(server.sent.values()) < size(server)
+
+
+@pytest.mark.parametrize("parts", [True, False])
+@pytest.mark.parametrize("length", [True, False])
+def test_columns_are_known_also_from_a_server_that_gives_whole_files_only(
+    parts: bool, length: bool, server: Server, tmp_path: Path
+) -> None:
+    server.parts = parts
+    assert size(server) > 1 << 20  # a footer is far from its begin
+    shard = Shard(NAME, f"{server.url}/{NAME}", "parquet", size(server) if length else None)
+    found = Store(tmp_path / "cache", None, 5.0).schema(shard)
+    assert found.names == list(ROWS[0])

@@ -6,9 +6,12 @@ from pathlib import Path
 import pyarrow.parquet
 
 from zoo.data.remote.parts import Parts, WholeFilesOnly
+from zoo.data.remote.places import served
 from zoo.data.remote.trying import tried
 from zoo.data.sources.records import UnreadableFile
 from zoo.data.sources.shards.arrows import BROKEN, column_bytes, into_arrow
+from zoo.data.sources.shards.shard import Shard
+from zoo.recipe.spec.words import is_url
 
 _WORTH = 0.5  # of a file: where more is wanted it comes whole, in one answer
 
@@ -59,3 +62,21 @@ def _brought(file: Parts, columns: Collection[str], part: Path) -> bool:
         return True
     except (*BROKEN, UnreadableFile) as error:
         raise (file.error or UnreadableFile(str(error))) from None
+
+
+def footer(shard: Shard, seconds: float, again: bool) -> pyarrow.Schema | None:
+    """The columns that a file of parquet says it has; None where its server knows no parts.
+
+    Raises what fsspec does, and NotImplementedError for what is no parquet: asking again does not
+    help.
+    """
+    try:
+        if is_url(shard.place) and shard.size:
+            return pyarrow.parquet.read_schema(Parts(shard.place, shard.size, seconds, again))
+        system, name = served(shard.place, seconds, again)
+        with system.open(name, "rb") as file:
+            return pyarrow.parquet.read_schema(file)
+    except pyarrow.ArrowException as error:
+        raise NotImplementedError(f"no parquet: {error}") from None
+    except (WholeFilesOnly, ValueError):  # fsspec's, for a server that answers with all
+        return None

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ import pyarrow.parquet
 from zoo.data.cache import cached
 from zoo.data.remote.cache import ShardCache
 from zoo.data.remote.fetching import fetch
-from zoo.data.remote.places import served, shown
+from zoo.data.remote.places import shown
 from zoo.data.remote.trying import Unreachable, tried
 from zoo.data.rows import digest
 from zoo.data.sources.records import UnreadableFile
 from zoo.data.sources.shards.arrows import OpenArrow, into_arrow
-from zoo.data.sources.shards.columnwise import bring_columns
+from zoo.data.sources.shards.columnwise import bring_columns, footer
 from zoo.data.sources.shards.shard import Facts, Shard
 from zoo.data.sources.shards.tars import OpenTar, indexed
 from zoo.recipe.spec.words import is_url
@@ -91,16 +92,13 @@ class Store:
     def schema(self, shard: Shard) -> pyarrow.Schema:
         """The columns of a shard of parquet, by its footer alone where its server gives parts."""
 
-        def read(again: bool) -> pyarrow.Schema:
-            system, name = served(shard.place, self.seconds, again)
-            try:
-                with system.open(name, "rb") as file:
-                    return pyarrow.parquet.read_schema(file)
-            except pyarrow.ArrowException as error:
-                raise NotImplementedError(f"no parquet: {error}") from None  # for good
-
         def build(folder: Path) -> None:
-            schema = tried(shard.place, read, self.seconds)
+            schema = tried(shard.place, partial(footer, shard, self.seconds), self.seconds)
+            if schema is None:
+                whole = folder / "whole"
+                fetch(shard.place, whole, shard.size, shard.sha256, self.seconds)
+                schema = pyarrow.parquet.read_schema(whole)
+                whole.unlink()
             (folder / "schema").write_bytes(schema.serialize().to_pybytes())
 
         folder = cached(self.root / "shard-facts", digest("schema", self.name(shard)), build)
