@@ -129,7 +129,8 @@ def import_files(
     Every key is accounted for; of two files that differ the later is taken, and it is said.
     """
     from zoo.drafting.writing import as_text, refuse_if_there, write_anyway
-    from zoo.importing.whole import imported, page, words_page
+    from zoo.importing.telling import page, remarks, words_page
+    from zoo.importing.whole import imported
     from zoo.telling.page import print_page
 
     if words:
@@ -137,5 +138,5 @@ def import_files(
         return
     refuse_if_there(out, force)
     whole = imported(tuple(files or ()), command, world_size, out)
-    text = as_text(whole.sections, whole.account.reasons, "zoo import")
-    print_page(page(whole, *write_anyway(out, text)), as_json)
+    text = as_text(whole.sections, whole.account.reasons, remarks(whole.account))
+    print_page(page(whole, out, *write_anyway(out, text)), as_json)

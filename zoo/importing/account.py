@@ -5,7 +5,7 @@ from typing import Any
 
 from zoo.importing.dialects.all import DIALECTS
 from zoo.importing.reading import Source
-from zoo.importing.word import AUTO, How, Word, filled, found
+from zoo.importing.word import AUTO, How, Word, Words, filled, found
 from zoo.recipe.checks.known import node_at, recipe_schema
 from zoo.recipe.checks.nodes import resolve
 from zoo.recipe.compose.json_text import brief
@@ -13,6 +13,9 @@ from zoo.recipe.provenance import Key
 
 DECIDE = {"task": ("kind", "base"), "data": ("source", "base")}
 """Of which keys a section needs one before anybody knows what else it may hold."""
+
+
+NOTHING = "asks for nothing"
 
 
 @dataclass
@@ -25,6 +28,10 @@ class Entry:
     how: How
     to: str = ""
     why: str = ""
+
+    def nothing(self, why: str, how: How = "no effect") -> None:
+        """Says why it is nowhere in the recipe."""
+        self.how, self.to, self.why = how, "", why
 
 
 @dataclass
@@ -40,6 +47,8 @@ class Account:
     settled: set[str] = field(default_factory=set)
     """The ideas from which something followed, or of which it was said why nothing did."""
     laid: dict[Key, Entry] = field(default_factory=dict)
+    defaults: list[Entry] = field(default_factory=list)
+    """What the tools do where nobody says otherwise, and a recipe has to say."""
     notes: list[str] = field(default_factory=list)
     """What whoever reads the recipe should know, of no single key."""
 
@@ -48,7 +57,9 @@ class Account:
         words = DIALECTS[source.dialect].words
         for key, value in source.leaves.items():
             match = found(words, key)
-            if match is None:
+            if match is None and value in (None, {}, []) and _is_section(words, key):
+                entry = Entry(source.name, key, value, "no effect", "", NOTHING)
+            elif match is None:
                 entry = Entry(source.name, key, value, "not possible", "", "an unknown key")
             elif key in source.named:
                 how, why = source.named[key]
@@ -61,22 +72,24 @@ class Account:
         self, file: str, key: str, value: Any, word: Word, stars: tuple[str, ...]
     ) -> Entry:
         entry = Entry(file, key, value, word.how, filled(word.to, stars), word.why)
-        if value == AUTO and word.value is None and word.how in ("taken", "derived"):
-            entry.how, entry.why = "derived", "auto: from the other files, else left out"
-        elif any(value == one and type(value) is type(one) for one in word.idle):
-            entry.how, entry.why = "no effect", "so here anyway"
+        if any(value == one and type(value) is type(one) for one in word.idle):
+            entry.nothing("so here anyway")
+        if word.how not in ("taken", "derived") or not (word.idea or entry.to):
+            return entry
+        if value == AUTO and not word.auto:
+            entry.how, entry.why = "derived", "auto: as the other files say"
+            return entry
+        try:
+            read = word.value(value) if word.value else value
+        except (TypeError, ValueError):
+            entry.nothing("no value that it can have", "not possible")
+            return entry
+        if read is None or (word.idea and read in (False, "")):
+            entry.nothing(NOTHING)
         elif word.idea:
-            read = word.value(value) if word.value else value
-            if read not in (None, False, "", AUTO):
-                self.fact(filled(word.idea, stars), read, entry)
-            else:
-                entry.how, entry.why = "no effect", "asks for nothing"
-        elif entry.to and word.how in ("taken", "derived"):
-            read = word.value(value) if word.value else value
-            if read is None:
-                entry.how, entry.why = "no effect", "asks for nothing"
-            else:
-                self.lay(entry.to, read, entry)
+            self.fact(filled(word.idea, stars), read, entry)
+        else:
+            self.lay(entry.to, read, entry)
         return entry
 
     def fact(self, idea: str, value: Any, entry: Entry) -> None:
@@ -90,12 +103,11 @@ class Account:
         key = tuple(to.split("."))
         if entry is not None and key in self.laid:
             self._contradicted(self.at(key), self.laid[key], value, entry)
-        for depth in range(1, len(key)):
-            if self.at(key[:depth]) is None:
-                self.at(key[: depth - 1])[key[depth - 1]] = {}
-        place = self.at(key[:-1])
-        if not isinstance(place, dict):
-            return
+        place: Any = self.sections
+        for name in key[:-1]:
+            place = place.setdefault(name, {})
+            if not isinstance(place, dict):
+                return
         place[key[-1]] = value
         if entry is not None:
             self.laid[key] = entry
@@ -116,7 +128,7 @@ class Account:
         said = f"{earlier.file}: {earlier.key} says {brief(before)}, "
         said += f"{entry.file}: {entry.key} says {brief(value)}; the later is taken"
         self.contradictions.append(said)
-        earlier.how, earlier.why = "no effect", f"{entry.file}: {entry.key} says otherwise"
+        earlier.nothing(f"{entry.file}: {entry.key} says otherwise")
 
     def said(self, idea: str, default: Any = None) -> Any:
         """What a file said of an idea."""
@@ -132,8 +144,7 @@ class Account:
     def take_away(self, at: Key, why: str) -> None:
         """Takes away an object that was laid, and says of the keys in it why."""
         for key in [key for key in self.laid if key[: len(at)] == at]:
-            entry = self.laid.pop(key)
-            entry.how, entry.why = "no effect", why
+            self.laid.pop(key).nothing(why)
             self.reasons.pop(key, None)
         place = self.at(at[:-1])
         if isinstance(place, dict):
@@ -153,8 +164,7 @@ class Account:
         """Says of an idea why nothing follows from it."""
         self.settled.add(idea)
         if idea in self.ideas:
-            entry = self.ideas[idea][1]
-            entry.how, entry.why = how, why
+            self.ideas[idea][1].nothing(why, how)
 
     def join(self, idea: str, to: str, value: Any) -> None:
         """Adds what an idea says to the list at a key."""
@@ -169,6 +179,13 @@ class Account:
         for idea in self.ideas.keys() - self.settled:
             self.drop(idea, "nothing of a recipe follows from it")
 
+    def refuse_what_did_not_follow(self) -> None:
+        """Says of what was to be in the recipe, and is not, that it asks for nothing."""
+        for entry in [*self.entries, *self.defaults]:
+            follows = entry.to and entry.how in ("taken", "derived")
+            if follows and self.at(tuple(entry.to.split("."))) is None:
+                entry.nothing("no other file says it" if entry.value == AUTO else NOTHING)
+
     def prune(self) -> None:
         """Takes away what no recipe has; the schema says so, and the entry with it."""
         for key, entry in self.laid.items():
@@ -181,5 +198,10 @@ class Account:
             decides = DECIDE.get(key[0], ())
             if decides and not any(name in self.sections[key[0]] for name in decides):
                 why = f"{key[0]}.{decides[0]}, which no file says, decides about it"
-            entry.how, entry.why = "not possible", why
+            entry.nothing(why, "not possible")
             self.reasons.pop(key, None)
+
+
+def _is_section(words: Words, key: str) -> bool:
+    """Whether known keys stand below this one."""
+    return any(pattern.startswith(f"{key}.") for pattern in words)

@@ -4,18 +4,15 @@ import re
 from pathlib import Path
 
 from zoo.importing.account import Account
+from zoo.importing.columns import settle_columns, settle_template
 from zoo.importing.dialects.values import DATASETS_OF_TASKS
-from zoo.recipe.vocabulary.roles import ROLES
 
 FILES = (".csv", ".json", ".jsonl", ".txt", ".tsv", ".parquet", ".arrow")
-ALPACA = ("instruction", "input", "output")
-"""Columns of Stanford's Alpaca, and of most sets of instructions after it."""
-_NAMED = "name the columns: data.columns"
 
 
 def settle_data(account: Account) -> None:
     """Lays the section `data`: a set of the hub, files, several of them, or a fragment."""
-    parts = [one for one in account.ideas if re.fullmatch(r"part\.\d+\.path", one)]
+    parts = [one for one in account.ideas if re.fullmatch(r"part\..+\.path", one)]
     if is_glue(account):
         account.lay("data.base", f"glue-{str(account.said('data.task')).lower()}")
         account.ideas["data.task"][1].to = "data.base"
@@ -27,14 +24,21 @@ def settle_data(account: Account) -> None:
     elif len(parts) > 1:
         _mixture(account, parts)
     elif parts:
-        _part(account, "part.0", "data")
+        _part(account, parts[0].removesuffix(".path"), "data")
+    settle_template(account, parts)
     if not is_glue(account):
         account.drop("data.task", "no fragment of the catalog: name the data")
-    account.drop("data.registered", "a name of dataset_info.json: name the data yourself")
+    if parts:
+        account.drop("data.registered", "as dataset_info.json says", "derived")
+    account.drop("data.registered", "no dataset_info.json here: name the data yourself")
+    account.drop("data.dir", "where dataset_info.json is looked for", "no effect")
     if not account.sections.get("data"):
         for idea in list(account.ideas):
             said = account.ideas[idea][1]
-            if idea.startswith(("data.", "part.", "column.")) and said.how != "not possible":
+            if (
+                idea.startswith(("data.", "part.", "column.", "do_eval"))
+                and said.how != "not possible"
+            ):
                 account.drop(idea, "no data of a recipe follow")
         return
     _sets(account)
@@ -49,8 +53,7 @@ def _sets(account: Account) -> None:
     """What is trained on and scored, and the columns, where there is one source."""
     if account.at(("data", "source")) == "mixture":
         for name in account.at(("data", "parts")):
-            if account.use("data.share", f"data.parts.{name}.data.valid"):
-                account.ideas["data.share"][1].to = "data.parts.*.data.valid"
+            account.use("data.share", f"data.parts.{name}.data.valid")
         return
     for idea in ("train", "valid"):
         account.use(f"data.{idea}", f"data.{idea}")
@@ -60,6 +63,10 @@ def _sets(account: Account) -> None:
         account.use("data.share", "data.valid")
     else:
         account.drop("data.share", "a set of its own is scored", "no effect")
+    if account.at(("data", "valid")) is None and account.at(("data", "source")) == "hub":
+        account.use("do_eval", "data.valid", "validation")
+    else:
+        account.drop("do_eval", "what data.valid names is scored", "no effect")
     for idea, role in (("column.text", "text"), ("column.label", "label")):
         account.use(idea, f"data.columns.{role}")
 
@@ -82,7 +89,9 @@ def _mixture(account: Account, parts: list[str]) -> None:
     account.lay("data.temperature", 1, None, "as one set after the other: by their sizes")
     taken: set[str] = set()
     for idea in parts:
-        stem = re.sub(r"[^\w-]+", "-", Path(str(account.said(idea))).stem).strip("-") or "part"
+        own = idea.removeprefix("part.").removesuffix(".path")
+        called = Path(str(account.said(idea))).stem if own.isdigit() else own
+        stem = re.sub(r"[^\w-]+", "-", called).strip("-") or "part"
         number = next(n for n in range(1, len(parts) + 1) if f"{stem}-{n}" not in taken)
         taken.add(f"{stem}-{number}")
         name = stem if number == 1 else f"{stem}-{number}"
@@ -90,32 +99,10 @@ def _mixture(account: Account, parts: list[str]) -> None:
 
 
 def _part(account: Account, part: str, to: str) -> None:
-    """One of axolotl's data sets as a section `data`."""
+    """One of several data sets as a section `data`."""
     _source(account, f"{part}.path", to)
     account.use(f"{part}.subset", f"{to}.subset")
+    account.use(f"{part}.revision", f"{to}.revision")
     account.use(f"{part}.split", f"{to}.train")
-    if f"{part}.files" in account.ideas:
-        account.use(f"{part}.files", f"{to}.train")
-    account.use(f"{part}.messages", f"{to}.columns.messages")
-    account.use(f"{part}.field", f"{to}.columns.text")
-    _columns(account, f"{part}.type", to)
-
-
-def _columns(account: Account, idea: str, to: str) -> None:
-    """The columns that a type of data sets stands for."""
-    kind = str(account.said(idea, ""))
-    if kind.startswith("alpaca"):
-        if set(ALPACA) <= ROLES.keys():
-            account.drop(idea, "instruction, input and output: columns of these names", "derived")
-            return
-        account.lay(f"{to}.columns.prompt", ALPACA[0])
-        account.lay(f"{to}.columns.completion", ALPACA[2])
-        account.drop(idea, "without the column input, which no recipe can read", "derived")
-    elif kind.startswith(("sharegpt", "chat_template")):
-        if kind.startswith("sharegpt") and account.at((*to.split("."), "columns")) is None:
-            account.lay(f"{to}.columns.messages", "conversations")
-        account.drop(idea, "chats: the column messages", "derived")
-    elif kind.startswith("completion"):
-        account.drop(idea, "text: the column text", "derived")
-    else:
-        account.drop(idea, _NAMED)
+    account.use(f"{part}.files", f"{to}.train")
+    settle_columns(account, part, to)

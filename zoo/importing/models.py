@@ -2,21 +2,38 @@
 
 from zoo.importing.account import Account
 from zoo.importing.command import number
+from zoo.recipe.vocabulary.kinds.losses import KEYS, LOSSES
 
 PREFERENCE = "preference"
 
 
+def trained_by(account: Account) -> str:
+    """The name of the script of a command line."""
+    return str(account.said("script", "")).removesuffix(".py")
+
+
+def stage_of(account: Account) -> str:
+    """LLaMA-Factory's word for what is trained."""
+    return str(account.said("stage", ""))
+
+
 def settle_losses(account: Account) -> None:
     """What is learned from preferences, under the zoo's names."""
-    said = str(account.said("rl", "dpo")).removesuffix("_pair")
-    loss = {"sigmoid": "dpo"}.get(said, said)
-    losses = account.choices("task.loss")
     if account.at(("task", "kind")) != PREFERENCE:
         account.drop("rl", "nothing is learned from preferences", "no effect")
-    elif loss in losses:
+        return
+    loss = str(account.said("rl", ""))
+    loss = {"sigmoid": "dpo"}.get(loss, loss)
+    if loss in LOSSES:
         account.use("rl", "task.loss", loss)
-    else:
-        account.drop("rl", f"task.loss is one of {', '.join(losses)}")
+    elif loss:
+        account.drop("rl", f"task.loss is one of {', '.join(LOSSES)}")
+    if (own := trained_by(account) or stage_of(account)) in ("kto", "orpo"):
+        account.lay("task.loss", own, None, f"what {own} learns")
+    chosen = LOSSES[account.at(("task", "loss")) or "dpo"]
+    for key in KEYS:
+        if key not in chosen.keys:
+            account.take_away(("task", key), "task.loss does not read it")
 
 
 def settle_model(account: Account) -> None:

@@ -14,12 +14,12 @@ SCHEDULES = {
 
 def settle_optimizer(account: Account) -> None:
     """Lays the type and its parameters."""
-    name = account.said("optim")
+    name = str(account.said("optim", ""))
     if name in OPTIMS:
         kind, why = OPTIMS[name]
         account.use("optim", "optimizer.type", kind, why)
-    elif name is not None:
-        reason = {one.casefold(): why for one, (why, _) in ELSEWHERE.items()}.get(str(name))
+    elif name:
+        reason = {one.casefold(): why for one, (why, _) in ELSEWHERE.items()}.get(name)
         account.drop("optim", reason or "no optimizer of the zoo")
     if "deepspeed.optimizer" in account.ideas:
         kind = canonical(str(account.said("deepspeed.optimizer")))
@@ -72,8 +72,10 @@ def settle_schedule(account: Account) -> None:
     elif not account.use("warmup_share", f"{params}.warmup_num_steps"):
         account.lay(f"{params}.warmup_num_steps", 0)
     if kind == "WarmupCosineLR":
-        account.lay(f"{params}.cos_min_ratio", account.said("schedule.min_lr_rate", 0.0))
-    used = {"schedule.min_lr_rate"}
+        least = f"{params}.cos_min_ratio"
+        if not account.use("schedule.min_lr_rate", least):
+            account.lay(least, 0.0, None, "it ends at 0")
+    used = account.settled
     for idea in list(account.ideas):
         if idea.startswith("schedule.") and idea not in used:
             account.drop(idea, f"{kind} has no such parameter")

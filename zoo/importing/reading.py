@@ -8,9 +8,10 @@ from typing import Any
 
 import yaml
 
-from zoo.errors import ConfigError, Fault
+from zoo.errors import ConfigError, Fault, near
 from zoo.importing.command import is_command, parsed_command
 from zoo.importing.dialects.all import DIALECTS
+from zoo.importing.dialects.values import listed
 from zoo.importing.word import How, found
 from zoo.recipe.compose.json_text import parse
 
@@ -55,7 +56,8 @@ def with_named(source: Source, given: Collection[Path]) -> list[Source]:
 
     Raises ConfigError where one of them cannot be read, or is nobody's.
     """
-    words, inner, named = DIALECTS[source.dialect].words, [], dict(source.named)
+    source, inner = _opened(source)
+    words, named = DIALECTS[source.dialect].words, dict(source.named)
     for key, value in source.leaves.items():
         word = found(words, key)
         if word is None or not word[0].file or not isinstance(value, str):
@@ -70,6 +72,45 @@ def with_named(source: Source, given: Collection[Path]) -> list[Source]:
             inner += with_named(read(file), [*given, file.resolve()])
             named[key] = ("derived", f"{file} is read as well")
     return [*inner, replace(source, named=named)]
+
+
+def _opened(source: Source) -> tuple[Source, list[Source]]:
+    """A file without what stands for others within it, and those: an object where a file's name
+    may stand, and the sets of a registry that it calls by name.
+    """
+    words = DIALECTS[source.dialect].words
+    rest, within = dict(source.leaves), dict[str, dict[str, Any]]()
+    for key in source.leaves:
+        outer, _, below = key.partition(".")
+        if below and found(words, key) is None and outer in words and words[outer].file:
+            within.setdefault(outer, {})[below] = rest.pop(key)
+    inner = [
+        Source(f"{source.name}: {outer}", dialect_of(leaves, source.name), leaves, source.folder)
+        for outer, leaves in within.items()
+    ]
+    return replace(source, leaves=rest), [*inner, *_registered(source)]
+
+
+def _registered(source: Source) -> list[Source]:
+    """The sets of LLaMA-Factory's registry that its file names, where that registry is."""
+    names = source.leaves.get("dataset") if source.dialect == "llama-factory" else None
+    folder = Path(str(source.leaves.get("dataset_dir", "data")))
+    places = [one / "dataset_info.json" for one in (folder, source.folder / folder)]
+    file = next((one for one in places if one.is_file()), None)
+    if not isinstance(names, str | list) or file is None:
+        return []
+    known = _value(file.read_text(encoding="utf-8"), str(file))
+    leaves: dict[str, Any] = {}
+    for name in listed(names):
+        said = known.get(name)
+        if not isinstance(said, dict):
+            allowed = f"a name of {file}: {', '.join(known)}"
+            raise ConfigError([Fault(source.name, "dataset", name, allowed, near(name, known))])
+        whole = {"formatting": "alpaca", **said}
+        if "file_name" in whole:
+            whole["file_name"] = str(file.parent / str(whole["file_name"]))
+        leaves |= leaves_of(whole, (name,))
+    return [Source(str(file), "dataset-info", leaves, file.parent)]
 
 
 def _value(text: str, name: str) -> dict[str, Any]:

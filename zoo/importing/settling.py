@@ -3,7 +3,7 @@
 from zoo.importing.account import Account
 from zoo.importing.datasets import is_glue, settle_data
 from zoo.importing.dialects.values import TRACKERS
-from zoo.importing.models import PREFERENCE, settle_losses, settle_model
+from zoo.importing.models import PREFERENCE, settle_losses, settle_model, stage_of, trained_by
 from zoo.importing.optimizing import settle_optimizer, settle_schedule
 from zoo.importing.sharding import settle_sharding
 from zoo.recipe.vocabulary.kinds import KINDS
@@ -18,6 +18,7 @@ SCRIPTS = {
     "run_speech_recognition_seq2seq": "speech-seq2seq", "sft": "causal-lm", "dpo": PREFERENCE,
     "orpo": PREFERENCE, "kto": PREFERENCE, "run_qa_no_trainer": "question-answering",
 }  # fmt: skip
+PARTS_OF_BATCH = ("batch_of_one", "accumulation", "processes", "per_node", "nodes")
 STAGES = {"pt": "causal-lm", "sft": "causal-lm", "dpo": PREFERENCE, "kto": PREFERENCE}
 
 
@@ -37,9 +38,8 @@ def settle(account: Account, world: int | None) -> None:
 
 
 def _task(account: Account) -> None:
-    script = str(account.said("script", "")).removesuffix(".py")
-    stage = account.said("stage")
-    for idea, kind in (("script", SCRIPTS.get(script)), ("stage", STAGES.get(str(stage)))):
+    asked = {"script": SCRIPTS.get(trained_by(account)), "stage": STAGES.get(stage_of(account))}
+    for idea, kind in asked.items():
         if kind in KINDS:
             account.use(idea, "task.kind", kind)
         else:
@@ -54,26 +54,33 @@ def _task(account: Account) -> None:
 
 
 def _batch(account: Account, world: int | None) -> None:
-    per_node = account.said("per_node", 0)
-    nodes = str(account.said("nodes", 1))
-    here = int(per_node) * (int(nodes) if nodes.isdigit() else 1) if per_node else 0
-    processes = world or int(account.said("processes", here or 1))
-    known = world or here or "processes" in account.ideas or "batch" in account.ideas
-    micro, times = account.said("micro"), int(account.said("accumulation", 1))
+    """Examples a step of all processes, and of one at a time; what is not said, of the others."""
+    here = account.said("per_node", 0) * account.said("nodes", 1)
+    processes = world or account.said("processes", here or 1)
+    micro, times = account.said("micro"), account.said("accumulation", 1)
+    if "batch_of_one" in account.ideas:
+        times = max(1, account.said("batch_of_one") // (micro or 1))
     batch = account.said("batch", micro and micro * times * processes)
     if micro is None and batch is not None:
         micro = max(1, batch // (times * processes))
-    if micro is None:
-        return
-    if not known:
-        account.notes.append(
-            f"run.batch is {batch:,}, that of one process: say --world-size N if there are more"
-        )
-    if not account.use("micro", "run.micro_batch"):
+    parts = [one for one in PARTS_OF_BATCH if one in account.ideas]
+    text = f"{micro} x {times} of accumulation x {processes} process{'es' * (processes > 1)}"
+    if account.use("batch", "run.batch"):
+        for idea in parts:
+            account.drop(idea, "run.batch and micro_batch say it", "no effect")
+    elif batch is not None:
+        for idea in parts:
+            account.use(idea, "run.batch", batch, text)
+        account.lay("run.batch", batch, None, text)
+        if not (world or here or "processes" in account.ideas):
+            account.notes.append(
+                f"run.batch is {batch:,}, that of one process: say --world-size N if there are more"
+            )
+    else:
+        for idea in parts:
+            account.drop(idea, "part of a batch, of which no file says the examples a process")
+    if micro is not None and not account.use("micro", "run.micro_batch"):
         account.lay("run.micro_batch", micro)
-    text = f"{micro} x {times} of accumulation x {processes} processes"
-    idea = next((one for one in ("batch", "accumulation", "micro") if one in account.ideas), "")
-    account.lay("run.batch", batch, None, text if idea != "batch" else "as it is said")
 
 
 def _length(account: Account) -> None:
@@ -103,12 +110,19 @@ def _rhythms(account: Account) -> None:
     else:
         account.drop("log_every", "whole steps")
     for name in ("eval", "save"):
-        strategy, to = str(account.said(f"{name}_strategy", "steps")), f"run.{name}_every"
+        strategy, to = str(account.said(f"{name}_strategy", "")), f"run.{name}_every"
         if strategy in ("no", "epoch"):
             account.use(f"{name}_strategy", to, "epoch" if strategy == "epoch" else 0)
             account.drop(f"{name}_every", f"{name}_strategy is {strategy}", "no effect")
         elif isinstance(account.said(f"{name}_every"), int):
             account.use(f"{name}_every", to)
+        elif strategy == "steps" and f"{name}_every" not in account.ideas:
+            account.use(
+                f"{name}_strategy",
+                to,
+                every if isinstance(every, int) else 500,
+                "as often as it is logged",
+            )
         else:
             account.drop(f"{name}_every", "whole steps")
         if f"{name}s" in account.ideas:
@@ -120,13 +134,13 @@ def _rhythms(account: Account) -> None:
 def _trackers(account: Account) -> None:
     """All that somebody asked for, in one list."""
     asked = account.said("trackers", [])
-    if known := [one for one in asked if one in TRACKERS]:
-        account.use("trackers", "run.report_to", known)
-    elif "trackers" in account.ideas and not asked:
-        account.use("trackers", "run.report_to", [])
-    if strange := [one for one in asked if one not in TRACKERS]:
-        why = f"the zoo has no {', '.join(strange)}"
-        account.drop("trackers", why, "derived" if known else "not possible")
+    known = [one for one in asked if one in TRACKERS]
+    strange = [one for one in asked if one not in TRACKERS]
+    why = f"the zoo has no {', '.join(strange)}" if strange else ""
+    if known or not strange:
+        account.use("trackers", "run.report_to", known, why)
+    else:
+        account.drop("trackers", why)
     for name in TRACKERS:
         if f"tracker.{name}" in account.ideas:
             account.join(f"tracker.{name}", "run.report_to", name)

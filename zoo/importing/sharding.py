@@ -11,17 +11,13 @@ FSDP: dict[str, int | None] = {
 
 def settle_sharding(account: Account) -> None:
     """Lays the stage, and the devices of state and weights."""
-    for part in ("optimizer", "param"):
-        if account.said(f"offload_{part}") == "none":
-            account.drop(f"offload_{part}", "none is offloaded", "no effect")
-        else:
-            account.use(f"offload_{part}", f"parallel.zero.offload_{part}.device")
     stage = _fsdp_stage(account)
     offloads = "fsdp.offload" in account.ideas or "offload" in _fsdp_words(account)
     if offloads and stage:
         for part in ("optimizer", "param") if stage == 3 else ("optimizer",):
-            account.lay(f"parallel.zero.offload_{part}.device", "cpu", None, "FSDP's offload")
-        account.said("fsdp.offload")
+            to = f"parallel.zero.offload_{part}.device"
+            if not account.use("fsdp.offload", to, "cpu"):
+                account.lay(to, "cpu", None, "FSDP's offload")
     else:
         account.drop("fsdp.offload", "nothing is sharded", "no effect")
     if account.said("distributed") == "MULTI_GPU":

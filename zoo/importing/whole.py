@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,6 @@ from zoo.importing.settling import settle
 from zoo.recipe.checks.known import names_at
 from zoo.recipe.compose.fragments import FOLDER_KEYS, NAME_KEYS
 from zoo.recipe.spec.sections import SECTIONS
-from zoo.telling.page import Page
-
-HEADS = ["file", "key", "value", "what", "here", "why"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +61,13 @@ def imported(
         faults.append(Fault("command line", "FILE", "nothing", "files, --command, or both"))
     if faults:
         raise ConfigError(faults)
+    whole = combined(sources, world)
+    seen_from(whole.account.sections, out.absolute().parent)
+    return whole
+
+
+def combined(sources: Sequence[Source], world: int | None) -> Imported:
+    """One recipe of all files: as they say it, settled, and without what no recipe has."""
     account = Account()
     for source in sources:
         account.take(source)
@@ -71,7 +75,12 @@ def imported(
     settle(account, world)
     account.refuse_unsettled()
     account.prune()
-    seen_from(account.sections, out.absolute().parent)
+    account.refuse_what_did_not_follow()
+    if {source.dialect for source in sources} <= {"deepspeed", "accelerate"}:
+        account.notes.append(
+            "such a file leaves the model and its data to a script: hand its command line over as "
+            "well, as in --command 'run_clm.py --model_name_or_path gpt2'"
+        )
     return Imported(account, tuple(sources))
 
 
@@ -86,9 +95,11 @@ def _silent(account: Account, sources: Sequence[Source]) -> None:
     for idea, fact in said.ideas.items():
         if idea not in account.ideas and not idea.startswith("deepspeed."):
             account.ideas[idea] = fact
+            account.defaults.append(fact[1])
     for key, entry in said.laid.items():
         if key not in account.laid:
             account.lay(".".join(key), said.at(key), entry)
+            account.defaults.append(entry)
 
 
 def seen_from(sections: dict[str, Any], folder: Path) -> None:
@@ -112,34 +123,3 @@ def is_relative(section: str, key: str, value: Any) -> bool:
     if not isinstance(value, str) or "://" in value or value.startswith(("/", "~")):
         return False
     return key in FOLDER_KEYS.get(section, ()) or value.startswith(".")
-
-
-def page(whole: Imported, missing: Sequence[Fault], older: Path | None = None) -> Page:
-    """The account as a table, and for programs."""
-    account = whole.account
-    rows = [
-        [one.file, one.key, str(one.value), one.how, one.to, one.why] for one in account.entries
-    ]
-    lines = [f"contradiction: {one}" for one in account.contradictions]
-    lines += [f"note: {one}" for one in account.notes]
-    lines += [f"the recipe that was there is now {older}"] if older else []
-    lines += [f"missing: {fault}" for fault in missing] or ["zoo check: no faults"]
-    content = {
-        "recipe": whole.sections,
-        "account": [asdict(one) for one in account.entries],
-        "contradictions": account.contradictions,
-        "notes": account.notes,
-        "missing": [str(fault) for fault in missing],
-    }
-    return Page([(HEADS, rows)], lines, content)
-
-
-def words_page() -> str:
-    """Every word of every tool as Markdown."""
-    from zoo.telling.page import markdown
-
-    parts = []
-    for dialect in DIALECTS.values():
-        rows = [[f"`{k}`", w.how, w.to and f"`{w.to}`", w.why] for k, w in dialect.words.items()]
-        parts.append(f"### {dialect.title}\n\n{markdown(['there', 'what', 'here', 'how'], rows)}")
-    return "\n\n".join(parts)

@@ -32,6 +32,8 @@ class Word:
     """Values that ask for nothing, or for what is so here anyway."""
     file: bool = False
     """Its value names another file of such tools, which is read as well."""
+    auto: bool = False
+    """`auto` is a value of its own, and does not leave it to other files."""
 
 
 Words = Mapping[str, Word]

@@ -14,6 +14,9 @@ Table = tuple[list[str], list[list[str]]]
 LEAST = 30
 """Columns of a terminal that suffice a column whose words are folded."""
 
+BELOW = "    "
+"""Before a text that stands below its name."""
+
 
 @dataclass(frozen=True)
 class Page:
@@ -43,11 +46,12 @@ def print_page(page: Page, as_json: bool) -> None:
         return
     if page.above:
         print("\n".join([*page.above, ""]))
-    for heads, rows in page.tables:
+    for place, (heads, rows) in enumerate(page.tables):
+        if place:
+            print()
         print_table(heads, rows, whole=page.whole, folded=page.folded)
-        print()
-    if page.lines or not page.folded:
-        print("\n".join(page.lines))
+    if page.lines:
+        print("\n".join(["", *page.lines] if page.tables else page.lines))
 
 
 def print_table(
@@ -86,15 +90,25 @@ def print_table(
 
 
 def in_lines(rows: Sequence[Sequence[str]], width: int) -> list[str]:
-    """Rows of a name and a text as lines, folded between words: what is copied stands whole."""
-    indent = max(len(name) for name, _ in rows) + 2
+    """Rows of a name and a text as lines, folded between words: what is copied stands whole.
+
+    A name without a text is a heading. A text stands below its name where that takes half of the
+    width, or where a word of the text has no room beside it.
+    """
+    short = [len(name) for name, text in rows if text and len(name) + 2 <= width // 2]
+    indent = max(short, default=0) + 2
     lines = []
     for name, text in rows:
+        words = printable(text).split()
+        longest = max(map(len, words), default=0)
+        beside = len(name) + 2 <= indent and longest <= width - indent
+        if not (words and beside):
+            lines.append(printable(name))
         lines += textwrap.wrap(
-            printable(text),
+            " ".join(words),
             width,
-            initial_indent=name.ljust(indent),
-            subsequent_indent=" " * indent,
+            initial_indent=printable(name).ljust(indent) if beside else BELOW,
+            subsequent_indent=" " * indent if beside else BELOW,
             break_long_words=False,
             break_on_hyphens=False,
         )

@@ -1,6 +1,7 @@
 """accelerate's YAML, and the flags of `accelerate launch`."""
 
 from zoo.importing.dialects.fsdp import FSDP
+from zoo.importing.dialects.values import IN_MEMORY, count, in_memory
 from zoo.importing.word import Dialect, Words, another_file, derived, each, idle, impossible, taken
 
 _PLACES = "`zoo launch`, or the launcher, says who takes part; a recipe holds for any of them"
@@ -9,22 +10,22 @@ _ACCUMULATION = "times micro_batch and processes"
 
 WORDS: Words = {
     "mixed_precision": derived("run.precision", "no is fp32", "mixed"),
-    "num_processes": derived("run.batch", "processes, over all machines", "processes"),
-    "gradient_accumulation_steps": derived("run.batch", _ACCUMULATION, "accumulation"),
+    "num_processes": derived("run.batch", "processes, over all machines", "processes", count),
+    "gradient_accumulation_steps": derived("run.batch", _ACCUMULATION, "accumulation", count),
     "deepspeed_config.gradient_accumulation_steps": derived(
-        "run.batch", _ACCUMULATION, "accumulation"
+        "run.batch", _ACCUMULATION, "accumulation", count
     ),
     "deepspeed_config.gradient_clipping": taken("optimizer.gradient_clipping"),
     "deepspeed_config.zero_stage": taken("parallel.zero.stage"),
     "deepspeed_config.offload_optimizer_device": derived(
-        "parallel.zero.offload_optimizer.device", "unless none", "offload_optimizer"
+        "parallel.zero.offload_optimizer.device", IN_MEMORY, value=in_memory
     ),
     "deepspeed_config.offload_param_device": derived(
-        "parallel.zero.offload_param.device", "unless none", "offload_param"
+        "parallel.zero.offload_param.device", IN_MEMORY, value=in_memory
     ),
     **each(
         "deepspeed_config.offload_optimizer_nvme_path deepspeed_config.offload_param_nvme_path",
-        impossible("state and weights stay in memory"),
+        impossible(IN_MEMORY),
     ),
     "deepspeed_config.zero3_save_16bit_model": idle(
         "the export is written from the checkpoint, whole at every stage"

@@ -6,6 +6,7 @@ from zoo.importing.dialects.axolotl import AXOLOTL
 from zoo.importing.dialects.command import COMMAND
 from zoo.importing.dialects.deepspeed import DEEPSPEED
 from zoo.importing.dialects.llama_factory import LLAMA_FACTORY
+from zoo.importing.dialects.registry import REGISTRY
 from zoo.importing.word import Dialect
 
 DIALECTS: dict[str, Dialect] = {
@@ -14,5 +15,6 @@ DIALECTS: dict[str, Dialect] = {
     "arguments": ARGUMENTS,
     "axolotl": AXOLOTL,
     "llama-factory": LLAMA_FACTORY,
+    "dataset-info": REGISTRY,
     "command": COMMAND,
 }

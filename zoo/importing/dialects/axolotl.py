@@ -4,9 +4,20 @@ from typing import Any
 
 from zoo.importing.dialects.peft import QUANTISED
 from zoo.importing.dialects.trainer import TRAINER
-from zoo.importing.dialects.values import attention, flash, folder, listed, positive, switched
-from zoo.importing.word import Dialect, derived, each, idle, impossible, ruled, taken
+from zoo.importing.dialects.values import (
+    PACKED,
+    attention,
+    count,
+    flash,
+    folder,
+    listed,
+    packed,
+    positive,
+    switched,
+)
+from zoo.importing.word import Dialect, Word, derived, each, idle, impossible, ruled, taken
 
+_COLUMNS, _OF_ROLE = "data.columns", "the column of a role"
 _KERNELS = "models run their own kernels"
 
 
@@ -19,6 +30,7 @@ AXOLOTL = Dialect(
     ("base_model", "micro_batch_size", "sequence_len", "datasets", "val_set_size", "adapter",
      "sample_packing", "flash_attention", "num_epochs"),
     {
+        **TRAINER,
         "base_model": taken("model.name"),
         "base_model_config": idle("model.name brings its config"),
         "revision_of_model": taken("model.revision"),
@@ -37,6 +49,9 @@ AXOLOTL = Dialect(
         "resize_token_embeddings_to_32x": impossible("the vocabulary stays as it is"),
         "rl": derived("task.kind", "preference, by its loss", "rl"),
         "rl_beta": taken("task.beta"),
+        "simpo_gamma": taken("task.simpo_gamma"),
+        "kto_desirable_weight": taken("task.desirable_weight"),
+        "kto_undesirable_weight": taken("task.undesirable_weight"),
         "dpo_beta": taken("task.beta"),
         "orpo_alpha": taken("task.beta"),
         "datasets.*.path": derived("data", "a part each", "part.*.path"),
@@ -44,13 +59,21 @@ AXOLOTL = Dialect(
         "datasets.*.split": derived("data.train", "as it is", "part.*.split"),
         "datasets.*.data_files": derived("data.train", "files", "part.*.files"),
         "datasets.*.type": derived("data.columns", "what it calls its columns", "part.*.type"),
-        "datasets.*.type.**": impossible("name the columns: data.columns"),
-        "datasets.*.field": derived("data.columns.text", "as it is", "part.*.field"),
-        "datasets.*.field_messages": derived(
-            "data.columns.messages", "as it is", "part.*.messages"
+        "datasets.*.type.field_prompt": derived(_COLUMNS, _OF_ROLE, "part.*.column.prompt"),
+        "datasets.*.type.field_chosen": derived(_COLUMNS, _OF_ROLE, "part.*.column.chosen"),
+        "datasets.*.type.field_rejected": derived(_COLUMNS, _OF_ROLE, "part.*.column.rejected"),
+        "datasets.*.type.field_instruction": derived(
+            _COLUMNS, _OF_ROLE, "part.*.column.instruction"
         ),
+        "datasets.*.type.field_input": derived(_COLUMNS, _OF_ROLE, "part.*.column.input"),
+        "datasets.*.type.field_output": derived(_COLUMNS, _OF_ROLE, "part.*.column.output"),
+        "datasets.*.type.**": impossible("chats are written by model.chat_template"),
+        "datasets.*.field": derived(_COLUMNS, _OF_ROLE, "part.*.column.text"),
+        "datasets.*.field_messages": derived(_COLUMNS, _OF_ROLE, "part.*.column.messages"),
+        "datasets.*.field_chosen": derived(_COLUMNS, _OF_ROLE, "part.*.column.chosen"),
+        "datasets.*.field_rejected": derived(_COLUMNS, _OF_ROLE, "part.*.column.rejected"),
         "datasets.*.ds_type": idle("the suffix says it"),
-        "datasets.*.revision": impossible("one of a part's own: data.parts.NAME.data.revision"),
+        "datasets.*.revision": derived("data.revision", "of the hub", "part.*.revision"),
         "datasets.*.roles_to_train": impossible("the assistant's turns are learned", ["assistant"]),
         "datasets.*.train_on_eos": idle("an answer's end is learned with it"),
         **each("datasets.*.message_field_role datasets.*.message_property_mappings.role "
@@ -66,8 +89,9 @@ AXOLOTL = Dialect(
         "shuffle_merged_datasets": idle("every global batch is drawn over all parts"),
         **each("dataset_processes dataset_keep_in_memory dataloader_num_workers_of_prepare "
                "push_dataset_to_hub hf_use_auth_token", idle("zoo prepare does it")),
+        "sample_packing": derived("task.documents", PACKED, value=packed),
         "sequence_len": derived("task.sequence_length", "as it is", "length"),
-        **each("sample_packing eval_sample_packing pad_to_sequence_len pad_to_sequence_length "
+        **each("eval_sample_packing pad_to_sequence_len pad_to_sequence_length "
                "sample_packing_eff_est sample_packing_group_size total_num_tokens "
                "excess_length_strategy multipack_real_batches",
                idle("how examples share a block is the task's, equal in every layout")),
@@ -88,8 +112,8 @@ AXOLOTL = Dialect(
         **each("load_in_4bit load_in_8bit gptq bnb_config_kwargs.**", impossible(QUANTISED)),
         **each("lora_mlp_kernel lora_qkv_kernel lora_o_kernel", idle(_KERNELS)),
         "unfrozen_parameters": impossible("name the others: model.freeze"),
-        "micro_batch_size": derived("run.micro_batch", "as it is", "micro"),
-        "batch_size": derived("run.batch", "examples a step of one process", "batch"),
+        "micro_batch_size": derived("run.micro_batch", "as it is", "micro", count),
+        "batch_size": derived("run.batch", "times processes", "batch_of_one", count),
         "eval_batch_size": taken("run.eval_micro_batch"),
         "num_epochs": derived("run.epochs", "unless steps are said", "epochs"),
         "optimizer": derived("optimizer.type", "by its name", "optim"),
@@ -104,7 +128,7 @@ AXOLOTL = Dialect(
         "xformers_attention": impossible("sdpa, eager or flash_attention_2"),
         "flex_attention": impossible("sdpa, eager or flash_attention_2"),
         "s2_attention": impossible("sdpa, eager or flash_attention_2"),
-        "bf16": derived("run.precision", "bf16", "bf16", _precision),
+        "bf16": Word("derived", "run.precision", "bf16", "bf16", _precision, auto=True),
         "float16": derived("run.precision", "fp16", "fp16", bool),
         "bfloat16": derived("run.precision", "bf16", "bf16", bool),
         "fp16": derived("run.precision", "fp16", "fp16", bool),
@@ -121,7 +145,6 @@ AXOLOTL = Dialect(
         **each("plugins liger_rope liger_rms_norm liger_glu_activation liger_layer_norm "
                "liger_fused_linear_cross_entropy liger_cross_entropy flash_attn_cross_entropy "
                "flash_attn_rms_norm flash_attn_fuse_qkv flash_attn_fuse_mlp", impossible(_KERNELS)),
-        **TRAINER,
     },
     {
         "num_epochs": 1.0,
@@ -129,6 +152,7 @@ AXOLOTL = Dialect(
         "optimizer": "adamw_torch_fused",
         "lr_scheduler": "cosine",
         "max_grad_norm": 1.0,
+        "rl_beta": 0.1,
         "seed": 42,
     },
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from zoo.importing.dialects.values import dtype
+from zoo.importing.dialects.values import IN_MEMORY, count, dtype, in_memory
 from zoo.importing.word import OFF, Dialect, Word, derived, each, idle, impossible, ruled, taken
 
 _SCALER = "the loss scale is dynamic, as DeepSpeed has it by default"
@@ -37,10 +37,10 @@ DEEPSPEED = Dialect(
         "aio",
     ),
     {
-        "train_batch_size": derived("run.batch", _BATCH, "batch"),
-        "train_micro_batch_size_per_gpu": derived("run.micro_batch", "as it is", "micro"),
+        "train_batch_size": derived("run.batch", _BATCH, "batch", count),
+        "train_micro_batch_size_per_gpu": derived("run.micro_batch", "as it is", "micro", count),
         "gradient_accumulation_steps": derived(
-            "run.batch", "times micro_batch and processes", "accumulation"
+            "run.batch", "times micro_batch and processes", "accumulation", count
         ),
         "gradient_clipping": ruled("gradient_clipping"),
         "steps_per_print": ruled("steps_per_print"),
@@ -93,6 +93,17 @@ DEEPSPEED = Dialect(
         "zero_optimization.allgather_bucket_size": taken(
             "parallel.zero.allgather_bucket_size", int
         ),
+        **{
+            f"zero_optimization.{part}.device": derived(
+                f"parallel.zero.{part}.device", IN_MEMORY, value=in_memory
+            )
+            for part in ("offload_optimizer", "offload_param")
+        },
+        **each(
+            "zero_optimization.offload_optimizer.nvme_path "
+            "zero_optimization.offload_param.nvme_path",
+            impossible(IN_MEMORY),
+        ),
         "zero_optimization.**": taken("parallel.zero.*"),
         "tensor_parallel.autotp_size": derived(
             "parallel.tensor", "ranks of a matrix", value=lambda n: n if n > 1 else None
@@ -107,7 +118,7 @@ DEEPSPEED = Dialect(
             "settings of DeepSpeed's own function, which models of Hugging Face do not call; "
             "parallel.gradient_checkpointing=true recomputes"
         ),
-        "aio.**": idle("for what lies on NVMe; state and weights stay in memory here"),
+        "aio.**": idle("of NVMe, where nothing lies here"),
         **each("tensorboard.enabled", _tracker("tensorboard")),
         **each("wandb.enabled", _tracker("wandb")),
         **each("csv_monitor.enabled", _tracker("csv")),

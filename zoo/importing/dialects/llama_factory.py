@@ -2,7 +2,7 @@
 
 from zoo.importing.dialects.peft import QUANTISED
 from zoo.importing.dialects.trainer import SILENT, TRAINER
-from zoo.importing.dialects.values import attention, listed, positive
+from zoo.importing.dialects.values import PACKED, attention, listed, packed, positive
 from zoo.importing.word import Dialect, derived, each, idle, impossible, taken
 
 _NAMED = "the zoo finds columns by their names, and data.columns says others"
@@ -12,6 +12,7 @@ LLAMA_FACTORY = Dialect(
     ("stage", "finetuning_type", "template", "cutoff_len", "dataset_dir", "val_size",
      "lora_target", "lora_rank", "pref_loss"),
     {
+        **TRAINER,
         "stage": derived("task.kind", "sft and pt: causal-lm; dpo, kto: preference", "stage"),
         "finetuning_type": derived("model.lora", "lora; full trains all", "adapter"),
         "model_name_or_path": taken("model.name"),
@@ -20,9 +21,9 @@ LLAMA_FACTORY = Dialect(
         "trust_remote_code": idle("counts only if it is typed: model.trust_remote_code=true"),
         "flash_attn": derived("model.attention", "by its name", value=attention),
         "template": derived("model.chat_template", "unless default", "template"),
-        "dataset": derived("data", "of the hub or files", "data.registered"),
+        "dataset": derived("data", "as dataset_info.json says", "data.registered", listed),
         "eval_dataset": impossible("name it: data.valid"),
-        "dataset_dir": derived("data.folder", "where dataset_info.json lies", "data.dir"),
+        "dataset_dir": derived("data", "where dataset_info.json lies", "data.dir"),
         "media_dir": impossible("models of images and texts are not trained"),
         "cutoff_len": derived("task.sequence_length", "as it is", "length"),
         "val_size": derived("data.valid", "a share of train", "data.share", positive),
@@ -33,8 +34,7 @@ LLAMA_FACTORY = Dialect(
         "train_on_prompt": derived("task.loss_on", "all or completions",
                                    value=lambda on: "all" if on else "completions"),
         "mask_history": impossible("every turn of the assistant is learned"),
-        "packing": idle("how examples share a block is the task's, equal in every layout"),
-        "neat_packing": idle("how examples share a block is the task's, equal in every layout"),
+        **each("packing neat_packing", derived("task.documents", PACKED, value=packed)),
         **each("overwrite_cache preprocessing_num_workers preprocessing_batch_size buffer_size "
                "ignore_pad_token_for_loss", idle("zoo prepare does it")),
         "tokenized_path": idle("prepared data are kept by content: data.cache"),
@@ -76,8 +76,8 @@ LLAMA_FACTORY = Dialect(
         **each("plot_loss cache_dir hf_hub_token ms_hub_token use_swanlab swanlab_project "
                "use_fast_tokenizer low_cpu_mem_usage ray_run_name ray_num_workers",
                idle("the report and the hub's own variables hold it")),
-        **TRAINER,
     },
     SILENT | {"cutoff_len": 2048, "disable_gradient_checkpointing": False,
-              "finetuning_type": "lora", "lora_rank": 8, "lora_target": "all"},
+              "finetuning_type": "lora", "lora_rank": 8, "lora_target": "all", "pref_beta": 0.1,
+              "simpo_gamma": 0.5},
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from typing import Any
 
 from zoo.importing.dialects.peft import PEFT
-from zoo.importing.dialects.values import attention
+from zoo.importing.dialects.values import PACKED, attention, packed
 from zoo.importing.word import Word, Words, derived, each, idle, impossible, ruled, taken
 
 _ONE_DTYPE = "run.precision says it; masters are fp32"
@@ -83,7 +83,7 @@ SCRIPTS: Words = {
     "max_duration_in_seconds": taken("task.max_seconds"),
     "chars_to_ignore": taken("task.remove_characters", lambda one: "".join(one)),
     "do_lower_case": taken("task.lowercase"),
-    "packing": idle("texts are packed into full blocks"),
+    "packing": derived("task.documents", PACKED, value=packed),
     "assistant_only_loss": derived(
         "task.loss_on", "what the assistant says",
         value=lambda on: "completions" if on else "all",

@@ -1,7 +1,7 @@
 """transformers' TrainingArguments: the words that every tool on its Trainer shares."""
 
 from zoo.importing.dialects.fsdp import FSDP
-from zoo.importing.dialects.values import folder, positive, switched, trackers
+from zoo.importing.dialects.values import count, folder, positive, switched, trackers
 from zoo.importing.word import Words, another_file, derived, each, idle, impossible, ruled, taken
 
 _OF_LAUNCHER = "the launcher's and torch's own business: the loss is the same on every layout"
@@ -11,10 +11,10 @@ _RHYTHM = "settled with its strategy"
 TRAINER: Words = {
     "output_dir": taken("run.folder", folder),
     "seed": ruled("seed"),
-    "per_device_train_batch_size": derived("run.micro_batch", "as it is", "micro"),
+    "per_device_train_batch_size": derived("run.micro_batch", "as it is", "micro", count),
     "per_device_eval_batch_size": taken("run.eval_micro_batch"),
     "gradient_accumulation_steps": derived(
-        "run.batch", "times micro_batch and processes", "accumulation"
+        "run.batch", "times micro_batch and processes", "accumulation", count
     ),
     "max_grad_norm": ruled("max_grad_norm"),
     "learning_rate": ruled("learning_rate"),
@@ -38,7 +38,7 @@ TRAINER: Words = {
     "gradient_checkpointing": ruled("gradient_checkpointing"),
     "gradient_checkpointing_kwargs.**": idle("one way to recompute, which draws the same twice"),
     "logging_steps": derived("run.log_every", "whole steps", "log_every"),
-    "logging_strategy": derived("run.log_every", _RHYTHM, "log_strategy"),
+    "logging_strategy": impossible("a line every run.log_every steps", "steps"),
     "eval_steps": derived("run.eval_every", _RHYTHM, "eval_every"),
     "save_steps": derived("run.save_every", _RHYTHM, "save_every"),
     "eval_strategy": derived("run.eval_every", _RHYTHM, "eval_strategy"),
@@ -75,9 +75,10 @@ TRAINER: Words = {
     "overwrite_output_dir": idle("a run goes on; zoo train --fresh starts over and keeps the old"),
     "resume_from_checkpoint": idle("a run whose folder exists goes on by itself"),
     "data_seed": idle("run.seed is the one seed"),
-    **each(
-        "do_train do_eval do_predict", idle("zoo train trains and scores; zoo eval and predict")
+    "do_eval": derived(
+        "data.valid", "the split validation, as the scripts have it", "do_eval", bool
     ),
+    **each("do_train do_predict", idle("zoo train trains and scores; zoo eval and predict")),
     **each(
         "push_to_hub hub_model_id hub_strategy hub_token hub_private_repo",
         idle("zoo export --push NAME"),

@@ -26,6 +26,8 @@ OPTIMS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 """The optimizer of each of transformers' names, and what differs."""
 
+PACKED = "masked: packed, and none sees another"
+IN_MEMORY = "to memory, never NVMe: checkpoints read it there"
 _SHORT = {"bfloat16": "bf16", "bf16": "bf16", "float32": "fp32", "fp32": "fp32"}
 DATASETS_OF_TASKS = ("cola", "mnli", "mrpc", "qnli", "qqp", "rte", "sst2", "stsb", "wnli")
 """What run_glue's task_name may be; each is a fragment `glue-NAME` of the catalog."""
@@ -66,9 +68,25 @@ def switched(word: str) -> Any:
     return lambda value: word if value else None
 
 
+packed = switched("masked")
+"""Examples that share a row and do not see each other, where they are packed."""
+
+
 def positive(value: Any) -> Any:
     """A number above 0; transformers writes -1 or 0 for none."""
     return value if isinstance(value, int | float) and value > 0 else None
+
+
+def in_memory(value: Any) -> str | None:
+    """Where state or weights are offloaded to, if they are."""
+    return {"cpu": "cpu", "nvme": "cpu"}.get(str(value))
+
+
+def count(value: Any) -> int:
+    """A whole number above 0. Raises ValueError for anything else."""
+    if isinstance(value, bool) or int(value) != float(value) or int(value) < 1:
+        raise ValueError(value)
+    return int(value)
 
 
 def folder(value: Any) -> str:
