@@ -11,9 +11,11 @@ from tests import own_data
 from tests.commands import forked
 from tests.own_data import lines, write_table
 from zoo.drafting.new import Asked, base_named, default_base, drafted, looked
+from zoo.drafting.roles import NAMES
 from zoo.drafting.writing import as_text, refuse_if_there, write
 from zoo.errors import ConfigError
 from zoo.recipe import Recipe
+from zoo.recipe.vocabulary.roles import ROLES
 from zoo.training.checks import ring_two
 
 WALKS: dict[str, tuple[Callable[[Path], Path], str]] = {
@@ -89,9 +91,34 @@ CASES: dict[str, tuple[Callable[[Path], Any], str, dict[str, Any]]] = {
         {"columns": {"label": ["hot", "new"]}, "problem": "multi-label"},
     ),
     "prompts": (
-        lambda at: lines(at / "q.jsonl", [{"instruction": t, "output": t} for t in texts()]),
+        lambda at: lines(at / "q.jsonl", [{"query": t, "response": t} for t in texts()]),
         "causal-lm",
-        {"columns": {"prompt": "instruction", "completion": "output"}},
+        {"columns": {"prompt": "query", "completion": "response"}},
+    ),
+    "Alpaca": (
+        lambda at: lines(
+            at / "a.jsonl", [{"instruction": t, "input": "", "output": t} for t in texts()]
+        ),
+        "causal-lm",
+        {},
+    ),
+    "ShareGPT": (
+        lambda at: lines(
+            at / "c.jsonl",
+            [
+                {"conversations": [{"from": "human", "value": t}, {"from": "gpt", "value": t}]}
+                for t in texts()
+            ],
+        ),
+        "causal-lm",
+        {"columns": {"messages": "conversations"}},
+    ),
+    "preferences": (
+        lambda at: lines(
+            at / "p.jsonl", [{"prompt": t, "chosen": t, "rejected": "no"} for t in texts()]
+        ),
+        "preference",
+        {},
     ),
     "summaries": (
         lambda at: lines(at / "s.jsonl", [{"article": t, "summary": "a text"} for t in texts()]),
@@ -154,6 +181,10 @@ def test_columns_labels_and_sets_are_found_whatever_they_are_called(
         assert (known | value if isinstance(value, dict) else known) == (
             known if isinstance(value, dict) else value
         )
+
+
+def test_every_role_has_a_name_by_which_its_column_is_found() -> None:
+    assert NAMES.keys() == ROLES.keys()
 
 
 def test_a_word_is_written_into_the_file_and_a_score_gets_its_own_name(tmp_path: Path) -> None:

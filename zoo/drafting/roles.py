@@ -34,6 +34,10 @@ NAMES: dict[str, tuple[str, ...]] = {
     "completion": ("completion", "response", "output", "answer", "chosen"),
     "chosen": ("chosen", "preferred", "accepted", "chosen_response"),
     "rejected": ("rejected", "dispreferred", "rejected_response"),
+    "instruction": ("instruction",),
+    "input": ("input",),
+    "output": ("output",),
+    "tools": ("tools",),
     "source": ("source", "src", "article", "document", "dialogue", "text", "input", "original"),
     "target": ("target", "tgt", "summary", "highlights", "translation", "output", "simplified",
                "corrected"),
@@ -79,7 +83,7 @@ def _is_answers(column: Column) -> bool:
 
 
 def _is_chat(column: Column) -> bool:
-    return column.objects and column.lists and column.has_keys("role")
+    return column.objects and column.lists and column.has_keys("role", "from")
 
 
 def _is_answer(column: Column) -> bool:
@@ -101,6 +105,7 @@ HOLDS: dict[str, Callable[[Column], bool]] = {
     "entities": _is_spans,
     "answers": _is_answers,
     "messages": _is_chat,
+    "tools": lambda column: column.objects or is_text(column),
     "chosen": _is_answer,
     "rejected": _is_answer,
     "objects": _is_boxes,
