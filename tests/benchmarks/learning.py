@@ -58,6 +58,7 @@ BARS = {
     "keywords": Bar("bert-base-mnli-finetune", "test", "accuracy", 0.72),
     "tokens": Bar("bert-base-cased-conll2003", "test", "entity_f1", 0.93),
     "constants": Bar("bert-base-squad", "test", "exact", 0.70),
+    "preferences": Bar("tinyllama-ultrafeedback-dpo", "test", "reward_accuracy", 0.80),
     "text": Bar("gpt2-small-openwebtext", "valid", "bits_per_byte", 2.4, True),
     "masked": Bar("bert-base-wikipedia", "valid", "bits_per_token", 0.85 * 8.56, True),
 }

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.ranks import run_ranks
-from tests.runs import LAYOUTS, SHORT, furthest, losses, train_each, twin
+from tests.runs import LAYOUTS, SHORT, furthest, losses, train_each, twin, without_dropout
 from zoo.cli.runs import Split
 from zoo.recipe import load_recipe
 from zoo.training.disk.resuming import Start
@@ -127,3 +127,19 @@ def written_scores(folder: Path, words: Sequence[str], file: Path) -> int:
     """`zoo eval` in a process of its own."""
     file.write_text(json.dumps(evaluate(folder, Split.valid, words)))
     return 0
+
+
+@pytest.mark.slow
+@pytest.mark.ranks(2)
+def test_a_reward_model_is_learned_alike_on_every_layout(
+    tmp_path: Path,
+) -> None:
+    path, pairs = twin("sequence-classification"), "data.name=docstring-preferences"
+    words = [*SHORT, "task.problem=pairs", pairs, "run.batch=8", "run.micro_batch=4"]
+    cut = {name: LAYOUTS[name] for name in ("zero-1", "zero-3", "pipeline-2", "tensor-2")}
+    runs = {"one": (1, ("parallel.zero.stage=0",)), **cut}
+    train_each(path, tmp_path, runs, *words, *without_dropout(path), "run.steps=10")
+    one = losses(tmp_path / "one")
+    found = {name: furthest(losses(tmp_path / name), one) for name in cut}
+    print(f"parity reward model: {found}")
+    assert max(found.values()) < 1e-4, found

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.objects import Objects
-from zoo.recipe.vocabulary.roles import role_of_classes
+from zoo.recipe.vocabulary.roles import ROLES, role_of_classes
 
 Row = dict[str, Any]
 """What a source gives, by role."""
@@ -240,7 +240,7 @@ class ListRows(Rows):
         return dict(self.rows[index])
 
     def lengths(self) -> np.ndarray | None:
-        role = next((role for role in ("text", "tokens") if role in self.roles), None)
-        if role is None:
+        measured = [role for role in self.roles if role in ROLES and ROLES[role].measured]
+        if not measured:
             return None
-        return np.array([len(row[role]) for row in self.rows], dtype=np.float64)
+        return np.array([sum(len(row[role]) for role in measured) for row in self.rows], float)

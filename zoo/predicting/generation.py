@@ -17,6 +17,7 @@ from zoo.data.rows import CorruptExample, Row
 from zoo.predicting.against import Stretch, Told, plain, texts_against
 from zoo.predicting.exported import Exported, Options
 from zoo.predicting.predictor import Answer, Predictor
+from zoo.tasks.preferences.answers import question_of
 from zoo.tasks.text.chats.shapes import Turn, chat_of, spoken, turns_of, unanswered
 from zoo.tasks.text.encoding import encoder, frame_of
 from zoo.tasks.text.sequences import Framer, read_back
@@ -122,23 +123,20 @@ class Continuation(Writing):
         """A chat without what is said last and before it, a prompt without its answers, or the
         first words of a text.
         """
-        chat, held = chat_of(row), row.get("prompt", row.get("chosen", ""))
-        if chat is None and not isinstance(held, str):
-            chat = turns_of(held), None
-        if chat is not None:
-            turns, tools = chat
-            if "prompt" in row:
-                return {"messages": turns}, _answers_in(row)
-            before, answer = unanswered(turns)
-            with_tools = {"tools": tools} if tools else {}
-            return {"messages": before, **with_tools}, {"completion": answer} | _answers_in(row)
-        if "text" in row and "prompt" not in row:
+        answers = [row[role] for role in ("chosen", "rejected", "completion") if role in row]
+        if answers:
+            return question_of(row.get("prompt"), answers), _answers_in(row)
+        if (chat := chat_of(row)) is not None:
+            before, answer = unanswered(chat[0])
+            with_tools = {"tools": chat[1]} if chat[1] else {}
+            return {"messages": before, **with_tools}, {"completion": answer}
+        if "text" in row:
             text = str(row["text"])
             begun = re.match(rf"\s*(?:\S+\s+){{,{PROMPT - 1}}}\S+", text)
             end = begun.end() if begun else 0
             return {"text": text[:end]}, {"completion": text[end : end + FOLLOWS]}
         asked, _ = super().parted(row, seed)
-        return asked, _answers_in(row)
+        return asked, {}
 
     def right(self, asked: Row, rest: Row) -> Answer:
         """What follows in the row, or is preferred to what is "rejected"."""

@@ -6,14 +6,14 @@ import transformers
 
 from zoo.data.source import Source
 from zoo.recipe import Recipe
-from zoo.recipe.vocabulary.kinds import KINDS
+from zoo.recipe.vocabulary.kinds import KINDS, kind_of
 from zoo.recipe.vocabulary.named import named
 from zoo.tasks.task import Task
 
 
 def build_task(recipe: Recipe, source: Source) -> Task:
     """The task of `task.kind`; raises ConfigError with every fault it finds in files and config."""
-    task: Task = named(KINDS[recipe.task.kind].task)(recipe, source)
+    task: Task = named(kind_of(recipe.task).task)(recipe, source)
     return task
 
 

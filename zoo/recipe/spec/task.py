@@ -21,9 +21,8 @@ Weight = Annotated[float, Field(gt=0)]
 class ClassificationSpec(TaskSpec):
     """What every classification may say."""
 
-    problem: Literal["single-label", "multi-label", "regression"] = "single-label"
-    """What a row's label is: one class; any number of classes (a list of names or ids, or a column
-    of 0 and 1 each); a number or several (a list, or a column each)."""
+    problem: str = "single-label"
+    """What a row's label is; each kind has its own."""
     class_weights: (
         Literal["balanced"]
         | Annotated[tuple[Weight, ...], Field(min_length=2)]

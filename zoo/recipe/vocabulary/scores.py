@@ -1,7 +1,11 @@
 """The scores that tasks give: what each means, and which way is better."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
+
+PAIRS = (("prompt", "chosen", "rejected"), ("chosen", "rejected"))
+"""What rows of preferences hold: two answers, whose prompt stands apart or begins both."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,8 @@ class Problem:
     """What it is scored by; the first is the headline."""
     classes: bool
     """Its labels name classes, which become ids; else they are numbers."""
+    more: Mapping[str, Any] = field(default_factory=lambda: {"several": True})
+    """What else it changes in a kind's entry."""
 
 
 PROBLEMS = {
@@ -124,6 +130,26 @@ PROBLEMS = {
             "loss": Score("Mean squared error, what is learned."),
         },
         classes=False,
+    ),
+    "pairs": Problem(
+        scores={
+            "accuracy": Score(
+                "Share of pairs whose chosen answer gets the larger reward.",
+                larger_is_better=True,
+                metric="accuracy",
+            ),
+            "loss": Score("Mean loss of a pair, in nats (Bradley and Terry)."),
+            "margin": Score("Mean reward of chosen answers less that of rejected ones.", True),
+        },
+        classes=False,
+        more={
+            "task": "zoo.tasks.preferences.reward:RewardModel",
+            "roles": PAIRS,
+            "built_in": ("docstring-preferences",),
+            "unit": "pairs",
+            "may_be_blank": ("prompt",),
+            "may_be_chats": ("prompt", *PAIRS[1]),
+        },
     ),
 }
 

@@ -16,6 +16,7 @@ from zoo.recipe.spec.tasks.preferences import PreferenceSpec
 from zoo.tasks.amounts import tokens_of
 from zoo.tasks.padding import places
 from zoo.tasks.preferences.answers import (
+    BOTH,
     OTHER,
     WithOthers,
     answered,
@@ -23,6 +24,7 @@ from zoo.tasks.preferences.answers import (
     holds_chats,
     said,
     shifted,
+    truncated,
 )
 from zoo.tasks.preferences.losses import Form, log_probabilities, reference_point
 from zoo.tasks.roles import chosen_roles, kind_roles, role_faults, sets
@@ -46,8 +48,8 @@ LOST = {
     "dropped": Lost("task.sequence_length", "rows with answers of an assistant"),
     "truncated": Lost("task.sequence_length", "a length that holds the answers"),
 }
-BOTH, JUDGED = ("chosen", "rejected"), ("completion", OTHER)
-"""The two answers that the model reads of a row, one after the other."""
+JUDGED = ("completion", OTHER)
+"""The answers of a row without BOTH that the model reads, one after the other."""
 
 
 class Preference(Task):
@@ -110,10 +112,7 @@ class Preference(Task):
             "reference": row.get("reference", (np.nan, np.nan)),
             "lost": {
                 "dropped": not all(any(marks[1:]) for _, marks in sides),
-                "truncated": any(
-                    sum(kept) < sum(marks)
-                    for (_, kept), (_, marks) in zip(sides, whole, strict=True)
-                ),
+                "truncated": truncated(whole, sides),
             },
         }
         return found | ({"wanted": bool(row["label"])} if "label" in row else {})

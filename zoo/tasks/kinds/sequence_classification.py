@@ -1,7 +1,6 @@
 """Name the class of a text or of a pair of texts, several of them, or a number."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -26,7 +25,7 @@ from zoo.tasks.roles import (
 from zoo.tasks.scores import accuracy, confusion, f1, macro_f1, matthews, ratio
 from zoo.tasks.task import NO_RECORDS, Records
 from zoo.tasks.text.files import limit_length, save_tokenizer
-from zoo.tasks.text.masking import Hiding
+from zoo.tasks.text.masking import Hiding, hiding_faults
 from zoo.tasks.text.router import router_faults
 from zoo.tasks.text.tokenizer import build_tokenizer, framer, tokenizer_fingerprint
 from zoo.tasks.text.tokens import (
@@ -37,7 +36,6 @@ from zoo.tasks.text.tokens import (
     position_faults,
     special_ids,
     texts,
-    tokenizer_key,
 )
 from zoo.tasks.text.vocabulary import ENCODER
 
@@ -102,7 +100,8 @@ class SequenceClassification(Classification):
             self.tokenizer = build_tokenizer(
                 recipe, lambda: texts(source.train, roles), source.train.fingerprint, ENCODER
             )
-            faults += _token_faults(recipe, self.tokenizer, self.spec.mask_probability)
+            faults += pad_faults(recipe, self.tokenizer)
+            faults += hiding_faults(recipe, self.tokenizer, self.spec.mask_probability)
             self.config = model_config(
                 recipe, {**special_ids(recipe, self.tokenizer), **self.problem.written()}
             )
@@ -153,11 +152,3 @@ class SequenceClassification(Classification):
     def save(self, folder: Path) -> None:
         """The tokenizer's files."""
         save_tokenizer(self.recipe, self.tokenizer, self.config, folder)
-
-
-def _token_faults(recipe: Recipe, tokenizer: Any, mask_probability: float) -> list[Fault]:
-    key, faults = tokenizer_key(recipe), pad_faults(recipe, tokenizer)
-    if mask_probability and tokenizer.mask_token_id is None:
-        allowed = "a tokenizer with a mask token, or task.mask_probability 0"
-        faults.append(fault(recipe, key, "a tokenizer without mask token", allowed))
-    return faults

@@ -5,10 +5,11 @@ from itertools import takewhile
 from typing import Any
 
 from zoo.data.rows import CorruptExample, Row, Rows, Wrapped, digest
-from zoo.tasks.text.chats.shapes import Turn, turns_of
+from zoo.tasks.text.chats.shapes import Turn, refuse_disorder, turns_of
 from zoo.tasks.text.conversations import Marked, marked_ids, marked_turns
 from zoo.tasks.text.encoding import Ids, Speller, shared
 
+BOTH = ("chosen", "rejected")
 OTHER = "other"
 """The role of an answer to another prompt, which KTO needs beside a row's own."""
 
@@ -43,6 +44,8 @@ def answered(speller: Speller, prompt: Any, answers: Sequence[Any]) -> list[Mark
             prompt, answers = parted(answers)
         return [marked_ids(speller, {"prompt": prompt, "completion": one}) for one in answers]
     chats, first = conversations(prompt, answers)
+    for chat in chats:
+        refuse_disorder(chat)
     return [marked_turns(speller, chat, first) for chat in chats]
 
 
@@ -83,6 +86,14 @@ def _all_equal(turns: Sequence[Turn]) -> bool:
     return all(turn == turns[0] for turn in turns)
 
 
+def question_of(prompt: Any, answers: Sequence[Any]) -> Row:
+    """What answers stand behind, as a row of its own: a prompt, or the chat up to them."""
+    if all(isinstance(one, str) for one in (prompt or "", *answers)):
+        return {"prompt": parted(answers)[0] if prompt is None else prompt}
+    chats, first = conversations(prompt, answers)
+    return {"messages": chats[0][:first]}
+
+
 def fitted_alike(sides: Sequence[Marked], length: int, opening: int) -> list[Marked]:
     """Answers to one prompt as at most `length` ids each, behind the same end of the prompt.
 
@@ -99,6 +110,12 @@ def fitted_alike(sides: Sequence[Marked], length: int, opening: int) -> list[Mar
         kept = [*range(opening), *range(after, len(ids))][:length]
         found.append(([ids[at] for at in kept], [marks[at] for at in kept]))
     return found
+
+
+def truncated(whole: Sequence[Marked], fitted: Sequence[Marked]) -> bool:
+    """Whether an answer lost some of its ids."""
+    pairs = zip(whole, fitted, strict=True)
+    return any(sum(kept) < sum(marks) for (_, marks), (_, kept) in pairs)
 
 
 def holds_chats(sets: Sequence[Rows]) -> bool:

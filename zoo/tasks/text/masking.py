@@ -5,8 +5,12 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from zoo.errors import Fault
+from zoo.recipe import Recipe
+from zoo.tasks.roles import fault
 from zoo.tasks.task import IGNORE
 from zoo.tasks.text.encoding import vocabulary_size
+from zoo.tasks.text.tokens import tokenizer_key
 
 _HIDDEN, _REPLACED = 0.8, 0.9  # BERT: 80 % hidden, 10 % another token, 10 % as they are
 _SPACES = {"\u0120": " ", "\u2581": " ", "\u010a": "\n", "\u0109": "\t", "\u010d": "\r"}
@@ -71,3 +75,11 @@ def _word_marks(spellings: list[str]) -> tuple[np.ndarray, np.ndarray]:
     plain = ["".join(_SPACES.get(letter, letter) for letter in spelling) for spelling in spellings]
     first = np.array([spelling[:1].isalnum() for spelling in plain])
     return first, np.array([spelling[-1:].isalnum() for spelling in plain])
+
+
+def hiding_faults(recipe: Recipe, tokenizer: PreTrainedTokenizerBase, share: float) -> list[Fault]:
+    """A fault where a `share` of the tokens is to be hidden and the tokenizer has no mask."""
+    if not share or tokenizer.mask_token_id is not None:
+        return []
+    allowed = "a tokenizer with a mask token, or task.mask_probability 0"
+    return [fault(recipe, tokenizer_key(recipe), "a tokenizer without mask token", allowed)]

@@ -64,11 +64,10 @@ def referred(recipe: Recipe, checked: Checked, rows: Rows) -> Rows:
 def started_from(recipe: Recipe, checked: Checked) -> str:
     """A digest of all that what is told of a row hangs on beside the row: not the layout."""
     task, model = checked.task, checked.model
-    template = getattr(task.tokenizer, "chat_template", None)
     given, config = checked.weights.names(), task.config.to_json_string(use_diff=False)
     wanted = {name for name in plain_state(model) if not of_adapter(name)}
     drawn = wanted - given - set(model.all_tied_weights_keys)
-    words = [task.reference, sorted(task.digests().items()), template, recipe.run.precision, config]
+    words = [task.reference, sorted(task.digests().items()), recipe.run.precision, config]
     return digest(*words, content_of(checked.weights), recipe.run.seed if drawn else None)
 
 

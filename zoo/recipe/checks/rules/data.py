@@ -48,15 +48,17 @@ def near_score(recipe: Recipe) -> str:
 
 def near_built_in(recipe: Recipe) -> str:
     """Built-in data of the task's kind."""
-    return next((f"data.name={name}" for name in KINDS[recipe.task.kind].built_in), "")
+    return next((f"data.name={name}" for name in kind_of(recipe.task).built_in), "")
 
 
 def other_built_in(recipe: Recipe) -> str:
     """Built-in data whose rows do not hold what the task reads."""
     data = recipe.data
-    if not isinstance(data, BuiltInData) or data.name in KINDS[recipe.task.kind].built_in:
+    if not isinstance(data, BuiltInData) or data.name in kind_of(recipe.task).built_in:
         return ""
-    return f"{brief(data.name)} with task.kind {recipe.task.kind}"
+    problem = getattr(recipe.task, "problem", None)
+    other = f" and task.problem {problem}" if data.name in KINDS[recipe.task.kind].built_in else ""
+    return f"{brief(data.name)} with task.kind {recipe.task.kind}{other}"
 
 
 def built_in_of_kinds() -> str:

@@ -6,7 +6,7 @@ from zoo.recipe.compose.json_text import brief
 from zoo.recipe.derived.adapter import exports_adapter
 from zoo.recipe.recipe import Recipe
 from zoo.recipe.spec.model import TEMPLATES
-from zoo.recipe.vocabulary.kinds import KINDS
+from zoo.recipe.vocabulary.kinds import KINDS, kind_of
 
 
 def no_tokenizer(recipe: Recipe) -> str:
@@ -70,9 +70,10 @@ def near_template(recipe: Recipe) -> str:
 
 def template_without_chats(recipe: Recipe) -> str:
     """A chat template for a kind that reads none."""
-    kind = recipe.task.kind
-    alone = recipe.model.chat_template and KINDS[kind].head != "AutoModelForCausalLM"
-    return f"{brief(recipe.model.chat_template)} with task.kind {kind}" if alone else ""
+    entry = kind_of(recipe.task)
+    reads = entry.head == "AutoModelForCausalLM" or entry.may_be_chats
+    alone = recipe.model.chat_template and not reads
+    return f"{brief(recipe.model.chat_template)} with task.kind {recipe.task.kind}" if alone else ""
 
 
 MODEL_RULES = (

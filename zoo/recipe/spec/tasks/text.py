@@ -40,6 +40,10 @@ class SequenceClassificationSpec(ClassificationSpec):
 
     kind: Literal["sequence-classification"]
     """Which task: decides the other keys of this section."""
+    problem: Literal["single-label", "multi-label", "regression", "pairs"] = "single-label"
+    """What a row's label is: one class; any number of classes (a list of names or ids, or a column
+    of 0 and 1 each); a number or several (a list, or a column each). With `pairs` it is the better
+    of two answers: a reward model learns to give `chosen` a larger number than `rejected`."""
     sequence_length: Tokens
     """Longer examples are truncated to this many tokens."""
     mask_probability: Smoothing = 0.0

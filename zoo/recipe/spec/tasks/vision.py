@@ -107,6 +107,9 @@ class ImageClassificationSpec(ClassificationSpec):
 
     kind: Literal["image-classification"]
     """Which task: decides the other keys of this section."""
+    problem: Literal["single-label", "multi-label", "regression"] = "single-label"
+    """What a row's label is: one class; any number of classes (a list of names or ids, or a column
+    of 0 and 1 each); a number or several (a list, or a column each)."""
     image_size: Pixels
     """Training size in pixels; written to the model's config and the processor."""
     eval_image_size: Pixels = Field(default_factory=lambda data: data.get("image_size", 1))

@@ -23,4 +23,4 @@ def kind_of(task: TaskSpec) -> Kind:
         return replace(entry, roles=loss.roles)
     if problem is None:
         return entry
-    return replace(entry, scores=problem.scores, classes=problem.classes, several=True)
+    return replace(entry, scores=problem.scores, classes=problem.classes, **problem.more)

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-PAIRS = (("prompt", "chosen", "rejected"), ("chosen", "rejected"))
+from zoo.recipe.vocabulary.scores import PAIRS
+
 JUDGED = (("prompt", "completion", "label"),)
 
 

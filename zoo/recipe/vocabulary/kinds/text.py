@@ -11,7 +11,6 @@ from zoo.recipe.spec.tasks.text import (
 )
 from zoo.recipe.vocabulary.amounts import OF_PAIRS, OF_TEXT
 from zoo.recipe.vocabulary.kinds.kind import Kind
-from zoo.recipe.vocabulary.kinds.losses import PAIRS
 from zoo.recipe.vocabulary.kinds.usage import (
     ANSWERS_QUESTIONS,
     CLASSIFIES_TEXTS,
@@ -31,6 +30,7 @@ from zoo.recipe.vocabulary.scores import (
     MACRO_F1,
     MATTHEWS,
     OF_TEXTS,
+    PAIRS,
     PERPLEXITY,
     PREFERENCES,
 )
