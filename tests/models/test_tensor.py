@@ -272,8 +272,9 @@ def all_adapted(kinds: list[str], lora: Lora) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.slow
 @pytest.mark.ranks(2)
-def test_a_cut_adapter_computes_what_the_whole_one_does() -> None:
-    lora = Lora(r=4, alpha=8, target_modules="all-linear")
+@pytest.mark.parametrize("use_dora", [False, True])
+def test_a_cut_adapter_computes_what_the_whole_one_does(use_dora: bool) -> None:
+    lora = Lora(r=4, alpha=8, target_modules="all-linear", use_dora=use_dora)
     for rank in run_ranks(2, all_adapted, list(KINDS), lora):
         for kind, found in rank.items():
             print(kind, found["logits"], found["gradients"], len(found["split"]))

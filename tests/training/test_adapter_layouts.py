@@ -9,8 +9,21 @@ import pytest
 from tests.runs import CATALOG, LAYOUTS, SHORT, furthest, losses, train, without_dropout
 from tests.training.test_adapters import LORA, trained
 
-NAMES = ("data-2", "zero-1", "zero-2", "zero-3", "pipeline-2", "tensor-2", "pipeline-2 x tensor-2")
-WHOLE = "parallel.zero.stage3_param_persistence_threshold=0"  # nothing is too small to be cut
+CUT_SMALL = ("parallel.zero.stage=3", "parallel.zero.stage3_param_persistence_threshold=0")
+EVERY = LAYOUTS | {
+    "zero-3": (2, CUT_SMALL),
+    "tensor-2 x zero-3": (4, ("parallel.tensor=2", *CUT_SMALL)),
+}
+NAMES = (
+    "data-2",
+    "zero-1",
+    "zero-2",
+    "zero-3",
+    "pipeline-2",
+    "tensor-2",
+    "pipeline-2 x tensor-2",
+    "tensor-2 x zero-3",
+)
 TWINS = {
     "bert": ("nlp/bert-base-mnli-finetune", ["query", "value", "output.dense"]),
     "vit": ("vision/vit-small-imagenet", ["q_proj", "v_proj", "fc2"]),
@@ -19,9 +32,9 @@ Trained = Callable[..., Path]
 """The folder of a run of six steps, saved after three, in so many processes."""
 
 
-def llama(base: Path, root: Path) -> Trained:
+def llama(base: Path, root: Path, *common: str) -> Trained:
     """On a pretrained checkpoint."""
-    return lambda world, name, *words: trained(world, base, root / name, *words)
+    return lambda world, name, *words: trained(world, base, root / name, *common, *words)
 
 
 def of_twin(kind: str, root: Path) -> Trained:
@@ -44,23 +57,23 @@ def of_twin(kind: str, root: Path) -> Trained:
 
 @pytest.mark.slow
 @pytest.mark.ranks(4)
-@pytest.mark.parametrize("kind", ["llama", *TWINS])
+@pytest.mark.parametrize("kind", ["llama", "llama with DoRA", *TWINS])
 def test_every_layout_gives_an_adapter_the_losses_of_one_process_and_goes_on_from_any(
     kind: str, shared_data: Path, tmp_path: Path
 ) -> None:
     base = shared_data / "ckpt_aidreams260k"
-    run = llama(base, tmp_path) if kind == "llama" else of_twin(kind, tmp_path)
+    dora = ("model.lora.use_dora=true",) if "DoRA" in kind else ()
+    run = of_twin(kind, tmp_path) if kind in TWINS else llama(base, tmp_path, *dora)
     alone = losses(run(1, "alone", "parallel.zero.stage=0"))
     assert alone[6] != alone[1]
     before = "one"
     for name in NAMES:
-        world, words = LAYOUTS[name]
-        more = (WHOLE,) if name == "zero-3" else ()
-        folder = run(world, name, *words, *more)
+        world, words = EVERY[name]
+        folder = run(world, name, *words)
         found = furthest(losses(folder), alone)
         shutil.rmtree(folder / "checkpoints" / "step-00000006")
         shutil.rmtree(folder / "model")
-        other, others = (1, ("parallel.zero.stage=0",)) if before == "one" else LAYOUTS[before]
+        other, others = (1, ("parallel.zero.stage=0",)) if before == "one" else EVERY[before]
         run(other, name, *others)
         again = furthest(losses(folder), alone)
         print(f"{kind} {name}: {found:.1e}, gone on with as {before}: {again:.1e}")

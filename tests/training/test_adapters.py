@@ -19,6 +19,7 @@ from tests.runs import losses
 from zoo.errors import ResumeError
 from zoo.recipe import load_recipe
 from zoo.training.disk.resuming import AS_IT_LIES, Start
+from zoo.training.disk.weights import open_weights
 from zoo.training.evaluate import evaluate
 from zoo.training.run import run
 
@@ -90,13 +91,21 @@ def test_an_adapter_alone_is_saved_and_loads_in_peft_and_transformers(
 
 @pytest.mark.slow
 @pytest.mark.ranks(1)
+@pytest.mark.parametrize("dora", ["false", "true"])
 def test_a_merged_export_is_a_plain_model_with_the_logits_of_the_adapter(
-    small_data: Path, tmp_path: Path
+    small_data: Path, dora: str, tmp_path: Path
 ) -> None:
-    folder = trained(1, small_data / "ckpt_aidreams260k", tmp_path / "run")
-    adapted = logits(AutoModelForCausalLM.from_pretrained(folder / "model"))
+    base, word = small_data / "ckpt_aidreams260k", f"model.lora.use_dora={dora}"
+    folder = trained(1, base, tmp_path / "run", word)
+    plain = AutoModelForCausalLM.from_pretrained(base)
+    adapted = logits(PeftModel.from_pretrained(plain, folder / "model"))
+    assert torch.equal(adapted, logits(AutoModelForCausalLM.from_pretrained(folder / "model")))
+    weights = open_weights(AutoModelForCausalLM.from_pretrained(base), str(folder), None)
+    added = AutoModelForCausalLM.from_pretrained(base)
+    added.load_state_dict({name: weights.tensor(name) for name in weights.names()}, strict=False)
+    assert float((logits(added) - adapted).abs().max()) < 1e-5
     shutil.rmtree(folder / "model")
-    trained(1, small_data / "ckpt_aidreams260k", folder, "run.export_merged=true")
+    trained(1, base, folder, word, "run.export_merged=true")
     assert not (folder / "model" / "adapter_config.json").exists()
     plain = AutoModelForCausalLM.from_pretrained(folder / "model")
     assert float((logits(plain) - adapted).abs().max()) < 1e-5

@@ -34,6 +34,7 @@ from zoo.engines.update.schedule import build_schedule
 from zoo.engines.wrapped import Wrapped
 from zoo.engines.zero import ZeroEngine
 from zoo.layout import Layout, Place
+from zoo.models.adapters.cut import reads_below
 from zoo.models.draws import Draws
 from zoo.models.fill import Weights, every, fill
 from zoo.models.stage import Stage, owned_names, tied_stages
@@ -97,13 +98,15 @@ def fill_model(draft: Draft, weights: Weights, config: dict[str, Any]) -> None:
     assert groups is not None, "a model is filled for a layout"
     dtype, sharded = DTYPES[recipe.run.precision], recipe.parallel.zero.get("stage", 0) == 3
 
+    unit = upstream.model_parallel_unit(groups.layout) if sharded else None
+
     def settle(root: nn.Module) -> None:
         draft.slice(root)
         own = [p for p in root.parameters() if not upstream.is_sharded(p)] if sharded else []
         for parameter in own:
             parameter.data = parameter.data.to(dtype)
         if own:
-            upstream.shard(root, config, groups.along("data"))
+            upstream.shard(root, config, groups.along("data"), unit)
 
     wanted: Callable[[str], bool] = every
     if draft.bounds and family is not None:
@@ -111,6 +114,10 @@ def fill_model(draft: Draft, weights: Weights, config: dict[str, Any]) -> None:
         wanted = owned_names(draft.model, family, draft.bounds, stage).__contains__
     with nothing_kept():
         fill(draft.model, recipe.run.seed, weights, draft.device, settle, wanted)
+    if sharded:
+        for layer in filter(reads_below, draft.model.modules()):
+            for parameter in layer.parameters():
+                deepspeed.zero.register_external_parameter(layer, parameter)
 
 
 def staged(draft: Draft) -> tuple[nn.Module, dict[str, list[int]]]:

@@ -109,15 +109,14 @@ def elements(parameter: Tensor) -> int:
     return int(getattr(parameter, "ds_numel", parameter.numel()))
 
 
-def shard(module: nn.Module, config: dict[str, Any], data: Any) -> None:
-    """Partitions a module's parameters over the data ranks; all of them call it.
+def shard(module: nn.Module, config: dict[str, Any], data: Any, unit: Any) -> None:
+    """Partitions a module's parameters over the data ranks; all of them call it. `unit` is
+    `model_parallel_unit`'s.
 
     `zero.Init(module=...)`, runtime/zero/partition_parameters.py.
     """
     deepspeed.zero.Init(
-        module=module,
-        config_dict_or_path=config,
-        data_parallel_group=data,
+        module=module, config_dict_or_path=config, data_parallel_group=data, mpu=unit
     )
 
 

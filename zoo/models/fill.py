@@ -92,6 +92,8 @@ def fill(
             for name, tensor in own_tensors(unit):
                 if plain(name) in given:
                     put(tensor, weights.tensor(plain(name)))
+            for name, module, _ in unit.members:
+                measure(name, module, given)
             for _, module, _ in unit.members:
                 move(module, device)
             settle(unit.root)
@@ -106,6 +108,19 @@ def drawn_as(name: str, module: nn.Module) -> str:
 def is_adapted(module: nn.Module) -> bool:
     """Whether a module is PEFT's around an adapted one (peft/tuners/lora/layer.py: LoraLayer)."""
     return hasattr(module, "reset_lora_parameters")
+
+
+def measure(name: str, module: Any, given: frozenset[str]) -> None:
+    """Sets DoRA's lengths to those of the rows that were filled, unless they were given (peft/
+    tuners/lora/dora.py: update_layer): the adapted matrix begins as it is.
+    """
+    if not is_adapted(module):
+        return
+    for key, lengths in module.lora_magnitude_vector.items():
+        if f"{name}.lora_magnitude_vector.{key}.weight" not in given:
+            product = module.lora_B[key].weight @ module.lora_A[key].weight
+            weight, scale = module.get_base_layer().weight, module.scaling[key]
+            lengths.weight.copy_(lengths.get_weight_norm(weight, product, scale))
 
 
 _SPREAD = 0.01  # of the initial values; nearly the mean, and no two rows alike

@@ -199,7 +199,7 @@ def by_rows(region: Region, scatter: bool) -> Callable[[Any, Tensor], Tensor]:
         weight = matrix.weight.t() if isinstance(matrix, Conv1D) else matrix.weight
         share = functional.linear(hidden, weight)
         if beside is not None:
-            share = share + added(module, beside).to(share.dtype)
+            share = share + added(module, beside, weight, region.group).to(share.dtype)
         total = Reduce.apply(share, region.group)
         return total if matrix.bias is None else total + matrix.bias.to(total.dtype)
 

@@ -8,7 +8,7 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from zoo.layout import Part
-from zoo.models.adapters.cut import A, B
+from zoo.models.adapters.cut import LENGTHS_OF, A, B
 from zoo.models.fill import is_adapted
 from zoo.models.names import plain
 from zoo.models.stage import Family, within
@@ -124,11 +124,11 @@ def splits(model: nn.Module, family: Family) -> Iterator[Split]:
 def adapted(name: str, pattern: str, style: str, layer: Any) -> Iterator[Split]:
     """An entry of a plan whose matrix is adapted: the matrix, then the factors of its adapter.
 
-    The factor on the side that is cut is cut alike; the other is whole, and its gradient is a sum:
-    each rank has a share of what it multiplies.
+    The factor on the side that is cut is cut alike; the other is whole, and its gradient is a sum
+    (zoo.models.adapters.cut).
     """
     yield Split(name, pattern, style, layer.base_layer, around=layer)
-    cut = {A: ROWS, B: COLUMNS}
+    cut = {A: ROWS, B: COLUMNS} | ({LENGTHS_OF: COLUMNS} if layer.lora_magnitude_vector else {})
     for factor, styles in cut.items():
         own = style if style in styles else REPLICATED
         module = layer.get_submodule(factor)

@@ -46,6 +46,7 @@ def adapt(model: PreTrainedModel, lora: Lora, file: str) -> None:
         lora_dropout=lora.dropout,
         target_modules=targets if isinstance(targets, str) else list(targets),
         use_rslora=lora.use_rslora,
+        use_dora=lora.use_dora,
     )
     try:
         inject_adapter_in_model(config, model, ADAPTER)

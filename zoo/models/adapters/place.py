@@ -23,13 +23,13 @@ from zoo.recipe import Recipe
 from zoo.recipe.compose.catalog import RECIPE
 
 ADAPTER = "default"  # PEFT's name for the only one
+LENGTHS = "lora_magnitude_vector"  # DoRA's
 PREFIX = "base_model.model."
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 PLAIN: dict[str, tuple[Any, ...]] = {
     "peft_type": ("LORA",),
     "bias": ("none",),
     "lora_bias": (False, None),
-    "use_dora": (False, None),
     "rank_pattern": ({}, None),
     "alpha_pattern": ({}, None),
 }
@@ -157,6 +157,8 @@ def named(key: str) -> str:
     if not of_adapter(name):
         return name
     owner, _, last = name.rpartition(".")
+    if last == LENGTHS:  # PEFT until 0.18 left out what its module calls it
+        return f"{name}.{ADAPTER}.weight"
     return f"{owner}.{ADAPTER}.{last}" if last in ("weight", "bias") else f"{name}.{ADAPTER}"
 
 
@@ -188,7 +190,8 @@ class OnBase:
 
 class Merged:
     """A base with an adapter added in, W + factor * B A, as weights of a plain model (Weights of
-    zoo.models.fill); a matrix is computed when it is read, in fp32.
+    zoo.models.fill); with DoRA its rows are of the lengths that were trained. A matrix is computed
+    when it is read, in fp32.
     """
 
     def __init__(
@@ -216,4 +219,7 @@ class Merged:
             return value
         product = self.both.tensor(second).float() @ self.both.tensor(first).float()
         lying = isinstance(self.model.get_submodule(owner), Conv1D)
-        return value.float() + self.scale.factor * (product.T if lying else product)
+        total = (value.T if lying else value).float() + self.scale.factor * product
+        if (lengths := f"{owner}.{LENGTHS}.{ADAPTER}.weight") in self.own:
+            total *= (self.both.tensor(lengths).float() / total.norm(dim=1)).unsqueeze(1)
+        return total.T if lying else total

@@ -38,6 +38,8 @@ class Lora(Spec):
     """Endings of the names of modules that are trained whole beside it: heads the base lacks."""
     use_rslora: bool = False
     """What is added is times `alpha / sqrt(r)`: learning does not fade as ranks grow."""
+    use_dora: bool = False
+    """Train the lengths of a matrix's rows apart from their directions (arXiv 2402.09353)."""
 
 
 class ModelSpec(Spec):
