@@ -17,6 +17,7 @@ from zoo.cli.words import (
     named,
 )
 from zoo.errors import ConfigError, Fault
+from zoo.layout import Layout
 from zoo.recipe import Recipe, expanded, load_recipe
 from zoo.recipe.changes import Change, changes_of, differing, over_bases
 from zoo.recipe.compat import answer, asks, matrix
@@ -66,6 +67,9 @@ def show_recipe(
     diff: Annotated[
         bool, typer.Option("--diff", help="What differs: from its bases, its file, or OTHER.")
     ] = False,
+    memory: Annotated[
+        bool, typer.Option("--memory", help="Bytes that a rank must hold; opens data and config.")
+    ] = False,
 ) -> None:
     """Print the resolved recipe as JSON (a summary first, on stderr), or the DeepSpeed JSON.
 
@@ -73,15 +77,20 @@ def show_recipe(
     --tiny, other than its file; with a recipe OTHER as the first word, other than that one (of
     twins its twin). Lines that begin with + may be pasted as changes.
     """
-    if diff and deepspeed:
-        allowed = "one of the two: what differs, or DeepSpeed's JSON"
-        way = shlex.join(["zoo", "show", recipe, "--diff"])
-        raise ConfigError([Fault("command line", "--diff", "beside --deepspeed", allowed, way)])
+    asked = {"--diff": diff, "--deepspeed": deepspeed, "--memory": memory}
+    first, *others = [option for option, said in asked.items() if said] or [""]
+    if others:
+        allowed = "one of them: what differs, DeepSpeed's JSON, or what ranks hold"
+        way = shlex.join(["zoo", "show", recipe, first])
+        found = f"beside {' and '.join(others)}"
+        raise ConfigError([Fault("command line", first, found, allowed, way)])
     words = list(changes or ())
     other = words.pop(0) if diff and words and is_other(words[0]) else None
     loaded = load_recipe(recipe, words, tiny)
     if diff:
         print("\n".join(difference(_compared(loaded, other))))
+    elif memory:
+        print_memory(loaded, layout_of(loaded, world_size))
     elif deepspeed:
         print(json.dumps(deepspeed_config(loaded, layout_of(loaded, world_size)), indent=2))
         print_table(*group_rows(loaded), to_stderr=True)
@@ -92,6 +101,13 @@ def show_recipe(
         print(json.dumps(expanded(loaded), indent=2))
     for note in notes(loaded):
         print(f"note: {note}", file=sys.stderr)
+
+
+def print_memory(recipe: Recipe, layout: Layout) -> None:
+    """Parameters, trained and frozen, and the bytes that each kind of rank keeps of them."""
+    from zoo.planning.memory import memory_of
+
+    print_page(memory_of(recipe, layout), as_json=False)
 
 
 def is_other(word: str) -> bool:

@@ -21,6 +21,7 @@ EXAMPLES = {
         "zoo show gpt2-small-openwebtext",
         "zoo show gpt2-small-openwebtext --diff gpt2-medium-openwebtext",
         "zoo show bert-base-mnli-finetune parallel=zero-2 --deepspeed --world-size 8",
+        "zoo show gpt2-small-openwebtext --tiny parallel=zero-3 --memory --world-size 2",
     ),
     "explain": (
         "zoo explain run.batch",
