@@ -53,6 +53,7 @@ BELOW["load"] = {*BELOW["checks"], "checks"}
 BELOW["schema"] = BELOW["meaning"] = BELOW["load"]
 BELOW["key_table"] = {*BELOW["load"], "meaning"}
 BELOW["changes"] = {*BELOW["key_table"], "key_table"}
+BELOW["instead"] = BELOW["load"]
 BELOW["compat"] = {*BELOW["load"], "load"}
 BELOW["__init__"] = {"recipe", "load"}
 

@@ -1,9 +1,13 @@
 """What a user may see: every fault of a recipe, a launcher or a folder, said in one line each."""
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+_INSTEAD = re.compile(r"zoo |echo |line \d+: |'data=\{\"source\": \"built-in\"")
+"""How what is proposed begins that is no word in the place of another."""
 
 
 @dataclass(frozen=True)
@@ -11,7 +15,8 @@ class Fault:
     """One wrong thing: where it stands, what was found, what is allowed, what was meant.
 
     `nearest` is what may be pasted in its place: words of the command line, quoted as a shell
-    wants them, or a name.
+    wants them, or a name; else a command that begins with `zoo`, or a line of the file as it
+    should be, `line 6: "run": {`.
     """
 
     file: str
@@ -22,6 +27,8 @@ class Fault:
 
     def __str__(self) -> str:
         hint = f"; did you mean {self.nearest}?" if self.nearest else ""
+        if _INSTEAD.match(self.nearest):
+            hint = f"; try {self.nearest}"
         found = f"{self.file}: {self.key}: found {self.found}; allowed: {self.allowed}{hint}"
         return printable(found)
 

@@ -8,7 +8,8 @@ import pytest
 from tests.recipe.conftest import GOOD, Catalog
 from zoo.errors import ConfigError
 from zoo.recipe import expanded, load_recipe, origin
-from zoo.recipe.compose.catalog import find_recipe, fragments, recipes, shipped_catalog
+from zoo.recipe.compose.catalog import fragments, recipes, shipped_catalog
+from zoo.recipe.compose.nearby import find_recipe
 from zoo.recipe.spec.data import BuiltInData, FilesData
 from zoo.recipe.spec.optimizer import Scheduler
 from zoo.recipe.spec.tasks.text import CausalLMSpec

@@ -8,7 +8,8 @@ import pytest
 from tests.recipe.conftest import GOOD, Catalog
 from zoo.errors import ConfigError
 from zoo.recipe import expanded, load_recipe
-from zoo.recipe.compose.catalog import find_recipe, own_catalogs, shipped_catalog
+from zoo.recipe.compose.catalog import own_catalogs, shipped_catalog
+from zoo.recipe.compose.nearby import find_recipe
 from zoo.telling.explain import explained
 from zoo.telling.listing import catalog_rows, listed
 from zoo.telling.notes import notes

@@ -2,7 +2,9 @@
 
 import copy
 import json
+import re
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 import zoo.cli
 from zoo.errors import ConfigError, Fault, Told
 from zoo.recipe.checks.keys import RULED_BY_ANOTHER, UNKNOWN
+from zoo.recipe.provenance import TYPED
 
 RECIPE = {
     "task": {"kind": "sequence-classification", "sequence_length": 32},
@@ -21,6 +24,7 @@ RECIPE = {
     "run": {"epochs": 10, "batch": 4, "micro_batch": 2},
 }
 REVIEWS = "text,label\n" + "it was good,yes\nit was bad,no\n" * 16
+LINE = re.compile(r"line (\d+): (.*)", re.DOTALL)
 
 
 def laid(changes: dict[str, Any]) -> dict[str, Any]:
@@ -39,14 +43,26 @@ def laid(changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def written(case: dict[str, Any], folder: Path) -> None:
-    """Writes the files of a case."""
+    """Writes the files of a case, in folders where their names have some."""
     files = {"reviews.csv": REVIEWS, case.get("as", "reviews.json"): laid(case.get("recipe", {}))}
     for name, content in (files | case.get("files", {})).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, dict) and "hex" in content:
-            (folder / name).write_bytes(bytes.fromhex(content["hex"]))
+            path.write_bytes(bytes.fromhex(content["hex"]))
         else:
             text = content if isinstance(content, str) else json.dumps(content, indent=2)
-            (folder / name).write_text(text, encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
+    if "model" in case:
+        saved_model(folder / case["model"])
+
+
+def saved_model(folder: Path) -> None:
+    """A small BERT with its weights, as others save theirs."""
+    from transformers import BertConfig, BertModel
+
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    BertModel(BertConfig(vocab_size=300, intermediate_size=32, **sizes)).save_pretrained(folder)
 
 
 def words_of(case: dict[str, Any]) -> list[str]:
@@ -76,29 +92,28 @@ def said(words: list[str]) -> tuple[int, list[Fault]]:
 def pasted(words: list[str], fault: Fault) -> list[str]:
     """The words with what a fault proposes in the place of what it is about.
 
-    A command stands alone; a key that no section has is taken out of its file.
+    A command of ours stands alone, one of the shell is run before the words; a line is put into
+    the file; words for what stands in a file follow all others.
     """
+    if line := LINE.fullmatch(fault.nearest):
+        put_line(Path(fault.file), int(line[1]), line[2])
+        return words
     way = shlex.split(fault.nearest)
     if way[0] == "zoo":
         return way[1:]
-    if fault.key == "VERB":
-        return [*way, *words[1:]]
-    typed = fault.file.removeprefix("command line: ")
-    is_named = fault.key == "RECIPE" or typed != fault.file
-    wrong = (typed if is_named else fault.key, fault.found, fault.key)
-    at = next((words.index(one) for one in wrong if one in words), None)
-    if at is None:
-        at = next((n for n, one in enumerate(words) if one.partition("=")[0] == fault.key), None)
-    if at is None:
+    if way[0] == "echo":
+        subprocess.run(fault.nearest, shell=True, check=True)
+        return words
+    if fault.found in (UNKNOWN, RULED_BY_ANOTHER) and f"{fault.key}=unset" not in way:
         without_key(fault)
-        return [*words, *way]
-    return [*words[:at], *way, *(one for one in words[at + 1 :] if one not in way)]
+    begin, end = place_of(fault, words, way[0])
+    return [*words[:begin], *way, *(one for one in words[end:] if one not in way)]
 
 
 def without_key(fault: Fault) -> None:
-    """Takes a key that no section has out of a file."""
+    """Takes a key out of a file here, for which another name is proposed."""
     file = Path(fault.file)
-    if fault.found not in (UNKNOWN, RULED_BY_ANOTHER):
+    if not file.is_file() or file.is_absolute():
         return
     content = json.loads(file.read_text(encoding="utf-8"))
     *above, last = fault.key.split(".")
@@ -107,3 +122,37 @@ def without_key(fault: Fault) -> None:
         place = place[name]
     del place[last]
     file.write_text(json.dumps(content), encoding="utf-8")
+
+
+def put_line(file: Path, number: int, line: str) -> None:
+    """Puts a line in the place of another."""
+    lines = file.read_text(encoding="utf-8").split("\n")
+    lines[number - 1] = line
+    file.write_text("\n".join(lines), encoding="utf-8")
+
+
+def place_of(fault: Fault, words: list[str], way: str) -> tuple[int, int]:
+    """Where the words begin and end that a fault is about; their end where a file is wrong."""
+    typed = fault.file.removeprefix(TYPED)
+    if fault.key == "VERB":
+        return 0, 1
+    if typed != fault.file:
+        several = typed.split(" ") if typed not in words else [typed]
+        at = next(n for n in range(len(words)) if words[n : n + len(several)] == several)
+        return at, at + len(several)
+    thing = fault.found.partition(",")[0]
+    named = fault.file if fault.key in ("RECIPE", "--hostfile") else ""
+    option = way if way.startswith("--") and fault.file == "launcher" else ""
+    for wrong in (option, named, thing, fault.key):
+        if wrong in words[1:]:
+            at = words.index(wrong, 1)
+            return at, at + 1 + takes_next(words, at)
+    keys = [one.partition("=")[0] for one in words]
+    at = keys.index(fault.key, 1) if fault.key in keys[1:] else len(words)
+    return at, min(at + 1, len(words))
+
+
+def takes_next(words: list[str], at: int) -> bool:
+    """Whether an option is followed by its value."""
+    after = words[at + 1 : at + 2]
+    return words[at].startswith("--") and bool(after) and not after[0].startswith("--")

@@ -15,6 +15,7 @@ from zoo.cli.words import (
     TinyOption,
     WorldOption,
     named,
+    of_world_size,
 )
 from zoo.errors import ConfigError, Fault
 from zoo.layout import Layout
@@ -90,9 +91,9 @@ def show_recipe(
     if diff:
         print("\n".join(difference(_compared(loaded, other))))
     elif memory:
-        print_memory(loaded, layout_of(loaded, world_size))
+        print_memory(loaded, _laid_on(loaded, world_size))
     elif deepspeed:
-        print(json.dumps(deepspeed_config(loaded, layout_of(loaded, world_size)), indent=2))
+        print(json.dumps(deepspeed_config(loaded, _laid_on(loaded, world_size)), indent=2))
         print_table(*group_rows(loaded), to_stderr=True)
         print(schedule_line(loaded), file=sys.stderr)
     else:
@@ -115,6 +116,11 @@ def is_other(word: str) -> bool:
     return "=" not in word or is_recipe(word)
 
 
+def _laid_on(recipe: Recipe, world_size: int | None) -> Layout:
+    with of_world_size(recipe, world_size):
+        return layout_of(recipe, world_size)
+
+
 def _compared(recipe: Recipe, other: str | None) -> dict[str, Change]:
     """What differs from another recipe, from the recipe's file, or from its bases."""
     made = recipe.provenance.made
@@ -134,13 +140,14 @@ def check(
 ) -> None:
     """Say every fault of a recipe at once; exit code 2 if there is one."""
     loaded = load_recipe(recipe, changes or (), tiny)
-    if deep:
-        from zoo.training.checks import look_anew, ring_two
+    with of_world_size(loaded, world_size):
+        if deep:
+            from zoo.training.checks import look_anew, ring_two
 
-        look_anew(loaded)
-        ring_two(loaded, world_size or layout_of(loaded).world, None)
-    else:
-        batching(loaded, layout_of(loaded, world_size))
+            look_anew(loaded)
+            ring_two(loaded, world_size or layout_of(loaded).world, None)
+        else:
+            batching(loaded, layout_of(loaded, world_size))
     for note in notes(loaded):
         print(f"note: {note}", file=sys.stderr)
     print(f"{loaded.name}: no faults")

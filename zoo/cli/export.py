@@ -1,5 +1,6 @@
 """The verb export: a run's checkpoint as a folder for others, as ONNX, on the hub."""
 
+import shlex
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -9,6 +10,7 @@ import typer
 
 from zoo.cli.words import FolderArgument, choose_accelerator
 from zoo.errors import ConfigError, Fault, collected
+from zoo.recipe.compose.nearby import no_run, of_a_run
 
 
 class Format(StrEnum):
@@ -56,9 +58,7 @@ def export_run(
     that of `hf auth login` or HF_TOKEN.
     """
     alone = {"--public": public, "--dry-run": dry_run, "--twin-too": twin_too}
-    if not push and any(alone.values()):
-        given = ", ".join(name for name, one in alone.items() if one)
-        raise ConfigError([Fault("command line", given, "no --push", "--push NAME beside it")])
+    refuse_words(folder, push, [name for name, one in alone.items() if one])
     choose_accelerator()
     from zoo.publishing.hub import Push, pushed, refused
     from zoo.publishing.onnx_file import refused_onnx, to_onnx
@@ -80,6 +80,17 @@ def export_run(
     if push:
         for line in pushed(wanted, model):
             print(line)
+
+
+def refuse_words(folder: Path, push: str, given: list[str]) -> None:
+    """Raises ConfigError where nothing lies in the folder, or options of `--push` stand alone."""
+    faults = [] if of_a_run(folder) else [no_run(folder)]
+    if given and not push:
+        way = shlex.join(("--push", folder.absolute().name, *given))
+        allowed = "--push NAME beside it"
+        faults.append(Fault("command line", ", ".join(given), "no --push", allowed, way))
+    if faults:
+        raise ConfigError(faults)
 
 
 def refuse(*checks: Callable[[], None]) -> None:

@@ -9,6 +9,7 @@ import typer
 from zoo.cli.messages import tell
 from zoo.cli.words import ChangesArgument, JsonOption, WorldOption
 from zoo.errors import ConfigError, Fault
+from zoo.recipe.compose.nearby import LISTED, table_here
 from zoo.telling.notes import notes
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ def new(
     if not asked_for_data and base is None:
         if not _on_terminal():
             allowed = "--data FILE, --from RECIPE, or both"
-            raise ConfigError([Fault("command line", "--data", "nothing", allowed)])
+            table = table_here()
+            way = f"--data {table}" if table else LISTED
+            raise ConfigError([Fault("command line", "--data", "nothing", allowed, way)])
         asked_for_data = _asked_data()
     found = looked(asked_for_data) if asked_for_data else None
     start = _base(base, found)

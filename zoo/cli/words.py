@@ -1,11 +1,15 @@
 """The arguments and options that verbs share, and how a device is chosen before deepspeed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from zoo.errors import ConfigError, Fault
+from zoo.recipe import Recipe
 from zoo.recipe.compose.catalog import recipes_by_name
 from zoo.telling.phases import phase
 
@@ -56,9 +60,27 @@ def start_options(fresh: bool, from_step: int | None, accept_data: bool) -> list
     """
     if fresh and from_step is not None:
         allowed = "one of the two: start over, or go back"
-        raise ConfigError([Fault("command line", "--from-step", "beside --fresh", allowed)])
+        fault = Fault("command line", "--from-step", "beside --fresh", allowed, "--fresh")
+        raise ConfigError([fault])
     back = [] if from_step is None else ["--from-step", str(from_step)]
     return [*(["--fresh"] if fresh else []), *back, *(["--accept-data"] if accept_data else [])]
+
+
+@contextmanager
+def of_world_size(recipe: Recipe, world_size: int | None) -> Iterator[None]:
+    """Proposes the next number of processes where stages and tensor ranks do not divide
+    `--world-size`.
+    """
+    taken = recipe.parallel.pipeline.stages * recipe.parallel.tensor
+    way = f"--world-size {-(-(world_size or 1) // taken) * taken}"
+    try:
+        yield
+    except ConfigError as error:
+        faults = [
+            replace(one, nearest=way) if one.file == "launcher" and one.key == "parallel" else one
+            for one in error.faults
+        ]
+        raise ConfigError(faults) from None
 
 
 def choose_accelerator() -> None:

@@ -62,4 +62,5 @@ class CorruptLimit:
             found += f" and {hidden} more"
         if before:
             found += f" and {before} found before"
-        return ConfigError([Fault(self.file, "data.max_corrupt", found, f"{self.allowed} at most")])
+        key, allowed = "data.max_corrupt", f"{self.allowed} at most"
+        return ConfigError([Fault(self.file, key, found, allowed, f"{key}={len(self.found)}")])

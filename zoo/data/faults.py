@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from zoo.errors import ConfigError, Fault
 from zoo.recipe import Recipe, origin
+from zoo.recipe.instead import instead
 
 _SHOWN = 20  # choices listed in a message
 
@@ -26,18 +27,21 @@ class Faults:
         return inner
 
     def add(
-        self, key: str, found: str, allowed: str, choices: Iterable[str] = (), meant: str = ""
-    ) -> None:
-        """Notes one fault of a key of the section; `choices` are listed, and the spelling is named
-        that is nearest to `meant`, or else to what was found.
+        self, key: str, found: str, allowed: str, choices: Iterable[str] = (), meant: str = "",
+        way: str = "",
+    ) -> None:  # fmt: skip
+        """Notes one fault of a key of the section; `choices` are listed, and the one proposed that
+        is nearest to `meant`, or else to what was found. `way` is what is proposed in its place.
         """
         listed = list(choices)
-        nearest = next(iter(difflib.get_close_matches(meant or found, listed, 1)), "")
+        close = next(iter(difflib.get_close_matches(meant or found, listed, 1)), "")
         if listed:
             more = ", ..." if len(listed) > _SHOWN else ""
             allowed = f"{allowed} {', '.join(listed[:_SHOWN])}{more}".strip()
         key = f"{self.at}.{key}"
-        fault = Fault(origin(self.recipe, key), key, found, allowed, nearest)
+        if close and not way:
+            way = instead(self.recipe, key, close, found)
+        fault = Fault(origin(self.recipe, key), key, found, allowed, way)
         if fault not in self.found:
             self.found.append(fault)
 

@@ -8,6 +8,7 @@ from zoo.data.faults import Faults
 from zoo.data.reading.marked import TaggedRows
 from zoo.data.rows import LabelIds, Rows
 from zoo.data.sources.opened import Opened
+from zoo.recipe.instead import instead
 from zoo.recipe.vocabulary.kinds import kind_of
 from zoo.recipe.vocabulary.roles import role_of_classes
 
@@ -33,12 +34,14 @@ def labelled(
     labels = faults.recipe.data.labels or _agreed(splits[:trains], faults)
     if role is None:  # ids alone, as masks have them
         return labels or None, [(name, part.rows) for _, name, part in splits]
+    every = sorted_names({_name(v, p.label_names) for _, _, p in splits for v in p.label_values})
+    way = instead(faults.recipe, f"{faults.at}.labels", list(every))
     named: list[tuple[str, Rows]] = []
     for key, name, part in splits:
         if role not in part.rows.roles:
             faults.add(key, f"{name} without a column for {role}", "labels as in train")
             continue
-        named.append((name, LabelIds(part.rows, label_ids(part, labels, key, faults))))
+        named.append((name, LabelIds(part.rows, label_ids(part, labels, key, faults, way))))
     return labels, named
 
 
@@ -50,7 +53,9 @@ def _agreed(trains: Sequence[Split], faults: Faults) -> tuple[str, ...]:
         if strays := [name for name in every if name not in own]:
             found = f"{part} without {', '.join(strays[:_SHOWN])}"
             found += ", ..." if len(strays) > _SHOWN else ""
-            faults.add("labels", found, "all class names in id order, where parts differ in them")
+            allowed = "all class names in id order, where parts differ in them"
+            way = instead(faults.recipe, f"{faults.at}.labels", list(every))
+            faults.add("labels", found, allowed, way=way)
     return next(iter(names.values())) if not faults.found else every
 
 
@@ -61,10 +66,13 @@ def _as_tags(part: Opened) -> Opened:
     return Opened(TaggedRows(part.rows), part.label_values)
 
 
-def label_ids(part: Opened, labels: tuple[str, ...], key: str, faults: Faults) -> dict[Any, int]:
+def label_ids(
+    part: Opened, labels: tuple[str, ...], key: str, faults: Faults, way: str = ""
+) -> dict[Any, int]:
     """The class id of each label value: its name's place, or the value itself if it is an id.
 
     Notes a fault for values that are neither; a column is read one way or the other, never both.
+    `way` is the word that names the labels of all sets.
     """
     numbers = {name: number for number, name in enumerate(labels)}
     names = {value: _name(value, part.label_names) for value in part.label_values}
@@ -75,7 +83,8 @@ def label_ids(part: Opened, labels: tuple[str, ...], key: str, faults: Faults) -
     if all(str(value) in ids for value in names):
         return {value: ids[str(value)] for value in names}
     for stray in sorted(strays.values())[:5]:
-        faults.add("labels", stray, f"in {key} ({len(strays)} other values), one of", labels)
+        allowed = f"in {key} ({len(strays)} other values), one of"
+        faults.add("labels", stray, allowed, labels, way=way)
     return {}
 
 

@@ -7,6 +7,7 @@ from zoo.data.labels import Split
 from zoo.data.samples import cut, drawn
 from zoo.data.sources.opened import Opened
 from zoo.recipe import Recipe
+from zoo.recipe.instead import instead
 from zoo.recipe.spec.data import OneSource
 
 
@@ -70,6 +71,8 @@ def _share(train: Opened, share: float, faults: Faults, seed: int) -> tuple[Open
     kept, held = cut(train.rows, share, seed)
     if not len(kept) or not len(held):
         found = f"{share} of {len(train.rows)} examples"
-        faults.add("valid", found, "a share that leaves at least one example on both sides")
+        allowed = "a share that leaves at least one example on both sides"
+        way = instead(faults.recipe, f"{faults.at}.valid", 0.5 if len(train.rows) > 1 else False)
+        faults.add("valid", found, allowed, way=way)
         faults.end()
     return replace(train, rows=kept), replace(train, rows=held, left_out={})

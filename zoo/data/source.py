@@ -19,6 +19,7 @@ from zoo.data.section import Section, drawn_of, named_sets
 from zoo.data.sources.opened import Opened, SplitReader, Wanted
 from zoo.errors import collected
 from zoo.recipe import Recipe
+from zoo.recipe.instead import built_in_data
 from zoo.recipe.spec.data import MixtureData, OneSource, sections
 from zoo.recipe.vocabulary.kinds import kind_of
 from zoo.recipe.vocabulary.named import named
@@ -105,7 +106,8 @@ def _opened_sections(
         roles = one.train.rows.roles if one.train else frozenset[str]()
         if part and one.train and not wanted.chosen(roles):
             allowed = " or ".join(" and ".join(choice) for choice in wanted.choices)
-            faults.of(at).add("columns", f"columns {', '.join(sorted(roles))}", allowed)
+            here, way = f"columns {', '.join(sorted(roles))}", built_in_data(recipe)
+            faults.of(at).add("columns", here, allowed, way=way)
         wanted = wanted.as_in(roles)
         found.append(one)
     return found
@@ -178,7 +180,8 @@ def _opened(
     """What the reader finds, if there is at least one example in it."""
     part = reader.read(key, entry, wanted)
     if part is not None and not len(part.rows):
-        faults.add(key, f"{entry} without an example", "at least one example")
+        way = built_in_data(faults.recipe)
+        faults.add(key, f"{entry} without an example", "at least one example", way=way)
         return None
     return part
 

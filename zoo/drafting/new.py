@@ -19,9 +19,9 @@ from zoo.drafting.recipes import Base, roles_in_words, suiting
 from zoo.drafting.roles import Fit
 from zoo.errors import ConfigError, Fault
 from zoo.recipe import load_recipe
-from zoo.recipe.compose.catalog import find_recipe
 from zoo.recipe.compose.json_text import brief
-from zoo.recipe.compose.words import WORD
+from zoo.recipe.compose.nearby import find_recipe
+from zoo.recipe.compose.typed import WORD
 
 HUB = "hub:"
 """How `--data` begins that names a dataset of the hub."""

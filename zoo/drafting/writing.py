@@ -2,8 +2,10 @@
 
 import json
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +55,12 @@ def refuse_if_there(path: Path, force: bool) -> None:
         raise ConfigError([Fault("command line", "FILE", found, allowed, f"{path}.json")])
     if path.is_dir() or (path.exists() and not force):
         allowed = "a name that is free, or --force, which keeps the old one under another name"
-        raise ConfigError([Fault("command line", "FILE", f"{path}, which is there", allowed)])
+        free = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
+        way = shlex.quote(str(next(one for one in free if not one.exists())))
+        raise ConfigError([Fault("command line", "FILE", f"{path}, which is there", allowed, way)])
     if not path.absolute().parent.is_dir():
-        allowed = "a file in a folder that is there"
-        raise ConfigError([Fault("command line", "FILE", str(path), allowed)])
+        allowed, way = "a file in a folder that is there", shlex.quote(path.name)
+        raise ConfigError([Fault("command line", "FILE", str(path), allowed, way)])
 
 
 def write(path: Path, text: str) -> tuple[Recipe, Path | None]:

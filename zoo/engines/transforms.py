@@ -91,7 +91,7 @@ def adapter(draft: Draft) -> None:
 def freezing(draft: Draft) -> None:
     """Takes the gradient from what `model.freeze` names."""
     recipe = draft.recipe
-    freeze(draft.model, recipe.model.freeze, origin(recipe, "model.freeze"))
+    freeze(draft.model, recipe)
 
 
 def checkpointing(draft: Draft) -> None:

@@ -4,7 +4,7 @@ import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 
-from zoo.errors import Fault
+from zoo.errors import Fault, near
 from zoo.launching.commands import LAUNCHERS
 from zoo.launching.hosts import Host, read_hosts
 from zoo.launching.processes import PORT, Asked, Processes, port_is_taken
@@ -21,7 +21,8 @@ def launch_faults(asked: Asked, environment: Mapping[str, str]) -> list[Fault]:
     """Everything wrong with the words of `zoo launch`, before anything starts."""
     faults = [*_count_faults(asked)]
     if asked.how not in LAUNCHERS:
-        return [*faults, _said("--with", asked.how, ", ".join(LAUNCHERS))]
+        meant = near(asked.how, LAUNCHERS) or Asked.how
+        return [*faults, _said("--with", asked.how, ", ".join(LAUNCHERS), meant)]
     hosts, unreadable = read_hosts(asked.hostfile) if asked.hostfile else ([], [])
     processes = settled(asked, environment)
     if LAUNCHERS[asked.how].names_hosts:
@@ -44,11 +45,11 @@ def _count_faults(asked: Asked) -> Iterator[Fault]:
     """Numbers that are none of their kind."""
     for key, count in (("--nodes", asked.nodes), ("--per-node", asked.per_node)):
         if count is not None and count < 1:
-            yield _said(key, str(count), "a whole number from 1")
+            yield _said(key, str(count), "a whole number from 1", "1")
     if asked.gpus_per_node is not None and asked.gpus_per_node < 0:
-        yield _said("--gpus-per-node", str(asked.gpus_per_node), "a whole number from 0")
+        yield _said("--gpus-per-node", str(asked.gpus_per_node), "a whole number from 0", "0")
     if asked.port is not None and not 0 < asked.port <= LAST_PORT:
-        yield _said("--port", str(asked.port), f"1 to {LAST_PORT}")
+        yield _said("--port", str(asked.port), f"1 to {LAST_PORT}", str(PORT))
 
 
 def _slurm_faults(asked: Asked, processes: Processes) -> Iterator[Fault]:
@@ -110,6 +111,6 @@ def _machine_faults(asked: Asked, processes: Processes) -> Iterator[Fault]:
         yield _said("--with", found, "torchrun, accelerate, or GPUs by their numbers")
 
 
-def _said(key: str, found: str, allowed: str) -> Fault:
+def _said(key: str, found: str, allowed: str, nearest: str = "") -> Fault:
     """A fault of a word of the command line."""
-    return Fault("command line", key, found, allowed)
+    return Fault("command line", key, found, allowed, nearest)

@@ -1,12 +1,13 @@
 """Which machines take part: DeepSpeed's hostfile, and this machine's rank."""
 
 import re
+import shlex
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.errors import Fault
+from zoo.errors import Fault, near
 from zoo.layout import whole_number
 
 _LINE = re.compile(r"(\S+)\s+slots=([0-9]{1,9})\s*(#.*)?", re.ASCII)
@@ -29,7 +30,8 @@ def read_hosts(hostfile: str) -> tuple[list[Host], list[Fault]]:
     try:
         lines = Path(hostfile).read_text(encoding="utf-8").split("\n")
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or NUL in the name
-        return [], [Fault(hostfile, "--hostfile", _reason(error), "a file of lines `host slots=8`")]
+        allowed, way = "a file of lines `host slots=8`", _file_meant(Path(hostfile))
+        return [], [Fault(hostfile, "--hostfile", _reason(error), allowed, way)]
     hosts: list[Host] = []
     faults: list[Fault] = []
     for number, line in enumerate(lines, 1):
@@ -38,7 +40,8 @@ def read_hosts(hostfile: str) -> tuple[list[Host], list[Fault]]:
             continue
         match = _LINE.fullmatch(text)
         if match is None or match[2].strip("0") == "":
-            faults.append(Fault(hostfile, f"line {number}", text, "`host slots=8`"))
+            way = f"line {number}: {_line_meant(text)}"
+            faults.append(Fault(hostfile, f"line {number}", text, "`host slots=8`", way))
         elif not _NAME.fullmatch(match[1]):
             allowed = "a name of letters, digits and ._:- that does not begin with -"
             faults.append(Fault(hostfile, f"line {number}", match[1], allowed))
@@ -49,6 +52,22 @@ def read_hosts(hostfile: str) -> tuple[list[Host], list[Fault]]:
     if not hosts and not faults:
         faults.append(Fault(hostfile, "--hostfile", "no host", "lines `host slots=8`"))
     return hosts, faults
+
+
+def _line_meant(text: str) -> str:
+    """A line with the slots that it seems to say."""
+    name, *rest = text.replace("=", " ").replace(":", " ").split()
+    slots = next((word for word in rest if word.isdecimal() and word.strip("0")), "1")
+    return f"{name} slots={slots}"
+
+
+def _file_meant(path: Path) -> str:
+    """The file beside one that is called alike; else the command that writes one of this host."""
+    beside = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+    if spelled := near(path.name, [name for name in beside if name != path.name]):
+        return shlex.quote(str(path.with_name(spelled)))
+    is_free = path.parent.is_dir() and not path.exists()
+    return f"echo localhost slots=1 > {shlex.quote(str(path))}" if is_free else ""
 
 
 def node_rank(hosts: Sequence[Host], environment: Mapping[str, str]) -> int | None:

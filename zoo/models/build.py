@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from zoo.errors import ConfigError, Fault
+from zoo.errors import ConfigError, Fault, near
 from zoo.models.fill import move
 from zoo.models.names import parameters_of
 from zoo.models.upstream import (
@@ -22,6 +22,8 @@ from zoo.models.upstream import (
     supports_sdpa,
     walkable,
 )
+from zoo.recipe import Recipe, origin
+from zoo.recipe.instead import instead
 
 
 def on_meta(model_class: Any, config: Any, attention: str, trust: bool = False) -> PreTrainedModel:
@@ -45,24 +47,42 @@ def on_meta(model_class: Any, config: Any, attention: str, trust: bool = False) 
     return model
 
 
-def matched(patterns: Sequence[str], names: Sequence[str], file: str, key: str) -> list[str]:
+def matched(
+    patterns: Sequence[str],
+    names: Sequence[str],
+    file: str,
+    key: str,
+    way: Callable[[str, Sequence[str]], str],
+) -> list[str]:
     """The names that any pattern (shell glob, `*` crosses dots) matches; a ConfigError for one
-    matching none.
+    matching none, with what `way` proposes in its place.
     """
-    faults = [
-        Fault(file, key, repr(pattern), f"a pattern that matches a parameter such as {names[0]}")
-        for pattern in patterns
-        if not any(fnmatchcase(name, pattern) for name in names)
-    ]
-    if faults:
+    strays = [one for one in patterns if not any(fnmatchcase(name, one) for name in names)]
+    if strays:
+        allowed = f"a pattern that matches a parameter such as {names[0]}"
+        faults = [Fault(file, key, repr(one), allowed, way(one, names)) for one in strays]
         raise ConfigError(faults)
     return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
 
 
-def freeze(model: nn.Module, patterns: Sequence[str], file: str) -> None:
+def pattern_meant(pattern: str, names: Sequence[str]) -> str:
+    """The module or parameter that is called most alike, as a pattern; else the first module's."""
+    parts = [name.split(".") for name in names]
+    modules = dict.fromkeys(f"{'.'.join(p[:n])}.*" for p in parts for n in range(1, len(p)))
+    ends = {one.removesuffix(".*").rpartition(".")[2]: one for one in reversed(list(modules))}
+    bare = pattern.strip("*.").rpartition(".")[2]
+    alike = near(pattern, [*names, *modules]) or ends.get(near(bare, ends), "")
+    return alike or next(iter(modules))
+
+
+def freeze(model: nn.Module, recipe: Recipe) -> None:
     """Takes the gradient from the parameters that the patterns of `model.freeze` name."""
-    parameters = dict(parameters_of(model))
-    for name in matched(patterns, list(parameters), file, "model.freeze"):
+    key, parameters = "model.freeze", dict(parameters_of(model))
+
+    def way(pattern: str, names: Sequence[str]) -> str:
+        return instead(recipe, key, pattern_meant(pattern, names), pattern)
+
+    for name in matched(recipe.model.freeze, list(parameters), origin(recipe, key), key, way):
         parameters[name].requires_grad_(False)
 
 

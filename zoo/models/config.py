@@ -7,9 +7,12 @@ from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
 from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig
+from transformers.activations import ACT2FN
 
 from zoo.errors import ConfigError, Fault, near
 from zoo.recipe import Recipe, origin
+from zoo.recipe.compose.catalog import shown
+from zoo.recipe.instead import as_others_say, instead, left_out
 
 # Of those whose configuration has an `image_size` the ones that take any other, too.
 _ANY_SIZE = {
@@ -43,6 +46,7 @@ def model_config(recipe: Recipe, written: Written) -> PreTrainedConfig:
                     f"model.config.{key}",
                     repr(found),
                     f"{_floor(key)}{value!r}, which {ruler} rules (leave the key out)",
+                    left_out(recipe, f"model.config.{key}"),
                 )
             )
         elif key == "vocab_size":
@@ -62,6 +66,7 @@ def family_config(recipe: Recipe) -> PreTrainedConfig:
 def named_config(recipe: Recipe) -> PreTrainedConfig:
     """The configuration that `model.name` brings, unchanged; a ConfigError when it is not found."""
     name = located(str(recipe.model.name))
+    refuse_missing(recipe, "model.name", name, "config.json")
     try:
         return AutoConfig.from_pretrained(
             described_at(name),
@@ -71,8 +76,29 @@ def named_config(recipe: Recipe) -> PreTrainedConfig:
     except (OSError, ValueError, KeyError, ImportError) as error:
         allowed = "a folder with a config.json, or a Hugging Face id in the cache or in reach"
         why = (str(error).strip() or type(error).__name__).splitlines()[0]
-        fault = Fault(origin(recipe, "model.name"), "model.name", f"{name} ({why})", allowed)
+        way = as_others_say(recipe, "model")
+        fault = Fault(origin(recipe, "model.name"), "model.name", f"{name} ({why})", allowed, way)
         raise ConfigError([fault]) from error
+
+
+def refuse_missing(recipe: Recipe, key: str, name: str, holds: str) -> None:
+    """Raises ConfigError where a name is a path and there is no such folder that holds a file.
+
+    Proposed is a folder beside it that does, the most alike first; else to leave the key out, or
+    what other recipes of the catalog say.
+    """
+    folder = Path(name)
+    if not folder.is_absolute() or folder.exists():
+        return
+    beside = folder.parent.glob(f"*/{holds}") if folder.parent.is_dir() else ()
+    there = [file.parent.name for file in sorted(beside)]
+    meant = near(folder.name, there) or next(iter(there), "")
+    if meant:
+        way = instead(recipe, key, shown(folder.with_name(meant)))
+    else:
+        way = as_others_say(recipe, "model" if key == "model.name" else key)
+    found, allowed = f"{name}, which is not there", f"a folder with a {holds}, or a Hugging Face id"
+    raise ConfigError([Fault(origin(recipe, key), key, found, allowed, way)])
 
 
 def located(name: str) -> str:
@@ -114,8 +140,22 @@ def _built(recipe: Recipe, own: PreTrainedConfig, values: dict[str, Any]) -> Pre
     except (ValueError, TypeError, StrictDataclassError) as error:
         why = " ".join(str(error).split())
         key = key_in(recipe, why) or "model.config"
-        fault = Fault(origin(recipe, key), key, why, f"what {type(own).__name__} takes")
+        allowed, way = f"what {type(own).__name__} takes", usual(recipe, key, own)
+        fault = Fault(origin(recipe, key), key, why, allowed, way)
         raise ConfigError([fault]) from error
+
+
+def usual(recipe: Recipe, key: str, own: PreTrainedConfig) -> str:
+    """The word for what a configuration has at a key of `model.config` before the recipe changes
+    it: the nearest of the values that are known where there are several. Nothing of another key.
+    """
+    name = key.removeprefix("model.config.")
+    if name == key or not hasattr(own, name):
+        return left_out(recipe, key) if key == "model.config" else ""
+    written, value = recipe.model.config.get(name), getattr(own, name)
+    if isinstance(written, str) and value in ACT2FN:
+        value = near(written, ACT2FN) or value
+    return instead(recipe, key, value)
 
 
 def takes_one_size(config: PreTrainedConfig) -> bool:

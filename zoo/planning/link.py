@@ -38,10 +38,13 @@ def link_of(bandwidth: str, nodes: int, per_node: int = 1) -> Link:
     bits = float(match[1]) * UNITS[match[2].lower()] if match else 0.0
     faults = []
     if not bits:
-        faults.append(Fault("command line", "--bandwidth", bandwidth, ALLOWED))
+        number = re.match(r"\d+(\.\d+)?", bandwidth)
+        meant = f"{number[0]}Mbit/s" if number and float(number[0]) else "1Gbit/s"
+        faults.append(Fault("command line", "--bandwidth", bandwidth, ALLOWED, meant))
     for key, count, least in (("--nodes", nodes, 2), ("--per-node", per_node, 1)):
         if count < least:
-            faults.append(Fault("command line", key, str(count), f"a whole number from {least}"))
+            allowed = f"a whole number from {least}"
+            faults.append(Fault("command line", key, str(count), allowed, str(least)))
     if faults:
         raise ConfigError(faults)
     return Link(bits, nodes, per_node)

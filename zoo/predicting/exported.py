@@ -1,16 +1,18 @@
 """An exported folder: the model in it, its kind of task, and the device that it is asked on."""
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from zoo.errors import ConfigError, Fault
+from zoo.errors import ConfigError, Fault, near
 from zoo.models.adapters.folder import loaded_by
 from zoo.recipe import Recipe, load_recipe
 from zoo.recipe.compose.catalog import RECIPE
+from zoo.recipe.compose.nearby import run_meant
 from zoo.recipe.spec.sections import TRUST
 from zoo.recipe.vocabulary.kinds import KINDS, Kind
 
@@ -65,7 +67,12 @@ def exported(folder: Path, device: str | None = None, trusted: bool = False) -> 
     """
     place = next((one for one in (folder, folder / "model") if _is_export(one)), None)
     if place is None:
-        raise ConfigError([Fault("command line", "FOLDER", *_instead(folder))])
+        found, allowed = _instead(folder)
+        if (folder / RECIPE).is_file():
+            way = f"zoo export {shlex.quote(str(folder))}"
+        else:
+            way = run_meant(folder, lambda one: _is_export(one) or _is_export(one / "model"))
+        raise ConfigError([Fault("command line", "FOLDER", found, allowed, way)])
     recipe = load_recipe(place / RECIPE, first=[f"{TRUST}=true"] if trusted else [])
     return Exported(place, recipe, chosen_device(device), trusted)
 
@@ -98,5 +105,6 @@ def chosen_device(name: str | None) -> torch.device:
     gpus = [f"cuda:{number}" for number in range(torch.cuda.device_count())] if there else []
     allowed = ["cpu", *(["cuda"] if there else []), *gpus]
     if name not in allowed:
-        raise ConfigError([Fault("command line", "--device", name, ", ".join(allowed))])
+        known, meant = ", ".join(allowed), near(name, allowed) or allowed[0]
+        raise ConfigError([Fault("command line", "--device", name, known, meant)])
     return torch.device(name)

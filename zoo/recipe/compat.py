@@ -9,7 +9,8 @@ from zoo.errors import ConfigError, Fault
 from zoo.recipe.checks.judge import judged
 from zoo.recipe.checks.rules import broken_rules
 from zoo.recipe.checks.steps import steps
-from zoo.recipe.compose.catalog import catalogs, catalogs_of_words, find_recipe, fragments
+from zoo.recipe.compose.catalog import catalogs, catalogs_of_words, fragments
+from zoo.recipe.compose.nearby import find_recipe
 from zoo.recipe.compose.words import Asked, compose
 from zoo.recipe.load import load_recipe
 from zoo.recipe.recipe import Recipe

@@ -8,6 +8,7 @@ from typing import Any
 
 from zoo.errors import ConfigError, Fault
 from zoo.recipe.compose.catalog import ORIGIN, RECIPE, is_run
+from zoo.recipe.compose.nearby import run_meant
 from zoo.training.disk.status import STATUS
 from zoo.training.logs.metrics import EVENTS, METRICS, SUPERSEDED
 
@@ -55,7 +56,7 @@ def read_runs(folders: list[Path]) -> list[Run]:
     all at once.
     """
     faults = [
-        Fault("command line", "RUN", _instead(one), "the folder of a run")
+        Fault("command line", "RUN", _instead(one), "the folder of a run", run_meant(one))
         for one in folders
         if not (one.is_dir() and is_run(one))
     ]

@@ -1,7 +1,8 @@
 """Which words of a sweep hold values to try, and which a list that is a value itself."""
 
+import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from zoo.errors import ConfigError, Fault
@@ -57,6 +58,31 @@ def axes_of(recipe: str, words: Sequence[str], tiny: bool) -> list[Axis]:
             ]
         )
     return axes
+
+
+def faults_of_lists(recipe: str, words: Sequence[str], tiny: bool) -> list[Fault]:
+    """What is wrong with words that hold lists whose values no key takes; lists are proposed."""
+    tried = {place: found for place, word in enumerate(words) if (found := _each(word))}
+    first = [tried[place][0] if place in tried else word for place, word in enumerate(words)]
+    of_lists = {f"{TYPED}{found[0]}": words[place] for place, found in tried.items()}
+    try:
+        load_recipe(recipe, first, tiny)
+    except ConfigError as error:
+        return [_of_list(fault, of_lists.get(fault.file, "")) for fault in error.faults]
+    return []
+
+
+def _of_list(fault: Fault, word: str) -> Fault:
+    """The fault of a value as one of the word that holds it in a list."""
+    meant = shlex.split(fault.nearest)
+    if not word or not meant:
+        return fault
+    key, lists = meant[0].partition("=")[0], word.partition("=")[2]
+    if key == word.partition("=")[0]:
+        way = f"{fault.nearest} --seeds 3"
+    else:
+        way = shlex.join((f"{key}={lists}",)) if "=" in meant[0] else fault.nearest
+    return replace(fault, file=f"{TYPED}{word}", nearest=way)
 
 
 def takes_one(takes: Any, place: int, word: str) -> bool:

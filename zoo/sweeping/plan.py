@@ -3,7 +3,8 @@
 import math
 import random
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +16,7 @@ from zoo.recipe.compose.catalog import RECIPE
 from zoo.recipe.compose.json_text import read_object
 from zoo.recipe.derived.resume import changes
 from zoo.recipe.recipe import expanded
-from zoo.sweeping.axes import Axis, axes_of
+from zoo.sweeping.axes import Axis, axes_of, faults_of_lists
 
 SEED, FOLDER = "run.seed", "run.folder"
 MOST = 10_000
@@ -55,19 +56,11 @@ def planned(
 
     Raises ConfigError where there is nothing to try.
     """
-    said = {word.partition("=")[0]: word for word in words}
-    faults = [Fault("command line", FOLDER, said[FOLDER], "--folder")] if FOLDER in said else []
     axes = axes_of(recipe, words, tiny)
-    if any(axis.key == SEED for axis in axes):
-        faults.append(Fault("command line", SEED, said[SEED], "--seeds: how many"))
     count = math.prod(len(axis.words) for axis in axes)
     taken = min(count, at_most or count)
-    if taken * seeds < 2:
-        allowed = "a list of values for some key (optimizer.params.lr=[1e-4,3e-4]), or --seeds 3"
-        faults.append(Fault("command line", "sweep", "one run", allowed))
-    if taken * seeds > MOST:
-        allowed = f"at most {MOST}: fewer values, or --at-most"
-        faults.append(Fault("command line", "sweep", f"{taken * seeds} runs", allowed))
+    of_lists = faults_of_lists(recipe, words, tiny) if taken * seeds < 2 else []
+    faults = [*_faults_of_words(words, axes), *(of_lists or _faults_of_number(taken, seeds))]
     if faults:
         raise ConfigError(faults)
     settings = [_setting(axes, number) for number in _drawn(count, taken)]
@@ -86,6 +79,29 @@ def planned(
             members.append(Member(len(members), told, seed, own, all_words))
     keys = tuple(axis.key for axis in axes)
     return Sweep(recipe, tiny, tuple(words), keys, root, tuple(members))
+
+
+def _faults_of_words(words: Sequence[str], axes: Sequence[Axis]) -> Iterator[Fault]:
+    """Keys that a sweep sets itself, and the options by which it is told how."""
+    said = {word.partition("=")[0]: word for word in words}
+    if FOLDER in said:
+        way = shlex.join(("--folder", said[FOLDER].partition("=")[2]))
+        yield Fault("command line", FOLDER, said[FOLDER], "--folder", way)
+    for axis in axes:
+        if axis.key == SEED:
+            way = f"--seeds {len(axis.words)}"
+            yield Fault("command line", SEED, said[SEED], "--seeds: how many", way)
+
+
+def _faults_of_number(taken: int, seeds: int) -> Iterator[Fault]:
+    """Too few runs, or too many."""
+    if taken * seeds < 2:
+        allowed = "a list of values for some key (optimizer.params.lr=[1e-4,3e-4]), or --seeds 3"
+        yield Fault("command line", "sweep", "one run", allowed, "--seeds 3")
+    if taken * seeds > MOST:
+        found, allowed = f"{taken * seeds} runs", f"at most {MOST}: fewer values, or --at-most"
+        way = f"--at-most {max(1, MOST // seeds)}"
+        yield Fault("command line", "sweep", found, allowed, way)
 
 
 def checked(sweep: Sweep) -> dict[int, Recipe]:

@@ -10,6 +10,7 @@ from zoo.data.rows import Rows, digest
 from zoo.data.source import Source
 from zoo.errors import Fault
 from zoo.recipe import Recipe, origin
+from zoo.recipe.instead import instead
 from zoo.recipe.vocabulary.kinds import KINDS, kind_of
 
 
@@ -58,8 +59,11 @@ def label_faults(recipe: Recipe, source: Source) -> list[Fault]:
     """A fault when the source knows no class names, or fewer than the kind must have."""
     least = KINDS[recipe.task.kind].least_classes
     if source.labels is None or len(source.labels) < least:
-        found, many = f"labels {list(source.labels or ())}", "two class names"
-        return [fault(recipe, "data.labels", found, f"at least {many if least > 1 else 'one'}")]
+        labels, many = list(source.labels or ()), "two class names"
+        allowed = f"at least {many if least > 1 else 'one'}"
+        two = [*labels, f"not {labels[0]}"] if labels else ["no", "yes"]
+        way = instead(recipe, "data.labels", two)
+        return [fault(recipe, "data.labels", f"labels {labels}", allowed, way)]
     return []
 
 

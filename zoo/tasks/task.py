@@ -64,6 +64,8 @@ class Task(ABC):
     hangs on."""
     repeats: int = 1
     """How often each row stands in training before the next one does, changed anew each time."""
+    makes_rows: bool = False
+    """Whether `rows` makes others of them (blocks, windows), whose number is known once made."""
     notes: Sequence[str] = ()
     """What is to be said at the start."""
 

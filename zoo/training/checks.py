@@ -1,6 +1,7 @@
 """The second ring of checks: files, the model's config, the device and the number of processes."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -18,7 +19,7 @@ from zoo.launching.conflicts import launcher_conflicts
 from zoo.layout import Layout
 from zoo.models.adapters.inject import base_faults
 from zoo.models.balance import trained_positions
-from zoo.models.config import key_in
+from zoo.models.config import family_config, key_in, usual
 from zoo.models.families import family_of, refusals
 from zoo.models.fill import NoWeights, Weights
 from zoo.models.stage import layer_names
@@ -28,6 +29,8 @@ from zoo.recipe import Recipe, origin
 from zoo.recipe.derived.anywhere import anywhere
 from zoo.recipe.derived.deepspeed import deepspeed_config
 from zoo.recipe.derived.exchange import compression_kind
+from zoo.recipe.instead import as_others_say
+from zoo.recipe.spec.data import MixtureData
 from zoo.tasks.build import build_task
 from zoo.tasks.labels import in_checkpoints_order
 from zoo.tasks.targets import checked_targets
@@ -101,7 +104,7 @@ def ring_two(
             moments = starting_moments(recipe, model)
         weights, notes = starting_weights(recipe, model, task.tokenizer)
         faults += base_faults(model, recipe, weights)
-    lost, lines = checked_targets(recipe, task, source.train) if with_train else ([], [])
+    lost, lines = checked_rows(recipe, task, source) if with_train else ([], [])
     notes = [*said, *task.notes, *notes, *lines]
     faults += lost
     if faults:
@@ -116,6 +119,26 @@ def opened(recipe: Recipe, with_train: bool) -> tuple[Source, list[str]]:
     return source, [*said_of_filters(source.left_out), *said]
 
 
+def checked_rows(recipe: Recipe, task: Task, source: Source) -> tuple[list[Fault], list[str]]:
+    """A fault of too few train rows, or where nearly none has a target; a line on what is lost."""
+    lost, lines = checked_targets(recipe, task, source.train)
+    return [*batch_faults(recipe, task, source), *lost], lines
+
+
+def batch_faults(recipe: Recipe, task: Task, source: Source) -> list[Fault]:
+    """A batch of more examples than there are to train on, where their number is known already."""
+    run = recipe.run
+    count = len(source.train)
+    counts = not task.makes_rows and run.batch_unit == "examples"
+    if not counts or isinstance(recipe.data, MixtureData) or count >= run.batch:
+        return []
+    key, found = "run.batch", f"a batch of {run.batch} from {count} training examples"
+    micro = min(run.micro_batch, count)
+    words = [f"{key}={count // micro * micro}"]
+    words += [f"run.micro_batch={micro}"] if micro < run.micro_batch else []
+    return [Fault(origin(recipe, key), key, found, f"at most {count}", " ".join(words))]
+
+
 REFUSALS = (ValueError, ImportError, LookupError, TypeError, ArithmeticError, AttributeError)
 """What constructors of transformers and torch raise of values in a config that they do not take."""
 
@@ -126,13 +149,19 @@ def build_meta(recipe: Recipe, task: Task) -> PreTrainedModel:
         return meta_model(recipe, task)
     except REFUSALS as error:
         key = "parallel.gradient_checkpointing" if "checkpointing" in str(error) else "model"
-        if "attn_implementation" in str(error) or "attention" in str(error).lower():
+        if re.search(r"attn_implementation|(?i:attention(?! heads))", str(error)):
             key = "model.attention"
         found = " ".join(str(error).split()) or type(error).__name__
         if key == "model":
             key = key_in(recipe, found) or key
         allowed = "eager" if key == "model.attention" else "what the architecture supports"
-        raise ConfigError([Fault(origin(recipe, key), key, found, allowed)]) from None
+        way = usual(recipe, key, family_config(recipe))
+        way = {
+            "parallel.gradient_checkpointing": f"{key}=false",
+            "model.attention": f"{key}=eager",
+            "model": as_others_say(recipe, key),
+        }.get(key, way)
+        raise ConfigError([Fault(origin(recipe, key), key, found, allowed, way)]) from None
 
 
 def cut_faults(recipe: Recipe, model: PreTrainedModel) -> list[Fault]:
@@ -141,7 +170,7 @@ def cut_faults(recipe: Recipe, model: PreTrainedModel) -> list[Fault]:
     faults: list[Fault] = []
 
     def refuse(key: str, found: str, allowed: str) -> None:
-        faults.append(Fault(origin(recipe, key), key, found, allowed))
+        faults.append(Fault(origin(recipe, key), key, found, allowed, f"{key}=1"))
 
     family, clauses = family_of(model.config), refusals(model.config)
     degrees = {"parallel.pipeline.stages": stages, "parallel.tensor": tensor}
@@ -158,7 +187,8 @@ def cut_faults(recipe: Recipe, model: PreTrainedModel) -> list[Fault]:
     kind = compression_kind(recipe)
     if kind and stages > 1 and tied_names(model):
         found = f"{kind} with tied weights on {stages} stages"
-        refuse("parallel.compression", found, "false: copies would receive different means")
+        key, allowed = "parallel.compression", "false: copies would receive different means"
+        faults.append(Fault(origin(recipe, key), key, found, allowed, f"{key}=false"))
     positions = trained_positions(model, family)
     if stages > len(positions):
         found = f"{stages} for {len(positions) - 2} layers, embedding and head"
@@ -177,7 +207,8 @@ def device_faults(recipe: Recipe, device: str) -> list[Fault]:
     faults: list[Fault] = []
 
     def refuse(key: str, found: str, allowed: str) -> None:
-        faults.append(Fault(origin(recipe, key), key, found, allowed))
+        way = f"{key}={allowed.partition(',')[0]}"
+        faults.append(Fault(origin(recipe, key), key, found, allowed, way))
 
     if device == "cpu":
         if recipe.run.precision == "fp16" and not cpu_computes_fp16():

@@ -17,6 +17,7 @@ from zoo.models.fill import Weights
 from zoo.models.upstream import cpu_computes_fp16
 from zoo.recipe import Recipe, load_recipe
 from zoo.recipe.compose.catalog import RECIPE
+from zoo.recipe.compose.nearby import no_run
 from zoo.recipe.derived.anywhere import anywhere
 from zoo.recipe.spec.sections import TRUST
 from zoo.recipe.vocabulary.kinds import kind_of
@@ -58,8 +59,7 @@ def load_from(folder: Path, changes: Sequence[str], processes: int = 1) -> Recip
     Raises ConfigError where there is no recipe.json.
     """
     if not (folder / RECIPE).is_file():
-        allowed = "a run's folder or an exported one"
-        raise ConfigError([Fault("command line", str(folder), f"no {RECIPE}", allowed)])
+        raise ConfigError([no_run(folder)])
     places = [Path(described_at(str(one))) for one in (folder, folder / "model")]
     exported = next((one for one in places if (one / CONFIG).is_file()), None)
     trusted = [word for word in changes if word.startswith(f"{TRUST}=")]

@@ -181,7 +181,7 @@ def test_an_unknown_split_names_the_splits_there_are(built_in: Any) -> None:
     with pytest.raises(ConfigError) as caught:
         built_in("ctc", "morse", train="trian", valid="dev")
     assert [(fault.key, fault.found, fault.nearest) for fault in caught.value.faults] == [
-        ("data.train", "trian", "train"),
+        ("data.train", "trian", "data.train=train"),
         ("data.valid", "dev", ""),
     ]
     assert "train, validation, test" in str(caught.value)
@@ -192,6 +192,7 @@ def test_a_column_of_built_in_data_may_play_another_role(built_in: Any) -> None:
     assert source.train.roles == {"text", "audio"}
     assert source.train[0]["text"].isalpha()
     with pytest.raises(
-        ConfigError, match=r"data.columns.text: found transcripts.*mean transcript\?"
+        ConfigError,
+        match=r"data.columns.text: found transcripts.*mean data.columns.text=transcript\?",
     ):
         built_in("ctc", "morse", columns={"text": "transcripts"})

@@ -30,7 +30,7 @@ def test_rows_without_tools_or_input_are_read_beside_those_with_them(opened: Any
 
 def test_sharegpts_column_is_proposed_for_the_messages(opened: Any) -> None:
     talk = json.dumps([{"conversations": [{"from": "human", "value": "a"}]}])
-    said = "data.columns.messages.*did you mean conversations"
+    said = "data.columns.messages.*did you mean data.columns.messages=conversations"
     with pytest.raises(ConfigError, match=said):
         opened("causal-lm", "rows.json", talk)
 

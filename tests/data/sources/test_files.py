@@ -155,13 +155,17 @@ def test_a_missing_folder_is_one_fault_for_all_splits(tmp_path: Path, make_recip
     message = fault_of(make_recipe(CLASSIFY, source="files", folder=folder, valid="x", test="y"))
     found, allowed = message.split("; allowed: ")
     assert found == f"recipe: data.folder: found {folder}"
-    assert allowed == "a folder that exists; say where the data lies with data.folder=PATH"
+    assert allowed.startswith("a folder that exists; say where the data lies with data.folder=PATH")
 
 
 def test_a_missing_folder_says_what_the_recipe_is_of(tmp_path: Path, make_recipe: Any) -> None:
     recipe = make_recipe(CLASSIFY, source="files", folder=str(tmp_path / "nowhere"))
     about = recipe.model_copy(update={"description": "banking77 (arXiv:2003.04807)"})
-    assert fault_of(about).endswith("; the recipe is of: banking77 (arXiv:2003.04807)")
+    assert (
+        fault_of(about)
+        .partition("; try ")[0]
+        .endswith("; the recipe is of: banking77 (arXiv:2003.04807)")
+    )
 
 
 def test_globs_without_a_match_are_all_named_with_the_nearest_name(
@@ -172,7 +176,7 @@ def test_globs_without_a_match_are_all_named_with_the_nearest_name(
     lines = fault_of(make_recipe(CLASSIFY, **files)).split("\n")
     assert len(lines) == 2
     assert "data.train: found tikets.csv" in lines[0]
-    assert lines[0].endswith("did you mean tickets.csv?")
+    assert lines[0].endswith("did you mean data.train=tickets.csv?")
     assert "data.valid: found /dev/*" in lines[1]
 
 
@@ -183,7 +187,10 @@ def test_unknown_columns_are_named_once_with_the_nearest_spelling(
     columns = {"text": "boddy", "label": "queues"}
     files = {"source": "files", "folder": str(tmp_path), "valid": "train.csv"}
     lines = fault_of(make_recipe(CLASSIFY, **files, columns=columns)).split("\n")
-    assert [line.split("mean ")[1] for line in lines] == ["body?", "queue?"]
+    assert [line.split("mean ")[1] for line in lines] == [
+        "data.columns.text=body?",
+        "data.columns.label=queue?",
+    ]
     assert "one of body, queue" in lines[0]
 
 

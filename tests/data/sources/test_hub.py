@@ -84,8 +84,8 @@ def test_all_faults_of_splits_and_columns_come_at_once(pictures: str, make_recip
         open_source(recipe)
     faults = {fault.key: (fault.found, fault.nearest) for fault in caught.value.faults}
     assert faults == {
-        "data.columns.image": ("imag", "img"),
-        "data.valid": ("tset", "test"),
+        "data.columns.image": ("imag", "data.columns.image=img"),
+        "data.valid": ("tset", "data.valid=test"),
         "data.test": ("dev", ""),
     }
 

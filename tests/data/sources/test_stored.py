@@ -134,7 +134,7 @@ def test_rows_that_lack_something_are_corrupt_named_and_counted(suffix: str, ope
     message = said(opened, CLASSIFY, f"train.{suffix}", file, max_corrupt=allowed)
     assert f"data.max_corrupt: found {len(wrong)} corrupt examples: " in message
     assert all(why in message for why in WHY[suffix].values())
-    assert message.endswith(f"allowed: {allowed} at most")
+    assert f"allowed: {allowed} at most; did you mean data.max_corrupt=" in message
 
 
 def test_a_column_that_nobody_reads_may_hold_anything(opened: Any) -> None:
@@ -151,7 +151,9 @@ def test_columns_that_are_missing_are_named_with_those_that_are_there(opened: An
     message = said(opened, CLASSIFY, "train.csv", "Text,class\nx,a\n")
     text, label = message.split("\n")
     assert "data.columns.text: found no column text in train.csv" in text
-    assert "allowed: the one that it is, of Text, class; did you mean Text?" in text
+    assert (
+        "allowed: the one that it is, of Text, class; did you mean data.columns.text=Text?" in text
+    )
     assert "data.columns.label: found no column label in train.csv" in label
 
 

@@ -22,6 +22,8 @@ from zoo.data.preparing.measuring import measured
 from zoo.data.reading.marked import names_in
 from zoo.data.rows import UNREADABLE, CorruptExample, Rows, Subset, digest
 from zoo.data.sources.opened import Opened, roles_of, taken_by
+from zoo.errors import near
+from zoo.recipe.instead import renamed
 from zoo.recipe.spec.data import OneSource
 from zoo.recipe.spec.filters import said
 from zoo.recipe.vocabulary.roles import ROLES, role_of_classes
@@ -123,7 +125,9 @@ def _column(one: Opened, data: OneSource, written: str, key: str, faults: Faults
     role = next((role for role in roles if columns.get(role) == written), "")
     if not role:
         choices = sorted({*roles, *one.names} - {written})
-        faults.add(key, written, "a column of the data:", choices)
+        spelled = near(written, choices) if key != DUPLICATES else ""
+        way = renamed(faults.recipe, f"{faults.at}.{key}", spelled) if spelled else ""
+        faults.add(key, written, "a column of the data:", choices, way=way)
     return role
 
 

@@ -39,7 +39,8 @@ class Epochs:
     ) -> None:
         if count < batch:
             found = f"a batch of {batch} from {count} training examples"
-            raise ConfigError([Fault("recipe", "run.batch", found, f"at most {count}")])
+            way = f"run.batch={count // micro_batch * micro_batch or count}"
+            raise ConfigError([Fault("recipe", "run.batch", found, f"at most {count}", way)])
         if sampling == "group-by-length" and lengths is None:
             allowed = "random, sequential (the length of these rows is not known beforehand)"
             raise ConfigError([Fault("recipe", "data.sampling", sampling, allowed)])

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from zoo.data.faults import Faults
 from zoo.data.sources.opened import Wanted
+from zoo.errors import near
+from zoo.recipe.instead import built_in_data, instead
 from zoo.recipe.vocabulary.roles import ROLES
 
 _KINDS = {
@@ -36,23 +38,31 @@ def roles_to_read(
     choice = wanted.chosen(here.keys() - odd.keys())
     if choice is not None:
         return choice
-    meant = {OTHER_NAMES[name]: name for name in names if name in OTHER_NAMES}
-    told = here.keys() | meant.keys()
+    others = {OTHER_NAMES[name]: name for name in names if name in OTHER_NAMES}
+    told = here.keys() | others.keys()
     nearest = max(wanted.choices, key=lambda one: (len(told & set(one)), -len(one)))
+    proposed: set[str] = set()
     for role in nearest:
         if role not in here:
             free = sorted(set(names) - set(here.values()))
-            _say_missing(role, free, entry, wanted, faults, meant.get(role, role))
+            left = [name for name in free if name not in proposed] or free
+            meant = others.get(role) or near(role, left) or next(iter(left), "")
+            proposed.add(meant)
+            _say_missing(role, free, meant, entry, wanted, faults)
         elif role in odd:
             found = f"{here[role]} ({odd[role]})"
-            faults.add(f"columns.{role}", found, _KINDS[ROLES[role].how])
+            way = built_in_data(faults.recipe)
+            faults.add(f"columns.{role}", found, _KINDS[ROLES[role].how], way=way)
     return None
 
 
 def _say_missing(
-    role: str, free: Sequence[str], entry: str, wanted: Wanted, faults: Faults, meant: str
+    role: str, free: Sequence[str], meant: str, entry: str, wanted: Wanted, faults: Faults
 ) -> None:
     rows = " or ".join(" and ".join(choice) for choice in wanted.choices)
     found = f"no column {role} in {entry}, though rows need {rows}"
     allowed = "the one that it is, of" if free else "a table that has it: all of its are taken"
-    faults.add(f"columns.{role}", found, allowed, free, meant)
+    key = f"columns.{role}"
+    recipe = faults.recipe
+    way = instead(recipe, f"{faults.at}.{key}", meant) if meant else built_in_data(recipe)
+    faults.add(key, found, allowed, free, way=way)

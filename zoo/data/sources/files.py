@@ -11,12 +11,16 @@ from zoo.data.sources.columns import roles_to_read
 from zoo.data.sources.file_rows import ClassFolders, MaskedImages, TextFiles
 from zoo.data.sources.finding import SUFFIXES, found, masked, read_as
 from zoo.data.sources.listing.kept import Found
+from zoo.data.sources.listing.meant import file_meant, folder_meant, format_meant, place_meant
 from zoo.data.sources.opened import Opened, RenamedRows, Wanted, check_columns
 from zoo.data.sources.records import UnreadableFile
 from zoo.data.sources.shards.reader import ShardReader
-from zoo.data.sources.shards.shard import KINDS
+from zoo.data.sources.shards.shard import KINDS, kind_of
 from zoo.data.sources.stored import Stored, stored
 from zoo.data.sources.table import StoredRows
+from zoo.errors import near
+from zoo.recipe.compose.catalog import shown
+from zoo.recipe.instead import built_in_data, instead
 from zoo.recipe.spec.data import FilesData
 from zoo.recipe.spec.words import is_url
 from zoo.recipe.vocabulary.roles import role_of_classes
@@ -34,7 +38,10 @@ class FilesReader:
         if is_url(self.data.folder):
             return self.shards.read(key, entry, wanted)
         if not self.folder.is_dir():
-            self.faults.add("folder", str(self.folder), self._where())
+            self._say_no_folder()
+            return None
+        if is_url(entry):
+            self._say_url(key, entry)
             return None
         if self.data.streaming or (self.data.format in KINDS and self.data.format != "parquet"):
             return self.shards.read(key, entry, wanted)
@@ -43,16 +50,17 @@ class FilesReader:
         try:
             files = found(self.folder, entry, self.data.format, self.root)
         except OSError as error:
-            self.faults.add(key, f"{entry} ({error})", "files that can be read")
+            self.faults.add(key, f"{entry} ({error})", "files that can be read", way=self._other())
             return None
         if files is None:
-            names = sorted(path.name for path in self.folder.iterdir())
-            self.faults.add(key, entry, f"what is in {self.folder}:", names)
+            self._say_none(key, entry)
         elif files.rivals:
-            self.faults.add(key, entry, "one of its formats by data.format:", files.rivals)
+            way = self._as(files.rivals[0])
+            self.faults.add(key, entry, "one of its formats by data.format:", files.rivals, way=way)
         elif not files.files:
             allowed = "files of a known suffix, or data.format:"
-            self.faults.add(key, entry, allowed, [*SUFFIXES, "kaldi", "metadata"])
+            way = self._as(format_meant(self.folder / entry)) or self._other()
+            self.faults.add(key, entry, allowed, [*SUFFIXES, "kaldi", "metadata"], way=way)
         elif files.kind in KINDS and files.kind != "parquet":
             return self.shards.read(key, entry, wanted)
         elif files.kind == "text":
@@ -66,12 +74,45 @@ class FilesReader:
             return self._table(files, key, entry, wanted)
         return None
 
-    def _where(self) -> str:
-        """What a folder should be, and what the recipe says of where its data comes from."""
+    def _say_no_folder(self) -> None:
+        """Says what the recipe says of where its data comes from, and the folder that has it."""
         about = self.faults.recipe.description
         said = f"; the recipe is of: {about}" if about else ""
         word = f"{self.faults.at}.folder=PATH"
-        return f"a folder that exists; say where the data lies with {word}{said}"
+        allowed = f"a folder that exists; say where the data lies with {word}{said}"
+        train = self.data.train
+        meant = folder_meant(self.folder, (train,) if isinstance(train, str) else train)
+        way = self._word("folder", shown(meant)) if meant else self._other()
+        self.faults.add("folder", str(self.folder), allowed, way=way)
+
+    def _say_none(self, key: str, entry: str) -> None:
+        """Says what there is in the place of what an entry names."""
+        names = sorted(path.name for path in self.folder.iterdir())
+        listed = [name for name in names if not name.startswith(".")]
+        only = file_meant(self.folder)
+        way = "" if near(entry, listed) else self._word(key, only) if only else self._other()
+        self.faults.add(key, entry, f"what is in {self.folder}:", listed, way=way)
+
+    def _say_url(self, key: str, entry: str) -> None:
+        """Says how shards of a server are named; no other files are read from there."""
+        folder, name = place_meant(entry)
+        suffixes = ", ".join(suffix for ones in KINDS.values() for suffix in ones)
+        allowed = f"files of {self.folder}; shards ({suffixes}) by {self.faults.at}.folder=URL"
+        way = f"{self._word('folder', folder)} {self._word(key, name)}"
+        if not kind_of(name):
+            only = file_meant(self.folder)
+            way = self._word(key, only) if only else self._other()
+        self.faults.add(key, f"{entry}, which is a URL", allowed, way=way)
+
+    def _word(self, key: str, value: str) -> str:
+        return instead(self.faults.recipe, f"{self.faults.at}.{key}", value)
+
+    def _as(self, kind: str) -> str:
+        return self._word("format", kind) if kind else ""
+
+    def _other(self) -> str:
+        """Data that serve until these can be read."""
+        return built_in_data(self.faults.recipe)
 
     def _renamed(self, rows: Rows, values: frozenset[str]) -> Opened | None:
         columns = self.data.columns
@@ -84,7 +125,8 @@ class FilesReader:
         pairs = masked(files.files)
         if pairs is None:
             allowed = "images below a folder images, and masks of their names below masks"
-            self.faults.add(key, f"{entry} (images without masks)", f"{allowed} or annotations")
+            found = f"{entry} (images without masks)"
+            self.faults.add(key, found, f"{allowed} or annotations", way=self._other())
             return None
         return self._renamed(MaskedImages(*pairs), frozenset())
 
@@ -95,15 +137,17 @@ class FilesReader:
         try:
             table = stored(kinds, self.data.columns, wanted, self.root)
         except (UnreadableFile, OSError) as error:
-            self.faults.add(key, str(error), allowed)
+            self.faults.add(key, str(error), allowed, way=self._other())
             return None
         named = ", ".join(map(str, files.files[:3]))
         if not len(table.rows):
-            self.faults.add(key, f"{named} (without an example)", "at least one example")
+            found = f"{named} (without an example)"
+            self.faults.add(key, found, "at least one example", way=self._other())
             return None
         if not table.names:
             rows = StoredRows(table, (), files.files, wanted, self.root)
-            self.faults.add(key, f"{rows.name(0)} ({rows.why(0)})", allowed)
+            found = f"{rows.name(0)} ({rows.why(0)})"
+            self.faults.add(key, found, allowed, way=self._other())
             return None
         if not check_columns(frozenset(table.names), self.data.columns, self.faults, True):
             return None

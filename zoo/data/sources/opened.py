@@ -9,6 +9,8 @@ from zoo.data.faults import Faults
 from zoo.data.reading.roles import reading
 from zoo.data.rows import Row, Rows, Wrapped, digest
 from zoo.data.sources.values import as_flag, as_labels, as_numbers, as_said
+from zoo.errors import near
+from zoo.recipe.instead import instead
 from zoo.recipe.vocabulary.kinds import Kind
 from zoo.recipe.vocabulary.roles import ROLES
 
@@ -148,10 +150,14 @@ def check_columns(
     """
     for role, column in columns.items():
         if not several and not isinstance(column, str):
-            faults.add(f"columns.{role}", "a list", "one column, of", sorted(names))
+            faults.add(f"columns.{role}", "a list", "one column, of", sorted(names), column[0])
             return False
     missing = [(role, n) for role, column in columns.items() for n in names_of(column)]
     missing = [(role, name) for role, name in missing if name not in names]
+    free = sorted(names - taken_by(columns)) or sorted(names)
     for role, name in missing:
-        faults.add(f"columns.{role}", name, "one of", sorted(names))
+        key, listed = f"columns.{role}", sorted(names)
+        meant = near(name, listed) or near(role, free) or next(iter(free), "")
+        way = instead(faults.recipe, f"{faults.at}.{key}", meant, name) if meant else ""
+        faults.add(key, name, "one of", listed, way=way)
     return not missing

@@ -1,6 +1,6 @@
 """Builds the optimizer that a recipe names: parameter groups, and torch's classes or ours."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from zoo.compression.optimizers.frozen_adam import FrozenAdam
 from zoo.compression.optimizers.moments import MomentOptimizer
 from zoo.engines.update.depth import shares
-from zoo.models.build import matched
+from zoo.models.build import matched, pattern_meant
 from zoo.models.names import parameters_of
 from zoo.recipe import Recipe, origin
 from zoo.recipe.derived.exchange import (
@@ -22,6 +22,7 @@ from zoo.recipe.derived.exchange import (
     steps_of,
     zero_stage,
 )
+from zoo.recipe.instead import renamed
 from zoo.recipe.vocabulary.named import named
 from zoo.recipe.vocabulary.optimizers import hyper_parameters
 from zoo.recipe.vocabulary.parameters import counts
@@ -70,9 +71,13 @@ def settings_of(recipe: Recipe, model: nn.Module) -> dict[str, dict[str, Any]]:
             found[name] |= own(section.params, matrix and id(parameter) not in outer)
         if name in falling:
             found[name]["lr"] = found[name].get("lr", rate) * falling[name]
+
+    def way(pattern: str, names: Sequence[str]) -> str:
+        return renamed(recipe, f"optimizer.groups.{pattern}", pattern_meant(pattern, names))
+
     for pattern, changes in section.groups.items():
         key = f"optimizer.groups.{pattern}"
-        for name in matched([pattern], list(trained), origin(recipe, key), key):
+        for name in matched([pattern], list(trained), origin(recipe, key), key, way):
             found[name] |= changes
     return found
 

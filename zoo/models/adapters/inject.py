@@ -4,6 +4,7 @@ What is adapted stays where it is and as it is: a matrix `q_proj` becomes `q_pro
 `q_proj.lora_A.default` and `q_proj.lora_B.default`; zoo.models.names says how others call it.
 """
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,8 @@ from zoo.models.fill import Weights, is_adapted
 from zoo.models.names import parameters_of
 from zoo.models.upstream import tied_names
 from zoo.recipe import Recipe, origin
+from zoo.recipe.checks.ways_out import word_of
+from zoo.recipe.compose.merge import UNSET
 from zoo.recipe.spec.model import Lora
 
 KEY = "model.lora"
@@ -52,9 +55,8 @@ def adapt(model: PreTrainedModel, lora: Lora, file: str) -> None:
         inject_adapter_in_model(config, model, ADAPTER)
     except (ValueError, TypeError) as error:
         found = " ".join(str(error).split())
-        raise ConfigError(
-            [Fault(file, f"{KEY}.target_modules", found, "names of linear layers, or all-linear")]
-        ) from None
+        key, allowed = f"{KEY}.target_modules", "names of linear layers, or all-linear"
+        raise ConfigError([Fault(file, key, found, allowed, f"{key}=all-linear")]) from None
     for parameter in saved(model, lora):
         parameter.requires_grad_(True)
 
@@ -85,13 +87,12 @@ def target_faults(model: PreTrainedModel, targets: Sequence[str], file: str) -> 
     for target in targets:
         hit = [name for name in names if ends_in(name, target)]
         if not hit:
-            faults.append(
-                Fault(file, key, f"{target!r}, which matches no module", *other(model, target))
-            )
+            allowed, meant = other(model, target)
+            way = with_others(key, targets, target, meant) or f"{key}=all-linear"
+            faults.append(Fault(file, key, f"{target!r}, which matches no module", allowed, way))
+        found, allowed = f"{target!r}, which is tied to another matrix", "modules of their own"
         faults += [
-            Fault(file, key, f"{target!r}, which is tied to another matrix", "modules of their own")
-            for name in hit
-            if name in tied
+            Fault(file, key, found, allowed, f"{key}=all-linear") for name in hit if name in tied
         ]
     return faults
 
@@ -99,14 +100,21 @@ def target_faults(model: PreTrainedModel, targets: Sequence[str], file: str) -> 
 def saved_faults(model: PreTrainedModel, lora: Lora, file: str) -> list[Fault]:
     """Names in `modules_to_save` that match no module with parameters."""
     owners = [n for n, m in model.named_modules() if n and any(True for _ in m.parameters())]
-    return [
-        Fault(
-            file, f"{KEY}.modules_to_save", f"{one!r}, which matches no module",
-            *other(model, one, owners),
-        )
-        for one in lora.modules_to_save
-        if not any(ends_in(name, one) for name in owners)
-    ]  # fmt: skip
+    key, faults = f"{KEY}.modules_to_save", []
+    for one in lora.modules_to_save:
+        if not any(ends_in(name, one) for name in owners):
+            allowed, meant = other(model, one, owners)
+            way = with_others(key, lora.modules_to_save, one, meant) or f"{key}={UNSET}"
+            faults.append(Fault(file, key, f"{one!r}, which matches no module", allowed, way))
+    return faults
+
+
+def with_others(key: str, words: Sequence[str], wrong: str, meant: str) -> str:
+    """The word for a list with what was meant in the place of what is wrong, or without that;
+    nothing where nothing is left.
+    """
+    rest = [meant if word == wrong else word for word in words if meant or word != wrong]
+    return shlex.join((word_of(tuple(key.split(".")), rest),)) if rest else ""
 
 
 def other(model: nn.Module, word: str, names: Iterable[str] | None = None) -> tuple[str, str]:

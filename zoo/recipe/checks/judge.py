@@ -80,7 +80,7 @@ def _unset_faults(composition: Composition) -> list[Fault]:
     faults = []
     for path, (origin, stood) in composition.unset.items():
         allowed = names_at(composition.data, path[:-1])
-        if allowed is not None and path[-1] not in allowed:
+        if allowed is not None and path[-1] not in allowed and not stood:
             faults.append(unknown(origin, path, allowed))
         elif allowed is None and not stood:
             found = f"{UNSET}, where nothing stands"

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from zoo.errors import Fault
@@ -15,10 +16,13 @@ from zoo.recipe.checks.ways_out import (
     ways_back,
     ways_of_key,
     ways_of_nothing,
+    ways_of_others,
     ways_of_value,
     word_of,
 )
+from zoo.recipe.compose.catalog import shown
 from zoo.recipe.compose.json_text import brief
+from zoo.recipe.compose.merge import UNSET
 from zoo.recipe.compose.words import Asked, Composed, compose
 from zoo.recipe.provenance import TYPED, Key, located, split_key
 from zoo.recipe.recipe import Recipe
@@ -43,8 +47,21 @@ def hinted(composed: Composed, verdict: Verdict) -> list[Fault]:
             nearest = shlex.join(_mends(composed, verdict, fault, path, words))
             if nearest or left <= 0:
                 break
+        nearest = nearest or _explained(composed, fault)
         found.append(_dropped(composed, replace(fault, nearest=nearest)))
     return found
+
+
+def _explained(composed: Composed, fault: Fault) -> str:
+    """The command that tells what the keys beside one mean, which was typed and is like none."""
+    begin, end = _typed(composed.asked.changes, fault)
+    if fault.found != UNKNOWN or begin == end:
+        return ""
+    around, recipe = fault.key.rpartition(".")[0], composed.asked.path
+    recipe = shown(Path(recipe)) if Path(recipe).is_absolute() else recipe
+    twin = ["--tiny"] if composed.asked.tiny else []
+    verb = ["explain", recipe, around] if around else ["show", recipe]
+    return shlex.join(("zoo", *verb, *twin))
 
 
 def mended(asked: Asked, verdict: Verdict, fault: Fault, path: Key, words: Words) -> Asked:
@@ -53,14 +70,29 @@ def mended(asked: Asked, verdict: Verdict, fault: Fault, path: Key, words: Words
     They follow all others where a file is wrong, or a rule broken; else they stand where the word
     stood that is wrong. Words that a later one undid follow it.
     """
-    typed = fault.file.removeprefix(TYPED)
-    if fault in verdict.broken or typed not in asked.changes:
-        in_file = fault.found in (UNKNOWN, RULED_BY_ANOTHER)
+    begin, end = _typed(asked.changes, fault)
+    if fault in verdict.broken or begin == end:
+        renamed = fault.found in (UNKNOWN, RULED_BY_ANOTHER) and not _unsets(words)
         changes = (*asked.changes, *words)
-        return replace(asked, changes=changes, without=path if in_file else asked.without)
+        return replace(asked, changes=changes, without=path if renamed else asked.without)
     rest = tuple(word for word in asked.changes if word not in words)
-    at = rest.index(typed) if typed in rest else len(rest)
-    return replace(asked, changes=(*rest[:at], *words, *rest[at + 1 :]))
+    begin, end = _typed(rest, fault)
+    return replace(asked, changes=(*rest[:begin], *words, *rest[end:]))
+
+
+def _typed(changes: Words, fault: Fault) -> tuple[int, int]:
+    """Where among words those begin and end that a fault is of, which may be typed apart."""
+    typed = fault.file.removeprefix(TYPED)
+    for words in ((typed,), tuple(typed.split(" "))):
+        for begin in range(len(changes)):
+            end = begin + len(words)
+            if changes[begin:end] == words:
+                return begin, end
+    return len(changes), len(changes)
+
+
+def _unsets(words: Words) -> bool:
+    return all(word.endswith(f"={UNSET}") for word in words)
 
 
 def _ways(composed: Composed, verdict: Verdict, fault: Fault, path: Key) -> Iterator[Words]:
@@ -74,20 +106,26 @@ def _ways(composed: Composed, verdict: Verdict, fault: Fault, path: Key) -> Iter
         yield (fault.nearest,)
     elif fault.found in (UNKNOWN, RULED_BY_ANOTHER):
         yield from ways_of_key(fault, path, data)
+        if _typed(composed.asked.changes, fault)[0] == len(composed.asked.changes):
+            yield (word_of(path, UNSET),)
     elif fault.found == NOTHING:
         yield from ways_of_nothing(path, data)
+        yield from ways_of_others(path, data)
     else:
         yield from ways_of_value(fault, path, data)
         yield from ways_back(path, data, _before(composed, fault, path))
+        yield from ways_of_others(path, data)
 
 
 def _before(composed: Composed, fault: Fault, path: Key) -> Any:
     """What stood at a path before the word that is wrong was typed, or None."""
-    typed = fault.file.removeprefix(TYPED)
-    if typed not in composed.asked.changes:
+    changes = composed.asked.changes
+    begin, end = _typed(changes, fault)
+    if begin == end:
         return None
-    rest = tuple(word for word in composed.asked.changes if word != typed)
-    return compose(replace(composed.asked, changes=rest)).composition.get(path)
+    before = compose(replace(composed.asked, changes=(*changes[:begin], *changes[end:])))
+    named = before.composition.fragments.get(path[0]) if len(path) == 1 else None
+    return named or before.composition.get(path)
 
 
 def _said_before(composed: Composed, path: Key) -> Iterator[Words]:

@@ -5,9 +5,11 @@ Nothing here is sure: the words are tried out before they are said (`zoo.recipe.
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from zoo.errors import Fault, near
+from zoo.recipe.checks.alike import said_by_others
 from zoo.recipe.checks.keys import RULED_BY_ANOTHER, UNKNOWN
 from zoo.recipe.checks.known import names_at, node_at, recipe_schema
 from zoo.recipe.checks.nodes import choices, fits, resolve, without_refs
@@ -20,6 +22,8 @@ from zoo.recipe.vocabulary.parameters import Node
 from zoo.recipe.vocabulary.schedulers import SCHEDULERS
 
 Words = tuple[str, ...]
+MOST_OTHERS = 4
+"""How many values of other recipes are tried."""
 NAMES: dict[Key, list[str]] = {
     ("optimizer", "type"): list(OPTIMIZERS),
     ("optimizer", "scheduler", "type"): list(SCHEDULERS),
@@ -89,6 +93,8 @@ def ways_back(path: Key, data: Any, before: Any) -> Iterator[Words]:
         yield (word_of(path, UNSET),)
     for name in choices(node or {}, names)[:3]:
         yield (word_of(path, name),)
+    if is_number and value < 0:
+        yield (word_of(path, -value),)
 
 
 def _ends(node: Node) -> list[Any]:
@@ -108,6 +114,16 @@ def ways_of_nothing(path: Key, data: Any) -> Iterator[Words]:
     several = choices(node or {}, recipe_schema()["$defs"])
     if len(several) == 2:
         yield (word_of(path, several[1]),)
+
+
+def ways_of_others(path: Key, data: Any) -> Iterator[Words]:
+    """Words for what recipes of the catalog say there, the most alike first; of data's folder for
+    the one that words start from.
+    """
+    if path[:1] == ("data",) and path[-1:] == ("folder",):
+        yield (word_of(path, "."),)
+    for value in islice(said_by_others(data, path), MOST_OTHERS):
+        yield (word_of(path, value),)
 
 
 def _keys_below(node: Node, data: Any, path: Key) -> list[tuple[str, Node]]:

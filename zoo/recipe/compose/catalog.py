@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 import zoo
-from zoo.errors import ConfigError, Fault, near
+from zoo.errors import ConfigError
 from zoo.layout import working_directory
 from zoo.recipe.spec.sections import FOLDERS
 
@@ -85,7 +85,7 @@ def fragment(section: str, name: str, roots: tuple[Path, ...]) -> Path | None:
     if not _NAME.fullmatch(name) or name.startswith("."):
         return None
     files = (root / section / f"{name}.json" for root in roots)
-    return next((file for file in files if _is_file(file)), None)
+    return next((file for file in files if is_file(file)), None)
 
 
 def fragments(section: str, roots: tuple[Path, ...]) -> list[str]:
@@ -114,26 +114,6 @@ def recipes_by_name() -> dict[str, Path]:
     return own | {file.stem: file for file in recipes() if file.stem not in own}
 
 
-def find_recipe(word: str) -> Path:
-    """The file that a user means: a path, or a name of the user's catalog or the shipped one.
-
-    Raises ConfigError with the nearest name when there is none.
-    """
-    path = Path(word)
-    with suppress(
-        RuntimeError, ValueError
-    ):  # nobody is called so, and `~nobody` is a name like any other
-        path = path.expanduser()
-    for file in (path, path / RECIPE):
-        if _is_file(file):
-            return file.absolute()
-    known = recipes_by_name()
-    if path.name == word and word in known:
-        return known[word]
-    allowed = "a recipe's file, or the name of a recipe that `zoo list` shows"
-    raise ConfigError([Fault(word, "RECIPE", "no such file", allowed, near(path.stem, known))])
-
-
 def is_recipe(word: str) -> bool:
     """Whether a word means a recipe, be it there or not: a path, or a name of a catalog."""
     return "/" in word or word.endswith(".json") or word in recipes_by_name() or is_run(Path(word))
@@ -150,11 +130,11 @@ _OTHERS = ("status.json", "checkpoints", "metrics.jsonl")
 
 def is_run(folder: Path) -> bool:
     """Whether a folder is a run's, and not just anything that holds a recipe.json."""
-    others = (_is_file(folder / RECIPE) and (folder / name).exists() for name in _OTHERS)
+    others = (is_file(folder / RECIPE) and (folder / name).exists() for name in _OTHERS)
     return (folder / LEASES).is_dir() or any(others)
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
     """Whether there is such a file; a name that is too long for any is not one."""
     try:
         return path.is_file()

@@ -3,12 +3,15 @@
 import json
 import math
 import re
+import shlex
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from zoo.errors import ConfigError, Fault
-from zoo.recipe.compose.catalog import shown
+from zoo.errors import ConfigError, Fault, near
+from zoo.recipe.compose.catalog import RECIPE, recipes, shown
+from zoo.recipe.compose.json_edits import line_instead
 from zoo.recipe.provenance import Key
 
 _STRING_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\\n])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
@@ -50,12 +53,41 @@ def read_object(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8-sig")  # editors of Windows begin with a mark
     except (OSError, UnicodeDecodeError) as error:
-        found = getattr(error, "strerror", None) or "bytes that are not UTF-8"
-        raise ConfigError([Fault(shown(path), "file", found, "a JSON file in UTF-8")]) from None
-    value = parse(text, shown(path))
+        found, allowed = getattr(error, "strerror", None), "a JSON file in UTF-8"
+        found, way = found or "bytes that are not UTF-8", "" if found else _written_anew(path)
+        raise ConfigError([Fault(shown(path), "file", found, allowed, way)]) from None
+    try:
+        value = parse(text, shown(path))
+    except ConfigError as error:
+        raise ConfigError([_with_way(fault, text, path) for fault in error.faults]) from None
     if not isinstance(value, dict):
-        raise ConfigError([Fault(shown(path), "file", brief(value), "an object")])
+        found, way = brief(value), _written_anew(path)
+        raise ConfigError([Fault(shown(path), "file", found, "an object", way)])
     return value
+
+
+def _with_way(fault: Fault, text: str, path: Path) -> Fault:
+    """A fault of a text with the line that it should have."""
+
+    def faults_of(other: str) -> list[Fault]:
+        try:
+            parse(other, fault.file)
+        except ConfigError as error:
+            return list(error.faults)
+        return []
+
+    if not text.strip():
+        return replace(fault, nearest=_written_anew(path))
+    plain = _without_comments(text)
+    return replace(fault, nearest=line_instead(text, plain, fault, faults_of))
+
+
+def _written_anew(path: Path) -> str:
+    """The command that writes a recipe in the place of a file that holds none, and keeps that."""
+    known = [file.stem for file in recipes()]
+    base = near(path.stem, known) or next(iter(known), "")
+    command = ("zoo", "new", shown(path), "--from", base, "--force")
+    return shlex.join(command) if base and path.suffix == ".json" and path.name != RECIPE else ""
 
 
 def brief(value: Any, width: int = 72) -> str:
@@ -87,6 +119,8 @@ def _sentence(error: json.JSONDecodeError) -> tuple[str, str]:
         return f"a comma before {rest[0]}", "commas between values only"
     if rest.startswith(",") and rest[1:].lstrip()[:1] in ("}", "]"):
         return f"a comma before {rest[1:].lstrip()[0]}", "commas between values only"
+    if error.msg.startswith(("Unterminated string", "Invalid control character")):
+        return "a string without its end", "strings in double quotes, on one line"
     if not rest:
         return "the end of the text", "JSON with every bracket and quote closed"
     if rest.startswith("'"):

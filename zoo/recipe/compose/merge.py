@@ -105,7 +105,7 @@ class Composition:
         old: dict[str, Any] = self.get(path)
         if path == ("run",):
             for here, there in (("steps", "epochs"), ("epochs", "steps")):
-                if here in new and there not in new:
+                if here in new and new[here] != UNSET and there not in new:
                     self.drop((*path, there), f"run.{here} was set by {origin}")
         part = path[-1:] if path[:2] == ("data", "parts") else path  # a section of its own
         word, only = DISCRIMINATORS.get(part, ("", None))

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import ConfigError, Fault
+from zoo.errors import ConfigError, Fault, near
 from zoo.recipe.compose.catalog import fragment, fragments, is_shipped, shown
 from zoo.recipe.compose.fragments import PARTS, lay_section
 from zoo.recipe.compose.json_text import brief, read_object
@@ -36,7 +36,12 @@ def lay_tiny_model(composition: Composition, roots: tuple[Path, ...]) -> None:
         twins = [name for name, file in files.items() if file and b'"tiny"' in file.read_bytes()]
         named = ", ".join(twins) or "there is none"
         allowed = f"with --tiny, a model fragment that has a `tiny` object: {named}"
-        raise ConfigError([Fault(composition.origin(("model",)), "model.tiny", found, allowed)])
+        name = str(composition.get(("model", "name"))).rpartition("/")[2]
+        meant = near(name, twins) or next(iter(twins), "")
+        way = f"model={meant}" if meant else ""
+        raise ConfigError(
+            [Fault(composition.origin(("model",)), "model.tiny", found, allowed, way)]
+        )
     composition.remove(path)
     for name in ("name", "revision", "weights", "parameters"):
         composition.drop(("model", name), "--tiny starts from random weights")

@@ -1,14 +1,17 @@
 """Which typed words still have an effect when all are laid; those that do not are faults."""
 
+import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from zoo.errors import Fault
 from zoo.recipe.compose.json_text import brief
 from zoo.recipe.compose.merge import UNSET, Composition
-from zoo.recipe.provenance import TYPED, Key
+from zoo.recipe.provenance import TYPED, Key, split_key
+
+WORD = "section.key=value"
 
 
 @dataclass
@@ -37,6 +40,35 @@ class Typed:
                 both = shlex.join((later, word))
                 found.append(Fault(f"{TYPED}{word}", ".".join(leaf), said, allowed, both))
         return found
+
+
+def by_sign(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Words of the command line one by one; together those between which and `=` stand blanks."""
+    at = 0
+    while at < len(words):
+        one, *after = words[at : at + 3]
+        follows = after[0] if after else ""
+        is_key = "=" not in one
+        taken = 1
+        if is_key and follows == "=":
+            taken = len(after) + 1
+        elif (is_key and follows[:1] == "=") or (one[-1:] == "=" and "=" not in (follows or "=")):
+            taken = 2
+        yield tuple(words[at : at + taken])
+        at += taken
+
+
+def malformed(words: Sequence[str], composition: Composition) -> Fault:
+    """The fault of words that say no value of a key, with what was meant, or stands there."""
+    typed = " ".join(words)
+    key, equals, value = "".join(words).partition("=")
+    meant = ""
+    if equals and all(key.split(".")):
+        meant = f"{key}={value}"
+    elif (stands := composition.get(split_key(key))) is not None and not isinstance(stands, dict):
+        meant = f"{key}={stands if isinstance(stands, str) else json.dumps(stands)}"
+    nearest = shlex.join((meant,)) if meant else ""
+    return Fault(f"{TYPED}{typed}", "change", brief(typed), WORD, nearest)
 
 
 def _stands(leaf: Key, value: Any, composition: Composition) -> bool:

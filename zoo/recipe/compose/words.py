@@ -13,22 +13,21 @@ from zoo.recipe.compose.catalog import (
     RECIPE,
     catalogs,
     catalogs_of_words,
-    find_recipe,
     is_run,
     shown,
 )
 from zoo.recipe.compose.fragments import PARTS, absolute, lay_section, schema_place
 from zoo.recipe.compose.json_text import brief, parse, read_object
 from zoo.recipe.compose.merge import UNSET, Composition
+from zoo.recipe.compose.nearby import find_recipe
 from zoo.recipe.compose.twin import lay_tiny_kind, lay_tiny_model, lay_tiny_task
-from zoo.recipe.compose.typed import Typed
+from zoo.recipe.compose.typed import WORD, Typed, by_sign, malformed
 from zoo.recipe.provenance import TYPED, Key, Made, located, split_key
 from zoo.recipe.spec.sections import SECTIONS
 from zoo.recipe.vocabulary.older import left_out
 from zoo.recipe.vocabulary.optimizers import canonical
 from zoo.recipe.vocabulary.schedulers import SCHEDULERS
 
-WORD = "section.key=value"
 MOST_NAMES = 20
 """In a key; values are cut off at as many levels (see `json_text.parse`)."""
 
@@ -93,8 +92,8 @@ def compose(asked: Asked) -> Composed:
     composed = Composed(name, made, asked, composition, broken, Typed(), words_roots)
     for word in asked.first:
         lay_word(composed, word)
-    for word in asked.changes:
-        lay_word(composed, word, note=True)
+    for words in by_sign(asked.changes):
+        lay_word(composed, *words, note=True)
     for word in asked.last:
         lay_word(composed, word)
     _normalise(composition.data)
@@ -132,13 +131,16 @@ def _noted(broken: dict[str, list[Fault]], section: str) -> Iterator[None]:
         broken.setdefault(section, []).extend(error.faults)
 
 
-def lay_word(composed: Composed, word: str, note: bool = False) -> None:
-    """Lay one word over a recipe; what is wrong with it is noted, and `note` says it was typed."""
+def lay_word(composed: Composed, word: str, *apart: str, note: bool = False) -> None:
+    """Lay one word over a recipe; what is wrong with it is noted, and `note` says it was typed.
+
+    `apart` are parts of it that were typed as words of their own.
+    """
     key, equals, text = word.partition("=")
     section = key.split(".")[0]
     with _noted(composed.broken, section):
-        if not equals or not all(key.split(".")):
-            raise ConfigError([Fault("command line", "change", brief(word), WORD)])
+        if apart or not equals or not all(key.split(".")):
+            raise ConfigError([malformed((word, *apart), composed.composition)])
         value = word_value(text, f"{TYPED}{word}")
         names = _names_of(composed.composition, key, value)
         if len(names) > MOST_NAMES:

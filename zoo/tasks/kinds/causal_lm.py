@@ -59,7 +59,7 @@ class CausalLM(Task):
         if faults:
             raise ConfigError(faults)
         roles = chosen_roles(source, *kind_roles(recipe))
-        self.packed = roles == ("text",)
+        self.packed = self.makes_rows = roles == ("text",)
         self.masked = self.spec.documents == "masked"
         chats, given = holds_chats(roles), Templated()
         # 256 bytes are enough where nothing has to end

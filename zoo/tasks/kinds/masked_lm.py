@@ -38,6 +38,8 @@ from zoo.tasks.text.vocabulary import ENCODER
 class MaskedLM(Task):
     """logits (batch, length, vocabulary) against labels (batch, length)."""
 
+    makes_rows = True
+
     def __init__(self, recipe: Recipe, source: Source) -> None:
         """Raises ConfigError with every fault of columns, tokenizer, configuration and length."""
         assert isinstance(recipe.task, MaskedLMSpec)

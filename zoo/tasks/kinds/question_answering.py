@@ -47,6 +47,8 @@ class QuestionAnswering(Task):
     window of a context, a target the first answer, or the first token where it is not there.
     """
 
+    makes_rows = True
+
     def __init__(self, recipe: Recipe, source: Source) -> None:
         """Raises ConfigError with every fault of columns, tokenizer, configuration and length."""
         assert isinstance(recipe.task, QuestionAnsweringSpec)

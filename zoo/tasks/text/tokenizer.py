@@ -11,8 +11,9 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedToken
 from zoo.data.cache import cache_root, cached
 from zoo.data.rows import digest
 from zoo.errors import ConfigError, Fault
-from zoo.models.config import located
+from zoo.models.config import located, refuse_missing
 from zoo.recipe import Recipe, origin
+from zoo.recipe.instead import as_others_say, instead
 from zoo.tasks.text.encoding import plain_backend
 from zoo.tasks.text.kept import kept_tokenizer, made_from_texts
 from zoo.tasks.text.vocabulary import (
@@ -48,8 +49,8 @@ def build_tokenizer(
     chosen = recipe.model.tokenizer
     if chosen is None and recipe.model.name is None:
         allowed = '"bytes", "characters", a name, or {"train": ..., "vocab_size": ...}'
-        where = origin(recipe, "model")
-        raise ConfigError([Fault(where, "model.tokenizer", "nothing", allowed)])
+        where, way = origin(recipe, "model"), instead(recipe, "model.tokenizer", "bytes")
+        raise ConfigError([Fault(where, "model.tokenizer", "nothing", allowed, way)])
     if chosen == "bytes":
         return byte_tokenizer(specials)
     if isinstance(chosen, str) and chosen != "characters":
@@ -64,7 +65,8 @@ def build_tokenizer(
     least = len(tokenizer)
     if not isinstance(chosen, str) and least > chosen.vocab_size:
         key, allowed = "model.tokenizer.vocab_size", f"at least {least}: the alphabet alone"
-        raise ConfigError([Fault(origin(recipe, key), key, str(chosen.vocab_size), allowed)])
+        found, way = str(chosen.vocab_size), instead(recipe, key, least)
+        raise ConfigError([Fault(origin(recipe, key), key, found, allowed, way)])
     return tokenizer
 
 
@@ -147,6 +149,8 @@ def _make(recipe: Recipe, texts: Texts, specials: Specials, folder: Path) -> Non
 def _named(recipe: Recipe, name: str, key: str) -> PreTrainedTokenizerBase:
     revision = recipe.model.revision if key == "model.name" else None
     trust = recipe.model.trust_remote_code
+    holds = "config.json" if key == "model.name" else "tokenizer_config.json"
+    refuse_missing(recipe, key, located(name), holds)
     try:
         return AutoTokenizer.from_pretrained(
             located(name), revision=revision, trust_remote_code=trust
@@ -154,7 +158,8 @@ def _named(recipe: Recipe, name: str, key: str) -> PreTrainedTokenizerBase:
     except (OSError, ValueError, KeyError) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         allowed = "a folder with a tokenizer, or a Hugging Face id in the cache or in reach"
-        fault = Fault(origin(recipe, key), key, f"{name} ({why})", allowed)
+        way = as_others_say(recipe, key if key == "model.tokenizer" else "model")
+        fault = Fault(origin(recipe, key), key, f"{name} ({why})", allowed, way)
         raise ConfigError([fault]) from error
 
 

@@ -1,7 +1,8 @@
 """Rules about the length of a run and its batches."""
 
+from zoo.recipe.checks.alike import said_by_others
 from zoo.recipe.checks.rules.rule import Rule
-from zoo.recipe.recipe import Recipe
+from zoo.recipe.recipe import Recipe, expanded
 from zoo.recipe.vocabulary.kinds import KINDS
 
 
@@ -11,6 +12,14 @@ def two_lengths(recipe: Recipe) -> str:
     if run.steps is None and run.epochs is None:
         return "neither run.steps nor run.epochs"
     return "both run.steps and run.epochs" if run.steps and run.epochs else ""
+
+
+def one_length(recipe: Recipe) -> str:
+    """The epochs of the most alike recipe that counts them, or those alone of two lengths."""
+    if recipe.run.steps is not None:
+        return "run.steps=unset"
+    said = next(said_by_others(expanded(recipe), ("run", "epochs")), None)
+    return "" if said is None else f"run.epochs={said:g}"
 
 
 def ragged_batch(recipe: Recipe) -> str:
@@ -66,6 +75,7 @@ LENGTH_RULES = (
         two_lengths,
         "one of run.steps and run.epochs",
         "a run has one length",
+        one_length,
         beside=("run.epochs",),
     ),
     Rule(

@@ -140,6 +140,7 @@ MODEL_RULES = (
         adapter_of_nothing,
         "together with model.name or model.weights, which hold the base, or run.export_merged=true",
         "an adapter is loaded on the weights that it was trained on",
+        "model.lora=unset",
         beside=("model.weights", "run.export_merged"),
     ),
     Rule(
