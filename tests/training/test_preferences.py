@@ -116,7 +116,9 @@ def test_a_folder_is_scored_against_the_weights_that_its_run_started_from(tmp_pa
     words = [*WORDS, f"run.folder={tmp_path / 'run'}", f"data.cache={tmp_path / 'cache'}"]
     assert run_ranks(1, run_words, words) == [0]
     run_folder, other = tmp_path / "run", [f"data.cache={tmp_path / 'other'}"]
+    told = sorted((tmp_path / "cache").glob("reference-*"))
     assert run_ranks(1, written_scores, run_folder, [], tmp_path / "kept.json") == [0]
+    assert sorted((tmp_path / "cache").glob("reference-*")) == told  # nothing was asked again
     assert run_ranks(1, written_scores, run_folder / "model", other, tmp_path / "new.json") == [0]
     kept, anew = (json.loads((tmp_path / name).read_text()) for name in ("kept.json", "new.json"))
     assert kept["valid/margin"] != 0

@@ -133,6 +133,7 @@ def train(
     try:
         engine, progress = begun(recipe, checked, prepared, folder, chosen, here)
     except Stopped as stop:
+        say(here, f"{stop}, before it began to train")
         return Ended(128 + stop.signal, chosen.progress.step)
     status.follow(lambda: progress.step)
     if progress.step >= prepared.steps:
