@@ -10,8 +10,11 @@ from zoo.errors import ConfigError
 from zoo.importing.account import Entry
 from zoo.importing.dialects.all import DIALECTS
 from zoo.importing.reading import Source
+from zoo.importing.telling import words_page
 from zoo.importing.whole import Imported, combined, imported
+from zoo.importing.word import Dialect, taken
 from zoo.recipe.checks.known import node_at
+from zoo.recipe.key_table import meanings
 
 STRANGE: tuple[Any, ...] = (None, True, False, -1, 0.5, 10**9, "auto", "strange", [], [1], {})
 
@@ -73,7 +76,8 @@ def test_an_object_where_a_file_may_be_named_is_read_as_that_file() -> None:
 
 def test_what_a_script_learns_of_preferences_is_its_loss_with_the_keys_that_it_reads() -> None:
     task = of_words("kto.py --desirable_weight 2 --simpo_gamma 1 --beta 0.2").sections["task"]
-    assert task == {"kind": "preference", "loss": "kto", "beta": 0.2, "desirable_weight": 2}
+    assert (task["kind"], task["loss"], task["beta"]) == ("preference", "kto", 0.2)
+    assert task["desirable_weight"] == 2 and "simpo_gamma" not in task
     assert of_words("dpo.py --loss_type ipo").sections["task"]["loss"] == "ipo"
     assert entry_of(of_words("dpo.py --loss_type exo_pair"), "loss_type").how == "not possible"
 
@@ -81,7 +85,27 @@ def test_what_a_script_learns_of_preferences_is_its_loss_with_the_keys_that_it_r
 def test_the_script_scores_the_split_that_it_always_scores() -> None:
     whole = of_words("run_qa.py --dataset_name squad --do_eval")
     assert whole.sections["data"]["valid"] == "validation"
+    assert entry_of(whole, "do_eval").to == "data.valid"
     assert "valid" not in of_words("run_qa.py --dataset_name squad").sections["data"]
+    trl = of_words("trl sft --dataset_name some/chats --eval_strategy epoch").sections
+    assert (trl["data"]["valid"], trl["task"]["sequence_length"]) == ("test", 1024)
+
+
+def test_what_a_script_does_where_nothing_is_said_is_said_by_the_recipe() -> None:
+    whole = of_words("run_qa.py --dataset_name squad --doc_stride 64")
+    assert whole.sections["task"]["sequence_length"] == 384
+    assert whole.sections["task"]["stride"] == 64
+    assert "max_seq_length" in [one.key for one in whole.account.defaults]
+
+
+def test_the_table_of_words_names_no_key_that_no_recipe_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(DIALECTS, "own", Dialect("own", (), {"one": taken("model.nothing")}))
+    rows = [line.split(" | ") for line in words_page().splitlines() if line.startswith("| `")]
+    keys = {row[2].strip("` ") for row in rows} - {""}
+    assert all("*" in key or meanings(tuple(key.split("."))) for key in keys)
+    assert ["| `one`", "not possible", "", "no recipe has model.nothing |"] in rows
 
 
 def test_columns_of_two_answers_are_those_that_a_type_stands_for() -> None:
@@ -137,3 +161,19 @@ def test_instructions_are_written_as_axolotl_writes_them_unless_chats_are_learne
     assert alone["model"]["chat_template"] == "alpaca"
     assert alone["task"]["documents"] == "masked"
     assert "chat_template" not in of_file({**said, "datasets": [alpaca, chats]}).sections["model"]
+
+
+def test_a_script_s_columns_are_those_that_its_kind_of_task_reads() -> None:
+    words = "run_speech_recognition_ctc.py --dataset_name some/clips --text_column_name sentence"
+    assert of_words(words).sections["data"]["columns"] == {"transcript": "sentence"}
+    ner = of_words("run_ner.py --dataset_name conll2003").sections["data"]
+    assert ner["columns"] == {"tokens": "tokens", "tags": "ner_tags"}
+
+
+def test_what_is_learned_is_what_the_tool_learns_and_else_it_is_said() -> None:
+    reward = of_words("trl reward --dataset_name some/pairs").sections["task"]
+    assert (reward["kind"], reward["problem"]) == ("sequence-classification", "pairs")
+    assert of_words("sft.py --loss_type nll").sections["task"]["kind"] == "causal-lm"
+    whole = of_file({"base_model": "gpt2", "micro_batch_size": 1, "rl": "grpo", "val_set_size": 0})
+    assert "task" not in whole.sections
+    assert entry_of(whole, "rl").how == "not possible"

@@ -103,7 +103,7 @@ def test_a_file_that_another_one_names_is_read_too_and_one_that_is_missing_is_sa
     whole = whole_of("arguments_trainer")
     assert whole.sections["parallel"]["zero"]["stage"] == 2
     said = {one.key: one for one in whole.account.entries}
-    assert said["deepspeed"].why == "ds_z2.json is read as well"
+    assert said["deepspeed"].why == "it is read as well"
     assert said["zero_optimization.stage"].file == "ds_z2.json"
     gone = whole_of(command="run_clm.py --model_name_or_path gpt2 --deepspeed gone.json")
     (entry,) = [one for one in gone.account.entries if one.key == "deepspeed"]

@@ -5,6 +5,7 @@ from zoo.importing.models import PREFERENCE
 from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.recipe.vocabulary.kinds.losses import LOSSES
 from zoo.recipe.vocabulary.roles import ROLES
+from zoo.recipe.vocabulary.scores import PAIRS
 
 ALPACA = ("instruction", "input", "output")
 """Columns of Stanford's Alpaca, and of most sets of instructions after it."""
@@ -39,7 +40,7 @@ def settle_columns(account: Account, part: str, to: str) -> None:
         columns = {"text": "text"} if kind.startswith("completion") else {}
     why = f"columns {', '.join(columns.values())}" if columns else "name the columns: data.columns"
     account.drop(f"{part}.type", why, "derived" if columns else "not possible")
-    roles = _roles(account)
+    roles = roles_of(account)
     for name, column in columns.items():
         role = name if name in roles else INSTEAD.get(name, "")
         if role in roles and role != column:
@@ -62,15 +63,19 @@ def settle_template(account: Account, parts: list[str]) -> None:
     types = [str(account.said(one.removesuffix("path") + "type")) for one in numbered]
     alike = bool(types) and all(one.startswith("alpaca") for one in types)
     unsaid = account.at(("model", "chat_template")) is None
-    known = "alpaca" in account.choices("model.chat_template") and "instruction" in _roles(account)
+    known = "alpaca" in account.choices("model.chat_template") and "instruction" in roles_of(
+        account
+    )
     if alike and unsaid and known:
         account.lay("model.chat_template", "alpaca", None, "as axolotl writes alpaca's columns")
 
 
-def _roles(account: Account) -> tuple[str, ...]:
+def roles_of(account: Account) -> tuple[str, ...]:
     """What rows may hold for the kind of task, or for any."""
     kind = account.at(("task", "kind"))
     known = KINDS[kind].roles if kind in KINDS else (tuple(ROLES),)
     if kind == PREFERENCE:
         known = LOSSES[account.at(("task", "loss")) or "dpo"].roles
+    if account.at(("task", "problem")) == "pairs":
+        known = PAIRS
     return tuple(dict.fromkeys(role for roles in known for role in roles))

@@ -15,11 +15,12 @@ def is_command(text: str) -> bool:
     """Whether a file is a command line, or a shell script with one."""
     if text.lstrip()[:1] in ("{", "["):
         return False
-    return any(
-        _SCRIPT.search(line) is not None
-        and re.search(r"(^|\s)--\w|^(torchrun|deepspeed|accelerate|python3?)\b", line) is not None
-        for line in _lines(text)
-    )
+    return any(_starts_training(line) for line in _lines(text))
+
+
+def _starts_training(line: str) -> bool:
+    launched = re.search(r"(^|\s)--\w|^(torchrun|deepspeed|accelerate|python3?)\b", line)
+    return bool(re.match(r"trl\s+\w", line) or (_SCRIPT.search(line) and launched))
 
 
 def parsed_command(text: str, name: str) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def parsed_command(text: str, name: str) -> dict[str, Any]:
         except ValueError as error:
             allowed = "a command as a shell reads it"
             raise ConfigError([Fault(name, "command", str(error).lower(), allowed)]) from None
-        words = [_filled(word, variables) for word in words]
+        words = _as_script([_filled(word, variables) for word in words])
         place = next((at for at, word in enumerate(words) if _SCRIPT.fullmatch(word)), None)
         if place is None:
             found = [match for word in words if (match := _ASSIGNED.fullmatch(word))]
@@ -44,6 +45,11 @@ def parsed_command(text: str, name: str) -> dict[str, Any]:
         return {**_launcher(words[:place]), "script": script, **_flags(words[place + 1 :])}
     allowed = "a training script and its words, as in run_clm.py --model_name_or_path gpt2"
     raise ConfigError([Fault(name, "command", "no script", allowed)])
+
+
+def _as_script(words: list[str]) -> list[str]:
+    """TRL's command (`trl sft ...`) as the script that it starts."""
+    return [f"{words[1]}.py", *words[2:]] if words[:1] == ["trl"] and len(words) > 1 else words
 
 
 def _lines(text: str) -> list[str]:

@@ -4,10 +4,18 @@ import re
 from pathlib import Path
 
 from zoo.importing.account import Account
-from zoo.importing.columns import settle_columns, settle_template
+from zoo.importing.columns import roles_of, settle_columns, settle_template
+from zoo.importing.dialects.scripts import OF_TRL
 from zoo.importing.dialects.values import DATASETS_OF_TASKS
+from zoo.importing.models import trained_by
 
 FILES = (".csv", ".json", ".jsonl", ".txt", ".tsv", ".parquet", ".arrow")
+
+READ = {
+    "column.text": ("source", "transcript", "tokens", "text"),
+    "column.label": ("tags", "label"),
+}
+"""What the scripts' columns of texts and labels are to the kinds of tasks, the likeliest first."""
 
 
 def settle_data(account: Account) -> None:
@@ -63,12 +71,25 @@ def _sets(account: Account) -> None:
         account.use("data.share", "data.valid")
     else:
         account.drop("data.share", "a set of its own is scored", "no effect")
-    if account.at(("data", "valid")) is None and account.at(("data", "source")) == "hub":
-        account.use("do_eval", "data.valid", "validation")
-    else:
+    _scored(account)
+    roles = roles_of(account)
+    for idea, known in READ.items():
+        if role := next((one for one in known if one in roles), ""):
+            account.use(idea, f"data.columns.{role}")
+        else:
+            account.drop(idea, f"rows hold {', '.join(roles)}")
+
+
+def _scored(account: Account) -> None:
+    """The split that a script scores, where it scores at all and no file says another."""
+    asked = "do_eval" in account.ideas or account.at(("run", "eval_every"))
+    unsaid = account.at(("data", "valid")) is None and account.at(("data", "source")) == "hub"
+    if not (asked and unsaid and "script" in account.ideas):
         account.drop("do_eval", "what data.valid names is scored", "no effect")
-    for idea, role in (("column.text", "text"), ("column.label", "label")):
-        account.use(idea, f"data.columns.{role}")
+        return
+    split = "test" if trained_by(account) in OF_TRL else "validation"
+    account.lay("data.valid", split, None, "the split that the script scores")
+    account.use("do_eval", "data.valid", split)
 
 
 def _source(account: Account, idea: str, to: str) -> None:

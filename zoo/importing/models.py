@@ -17,13 +17,20 @@ def stage_of(account: Account) -> str:
     return str(account.said("stage", ""))
 
 
+def loss_of(account: Account) -> str:
+    """What is learned from preferences by the word of some tool, under the zoo's name."""
+    said = str(account.said("rl", ""))
+    return {"sigmoid": "dpo"}.get(said, said)
+
+
 def settle_losses(account: Account) -> None:
     """What is learned from preferences, under the zoo's names."""
+    loss = loss_of(account)
     if account.at(("task", "kind")) != PREFERENCE:
-        account.drop("rl", "nothing is learned from preferences", "no effect")
+        scripted = "script" in account.ideas or "stage" in account.ideas
+        why = "nothing is learned from preferences" if scripted else f"one of {', '.join(LOSSES)}"
+        account.drop("rl", why)
         return
-    loss = str(account.said("rl", ""))
-    loss = {"sigmoid": "dpo"}.get(loss, loss)
     if loss in LOSSES:
         account.use("rl", "task.loss", loss)
     elif loss:

@@ -67,10 +67,11 @@ def with_named(source: Source, given: Collection[Path]) -> list[Source]:
         if file is None:
             named[key] = ("not possible", "no such file: give it to zoo import as well")
         elif file.resolve() in given:
-            named[key] = ("derived", "the file is read as well")
+            named[key] = ("derived", "it is read as well")
         else:
             inner += with_named(read(file), [*given, file.resolve()])
-            named[key] = ("derived", f"{file} is read as well")
+            told = "it" if str(file) == value else str(file)
+            named[key] = ("derived", f"{told} is read as well")
     return [*inner, replace(source, named=named)]
 
 

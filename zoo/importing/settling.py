@@ -3,10 +3,18 @@
 from zoo.importing.account import Account
 from zoo.importing.datasets import is_glue, settle_data
 from zoo.importing.dialects.values import TRACKERS
-from zoo.importing.models import PREFERENCE, settle_losses, settle_model, stage_of, trained_by
+from zoo.importing.models import (
+    PREFERENCE,
+    loss_of,
+    settle_losses,
+    settle_model,
+    stage_of,
+    trained_by,
+)
 from zoo.importing.optimizing import settle_optimizer, settle_schedule
 from zoo.importing.sharding import settle_sharding
 from zoo.recipe.vocabulary.kinds import KINDS
+from zoo.recipe.vocabulary.kinds.losses import LOSSES
 
 SCRIPTS = {
     "run_clm": "causal-lm", "run_mlm": "masked-lm", "run_glue": "sequence-classification",
@@ -16,10 +24,17 @@ SCRIPTS = {
     "run_object_detection": "object-detection", "run_speech_recognition_ctc": "ctc",
     "run_semantic_segmentation": "semantic-segmentation",
     "run_speech_recognition_seq2seq": "speech-seq2seq", "sft": "causal-lm", "dpo": PREFERENCE,
-    "orpo": PREFERENCE, "kto": PREFERENCE, "run_qa_no_trainer": "question-answering",
+    "reward": "sequence-classification", "orpo": PREFERENCE, "kto": PREFERENCE,
+    "run_qa_no_trainer": "question-answering",
 }  # fmt: skip
 PARTS_OF_BATCH = ("batch_of_one", "accumulation", "processes", "per_node", "nodes")
-STAGES = {"pt": "causal-lm", "sft": "causal-lm", "dpo": PREFERENCE, "kto": PREFERENCE}
+STAGES = {
+    "rm": "sequence-classification",
+    "pt": "causal-lm",
+    "sft": "causal-lm",
+    "dpo": PREFERENCE,
+    "kto": PREFERENCE,
+}
 
 
 def settle(account: Account, world: int | None) -> None:
@@ -44,9 +59,11 @@ def _task(account: Account) -> None:
             account.use(idea, "task.kind", kind)
         else:
             account.drop(idea, f"no kind of task does {kind or account.said(idea)}")
-    if "rl" in account.ideas and PREFERENCE in KINDS:
+    if trained_by(account) == "reward" or stage_of(account) == "rm":
+        account.lay("task.problem", "pairs", None, "a reward model learns from pairs")
+    if account.at(("task", "kind")) is None and loss_of(account) in LOSSES:
         account.lay("task.kind", PREFERENCE, None, "a loss of preferences")
-    elif "part.0.path" in account.ideas:
+    elif account.at(("task", "kind")) is None and "part.0.path" in account.ideas:
         account.lay("task.kind", "causal-lm", None, "a model of language on texts or chats")
     elif account.at(("task", "kind")) is None and is_glue(account):
         account.lay("task.kind", "sequence-classification", None, "as GLUE's tasks are")

@@ -9,9 +9,10 @@ from zoo.errors import Fault, printable
 from zoo.importing.account import Account, Entry
 from zoo.importing.dialects.all import DIALECTS
 from zoo.importing.whole import Imported
-from zoo.importing.word import How
+from zoo.importing.word import How, Word
 from zoo.recipe.checks.ways_out import word_of
 from zoo.recipe.compose.json_text import brief
+from zoo.recipe.key_table import meanings
 from zoo.telling.page import Page, markdown
 
 HEADINGS: dict[How, str] = {
@@ -25,7 +26,8 @@ PLAIN = (
     "as it is", "by its name", "of the hub", "a part each", "the column of a role", "whole steps",
     "unless steps are said", "settled with its strategy", "settled with warm-up and lr",
     "settled with schedule, warm-up and lr", "what the script trains", "those that the zoo has",
-    "the first of two", "the second of two",
+    "the first of two", "the second of two", "all or completions", "all of them",
+    "all is all-linear", "an epoch, where it is one",
 )  # fmt: skip
 """Reasons that the key and its value say themselves."""
 Row = list[str]
@@ -60,7 +62,7 @@ def remarks(account: Account) -> str:
     """What of the files stands nowhere in the recipe, as the lines above it."""
     lines = ["zoo import"]
     for how in ("not possible", "no effect"):
-        entries = [one for one in account.entries if one.how == how]
+        entries = [one for one in account.entries if one.how == how and one.value is not None]
         lines += [f"{HEADINGS[how]}:"] if entries else []
         lines += [f"  {one.file}: {one.key}: {_reason(one)}" for one in entries]
     return "\n// ".join(printable(line) for line in lines)
@@ -85,7 +87,12 @@ def _by_file(whole: Imported) -> Iterator[Row]:
 def _group(whole: Imported, heading: str, entries: Sequence[Entry]) -> Iterator[Row]:
     if entries:
         yield [heading, ""]
+    empty = [one.key for one in entries if one.value is None and not one.to]
+    if empty:
+        yield ["  left empty", ", ".join(empty)]
     for one in entries:
+        if one.key in empty:
+            continue
         yield [f"  {one.key}", _followed(whole, one) if one.to else _reason(one)]
 
 
@@ -116,6 +123,13 @@ def words_page() -> str:
     """Every word of every tool as Markdown."""
     parts = []
     for dialect in DIALECTS.values():
-        rows = [[f"`{k}`", w.how, w.to and f"`{w.to}`", w.why] for k, w in dialect.words.items()]
+        rows = [_word_row(key, word) for key, word in dialect.words.items()]
         parts.append(f"### {dialect.title}\n\n{markdown(['there', 'what', 'here', 'how'], rows)}")
     return "\n\n".join(parts)
+
+
+def _word_row(key: str, word: Word) -> Row:
+    """What becomes of a word, unless no recipe has the key that it would be."""
+    if word.to and "*" not in word.to and not meanings(tuple(word.to.split("."))):
+        return [f"`{key}`", "not possible", "", f"no recipe has {word.to}"]
+    return [f"`{key}`", word.how, word.to and f"`{word.to}`", word.why]

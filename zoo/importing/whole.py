@@ -89,7 +89,8 @@ def _silent(account: Account, sources: Sequence[Source]) -> None:
     said = Account()
     for source in sources:
         dialect = DIALECTS[source.dialect]
-        rest = {key: one for key, one in dialect.silent.items() if key not in source.leaves}
+        silent = {**dialect.silent, **dialect.silent_of.get(str(source.leaves.get("script")), {})}
+        rest = {key: one for key, one in silent.items() if key not in source.leaves}
         title = f"{dialect.title}, by default"
         said.take(Source(title, source.dialect, rest, source.folder))
     for idea, fact in said.ideas.items():

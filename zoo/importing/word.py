@@ -51,6 +51,8 @@ class Dialect:
     """Every key that is known, the plain names before the patterns."""
     silent: Mapping[str, Any] = field(default_factory=dict)
     """Its own defaults, by key of it, where they differ from the zoo's."""
+    silent_of: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Those of one script, before the others."""
 
 
 def taken(to: str, value: Callable[[Any], Any] | None = None) -> Word:

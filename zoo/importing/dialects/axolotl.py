@@ -48,6 +48,7 @@ AXOLOTL = Dialect(
         "added_tokens_overrides.**": impossible("the tokenizer of model.name is taken as it is"),
         "resize_token_embeddings_to_32x": impossible("the vocabulary stays as it is"),
         "rl": derived("task.kind", "preference, by its loss", "rl"),
+        "reward_model": derived("task.kind", "a reward model", "stage", switched("rm")),
         "rl_beta": taken("task.beta"),
         "simpo_gamma": taken("task.simpo_gamma"),
         "kto_desirable_weight": taken("task.desirable_weight"),
@@ -79,9 +80,14 @@ AXOLOTL = Dialect(
         **each("datasets.*.message_field_role datasets.*.message_property_mappings.role "
                "datasets.*.message_field_content datasets.*.message_property_mappings.content",
                impossible("messages hold role and content", "role", "content")),
-        **each("datasets.*.roles.** datasets.*.shards datasets.*.conversation "
-               "datasets.*.chat_template datasets.*.preprocess_shards",
-               impossible("rows are read as they are", "tokenizer_default")),
+        "datasets.*.chat_template": derived("model.chat_template", "unless the tokenizer's",
+                                            "template"),
+        "datasets.*.roles.**": impossible(
+            "messages say user, assistant, system or tool, or ShareGPT's human and gpt",
+            ["user"], ["human"], ["human", "user"], ["user", "human"], ["assistant"], ["gpt"],
+            ["gpt", "assistant"], ["assistant", "gpt"], ["system"], ["tool"]),
+        **each("datasets.*.shards datasets.*.conversation datasets.*.preprocess_shards",
+               impossible("rows are read as they are")),
         **each("test_datasets.** pretraining_dataset.** pretraining_dataset",
                impossible("name it: data.valid, or data of its own")),
         "val_set_size": derived("data.valid", "a share of train", "data.share", positive),
@@ -138,10 +144,10 @@ AXOLOTL = Dialect(
         **each("wandb_entity wandb_watch wandb_name wandb_run_id wandb_log_model",
                idle("wandb's own environment variables hold")),
         "mlflow_experiment_name": taken("run.project"),
-        **each("debug special_tokens auto_resume_from_checkpoints eval_table_size "
-               "eval_max_new_tokens loss_watchdog_threshold loss_watchdog_patience hub_model_id "
-               "experimental_skip_move_to_device",
+        **each("auto_resume_from_checkpoints loss_watchdog_threshold loss_watchdog_patience",
                idle("a run goes on by itself, and a loss that is not finite ends it")),
+        **each("eval_table_size eval_max_new_tokens", idle("the report shows examples of answers")),
+        **each("debug special_tokens experimental_skip_move_to_device", idle("nothing of a run")),
         **each("plugins liger_rope liger_rms_norm liger_glu_activation liger_layer_norm "
                "liger_fused_linear_cross_entropy liger_cross_entropy flash_attn_cross_entropy "
                "flash_attn_rms_norm flash_attn_fuse_qkv flash_attn_fuse_mlp", impossible(_KERNELS)),

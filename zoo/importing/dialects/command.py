@@ -1,7 +1,7 @@
 """A command line: the script, its words, and those of the launcher before it."""
 
 from zoo.importing.dialects.accelerate import WORDS
-from zoo.importing.dialects.scripts import SCRIPTS
+from zoo.importing.dialects.scripts import SCRIPTS, SILENT_OF
 from zoo.importing.dialects.trainer import SILENT, TRAINER
 from zoo.importing.dialects.values import count
 from zoo.importing.word import Dialect, another_file, derived, each, idle
@@ -16,7 +16,7 @@ COMMAND = Dialect(
         "script": derived("task.kind", "what the script trains", "script"),
         **TRAINER,
         **SCRIPTS,
-        "config_file": another_file(),
+        **each("config config_file", another_file()),
         "torchrun.nproc_per_node": derived("run.batch", _TIMES, "per_node", count),
         "torchrun.nnodes": derived("run.batch", _TIMES, "nodes", count),
         "deepspeed.num_gpus": derived("run.batch", _TIMES, "per_node", count),
@@ -27,4 +27,5 @@ COMMAND = Dialect(
         **each("torchrun.** deepspeed.** accelerate.** python.** environment.**", idle(_PLACES)),
     },
     SILENT,
+    SILENT_OF,
 )

@@ -1,6 +1,7 @@
 """LLaMA-Factory's YAML."""
 
 from zoo.importing.dialects.peft import QUANTISED
+from zoo.importing.dialects.scripts import HUB
 from zoo.importing.dialects.trainer import SILENT, TRAINER
 from zoo.importing.dialects.values import PACKED, attention, listed, packed, positive
 from zoo.importing.word import Dialect, derived, each, idle, impossible, taken
@@ -13,7 +14,7 @@ LLAMA_FACTORY = Dialect(
      "lora_target", "lora_rank", "pref_loss"),
     {
         **TRAINER,
-        "stage": derived("task.kind", "sft and pt: causal-lm; dpo, kto: preference", "stage"),
+        "stage": derived("task.kind", "sft and pt: causal-lm; dpo, kto: preference; rm", "stage"),
         "finetuning_type": derived("model.lora", "lora; full trains all", "adapter"),
         "model_name_or_path": taken("model.name"),
         "model_revision": taken("model.revision"),
@@ -73,9 +74,10 @@ LLAMA_FACTORY = Dialect(
         "predict_with_generate": idle("zoo predict"),
         **each("resize_vocab new_special_tokens split_special_tokens",
                impossible("the tokenizer of model.name is taken as it is")),
-        **each("plot_loss cache_dir hf_hub_token ms_hub_token use_swanlab swanlab_project "
-               "use_fast_tokenizer low_cpu_mem_usage ray_run_name ray_num_workers",
-               idle("the report and the hub's own variables hold it")),
+        **each("cache_dir hf_hub_token ms_hub_token", idle(HUB)),
+        **each("use_swanlab swanlab_project", impossible("the zoo has no swanlab", "llamafactory")),
+        **each("use_fast_tokenizer low_cpu_mem_usage", idle("weights are read tensor by tensor")),
+        **each("ray_run_name ray_num_workers", idle("zoo launch starts the processes")),
     },
     SILENT | {"cutoff_len": 2048, "disable_gradient_checkpointing": False,
               "finetuning_type": "lora", "lora_rank": 8, "lora_target": "all", "pref_beta": 0.1,

@@ -7,7 +7,14 @@ from zoo.importing.dialects.values import PACKED, attention, packed
 from zoo.importing.word import Word, Words, derived, each, idle, impossible, ruled, taken
 
 _ONE_DTYPE = "run.precision says it; masters are fp32"
-_HUB = "the hub's own variables (HF_TOKEN, HF_HOME) hold"
+HUB = "the hub's own variables (HF_TOKEN, HF_HOME) hold"
+
+OF_CONFIGS = (
+    "attention_dropout activation_dropout hidden_dropout final_dropout feat_proj_dropout layerdrop "
+    "mask_time_prob mask_time_length mask_feature_prob mask_feature_length ctc_loss_reduction "
+    "ctc_zero_infinity add_adapter"
+)
+"""Keys of a model's config that scripts for speech take as words."""
 
 
 def of_column(role: str) -> Word:
@@ -30,7 +37,7 @@ SCRIPTS: Words = {
     "attn_implementation": derived("model.attention", "by its name", value=attention),
     "trust_remote_code": idle("counts only if it is typed: model.trust_remote_code=true"),
     **each("torch_dtype dtype", idle(_ONE_DTYPE)),
-    **each("cache_dir token use_auth_token hf_hub_token", idle(_HUB)),
+    **each("cache_dir token use_auth_token hf_hub_token", idle(HUB)),
     **each("low_cpu_mem_usage use_fast_tokenizer", idle("weights are read tensor by tensor")),
     "ignore_mismatched_sizes": idle("heads whose shape depends on labels may differ; it is said"),
     "dataset_name": derived("data.name", "of the hub", "data.name"),
@@ -105,5 +112,28 @@ SCRIPTS: Words = {
         "keep_linebreaks ignore_pad_token_for_loss return_entity_level_metrics eos_token",
         idle("data are prepared once, by all processors, and padded by batch"),
     ),
+    **{name: taken(f"model.config.{name}") for name in OF_CONFIGS.split()},
     **PEFT,
 }  # fmt: skip
+
+OF_TRL = ("sft", "dpo", "kto", "orpo", "reward")
+"""TRL's scripts."""
+_ENCODED = {"max_seq_length": 128}
+_REWRITTEN = {"max_source_length": 1024, "max_target_length": 128}
+_PREFERRED = {"max_length": 1024, "learning_rate": 1e-6}
+SILENT_OF: dict[str, dict[str, Any]] = {
+    "run_glue.py": _ENCODED,
+    "run_classification.py": _ENCODED,
+    "run_clm.py": {"block_size": 1024},
+    "run_ner.py": {"text_column_name": "tokens", "label_column_name": "ner_tags"},
+    "run_speech_recognition_ctc.py": {"text_column_name": "text"},
+    "run_speech_recognition_seq2seq.py": {"text_column_name": "text"},
+    "run_qa.py": {"max_seq_length": 384, "doc_stride": 128},
+    "run_summarization.py": _REWRITTEN,
+    "run_translation.py": _REWRITTEN,
+    "run_image_classification.py": {"model_name_or_path": "google/vit-base-patch16-224-in21k"},
+    "sft.py": {"max_length": 1024, "learning_rate": 2e-5},
+    "reward.py": {"max_length": 1024, "learning_rate": 1e-4},
+    **dict.fromkeys(("dpo.py", "kto.py", "orpo.py"), _PREFERRED),
+}
+"""What a script does where nothing is said, and a recipe has to say."""

@@ -73,6 +73,7 @@ TRAINER: Words = {
     "generation_max_length": taken("task.generate.max_new_tokens"),
     "dataloader_drop_last": idle("the last batch that is not whole is always dropped"),
     "overwrite_output_dir": idle("a run goes on; zoo train --fresh starts over and keeps the old"),
+    "save_only_model": idle("a checkpoint holds all that a run goes on from"),
     "resume_from_checkpoint": idle("a run whose folder exists goes on by itself"),
     "data_seed": idle("run.seed is the one seed"),
     "do_eval": derived(
@@ -80,7 +81,8 @@ TRAINER: Words = {
     ),
     **each("do_train do_predict", idle("zoo train trains and scores; zoo eval and predict")),
     **each(
-        "push_to_hub hub_model_id hub_strategy hub_token hub_private_repo",
+        "push_to_hub hub_model_id hub_strategy hub_token hub_private_repo push_to_hub_model_id "
+        "push_to_hub_organization push_to_hub_token",
         idle("zoo export --push NAME"),
     ),
     **each(
@@ -91,7 +93,7 @@ TRAINER: Words = {
     **each(
         "ddp_timeout ddp_find_unused_parameters ddp_bucket_cap_mb ddp_backend local_rank no_cuda "
         "use_cpu dataloader_pin_memory dataloader_persistent_workers dataloader_prefetch_factor "
-        "torch_empty_cache_steps remove_unused_columns save_safetensors save_only_model "
+        "torch_empty_cache_steps remove_unused_columns save_safetensors "
         "eval_accumulation_steps eval_delay full_determinism auto_find_batch_size "
         "split_batches dispatch_batches accelerator_config.** average_tokens_across_devices "
         "fp16_full_eval bf16_full_eval fp16_opt_level prediction_loss_only label_names "
