@@ -211,7 +211,8 @@ def test_170_mb_stream_through_a_budget_of_50_mb(
     wanted = needed(server.url, there, at, 88)  # and the first windows of the next epoch
     asked = {int(name[6:11]) for name in server.asked}
     print(f"at most {most[0] / 1e6:.1f} MB held; ended {spent:.0f} s after its server, at {at};")
-    print(f"resumed with {len(asked)} of {MANY} shards, of {len(wanted)} that it may read")
+    times = sum(server.asked.values())
+    print(f"resumed with {len(asked)} of {MANY} shards, of {len(wanted)} that it may read; {times}")
     assert after == pytest.approx(whole, rel=1e-5)
     assert spent < 100  # what was brought ahead lasts for a while
     assert most[0] <= budget

@@ -17,7 +17,7 @@ from zoo.data.remote.trying import Unreachable
 
 _DAY = 86_400  # seconds
 _ROOM = re.compile(r"\.room(\d+)\.part$")
-_LOCKS = 512  # files; two shards that share one are fetched one after the other
+_LOCKS = 1 << 16  # files; two shards that share one are fetched, and given up, one after the other
 
 
 class ShardCache:
@@ -43,7 +43,7 @@ class ShardCache:
         with suppress(FileNotFoundError):
             os.utime(target)  # its last use
             return target
-        locks, lock = self.root / "locks", f"{zlib.crc32(name.encode()) % _LOCKS:03x}"
+        locks, lock = self.root / "locks", f"{zlib.crc32(name.encode()) % _LOCKS:04x}"
         lost = locks / f"{name}.lost"
         before = _written(lost)
         with FileLock(locks / lock):
@@ -69,7 +69,8 @@ class ShardCache:
         try:
             self._shrink(target, part)
             make(part)
-            part.replace(target)
+            with self._sizes():  # else who adds sizes up may miss it under both names
+                part.replace(target)
         except OSError as error:
             if isinstance(error, Unreachable):
                 raise
@@ -85,7 +86,7 @@ class ShardCache:
         """
         if self.limit is None:
             return
-        with FileLock(self.root / "locks" / "shrink"):
+        with self._sizes():
             if part is not None:
                 part.touch()
             found, held = [], 0
@@ -103,6 +104,10 @@ class ShardCache:
                 if path != kept:
                     path.unlink(missing_ok=True)
                     held -= size
+
+    def _sizes(self) -> FileLock:
+        """Held while names in the folder mean something to who adds up its sizes."""
+        return FileLock(self.root / "locks" / "shrink")
 
     def _clear(self) -> None:
         """Removes what killed processes have left half written: of this machine those that are no
