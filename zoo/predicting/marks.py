@@ -93,6 +93,8 @@ class Tags(Predictor):
         if theirs is None:
             return [("text", marked(text, ours, [], "written"))]
         told = [("answer", marked(text, ours, theirs, "wrong"))]
+        if not ours:
+            told.append(("entities", [Stretch("none", "wrong" if theirs else "right")]))
         if any(one not in ours for one in theirs):
             told.append(("right", marked(text, theirs, ours, "missed")))
         return told

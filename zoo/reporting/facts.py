@@ -181,7 +181,7 @@ def surroundings(run: Run) -> Table:
     """
     starts = run.happened("start")
     shown = starts if len(starts) <= 4 else [starts[0], *starts[-3:]]
-    heads = ["", *(f"start at step {one['step']:,}" for one in shown)]
+    heads = ["fact", *(f"start at step {one['step']:,}" for one in shown)]
     facts = [_facts(one, _chosen(run.recipe) if one is shown[-1] else {}) for one in shown]
     names = list(dict.fromkeys(name for one in reversed(facts) for name in one))
     return heads, [[name, *(one.get(name, "") for one in facts)] for name in names]
