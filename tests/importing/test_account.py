@@ -177,3 +177,10 @@ def test_what_is_learned_is_what_the_tool_learns_and_else_it_is_said() -> None:
     whole = of_file({"base_model": "gpt2", "micro_batch_size": 1, "rl": "grpo", "val_set_size": 0})
     assert "task" not in whole.sections
     assert entry_of(whole, "rl").how == "not possible"
+
+
+def test_where_no_file_is_named_none_is_said_to_be_read() -> None:
+    whole = of_file({"base_model": "gpt2", "micro_batch_size": 1, "deepspeed": None})
+    assert entry_of(whole, "deepspeed").how == "no effect"
+    whole = of_file({"base_model": "gpt2", "micro_batch_size": 1, "deepspeed": True})
+    assert entry_of(whole, "deepspeed").how == "not possible"

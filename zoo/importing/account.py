@@ -5,7 +5,7 @@ from typing import Any
 
 from zoo.importing.dialects.all import DIALECTS
 from zoo.importing.reading import Source
-from zoo.importing.word import AUTO, How, Word, Words, filled, found
+from zoo.importing.word import AUTO, OFF, How, Word, Words, filled, found
 from zoo.recipe.checks.known import node_at, recipe_schema
 from zoo.recipe.checks.nodes import resolve
 from zoo.recipe.compose.json_text import brief
@@ -72,7 +72,12 @@ class Account:
         self, file: str, key: str, value: Any, word: Word, stars: tuple[str, ...]
     ) -> Entry:
         entry = Entry(file, key, value, word.how, filled(word.to, stars), word.why)
-        if any(value == one and type(value) is type(one) for one in word.idle):
+        if word.file:
+            asks = not any(value == one for one in OFF)
+            entry.nothing(
+                "names no file" if asks else NOTHING, "not possible" if asks else "no effect"
+            )
+        elif any(value == one and type(value) is type(one) for one in word.idle):
             entry.nothing("so here anyway")
         if word.how not in ("taken", "derived") or not (word.idea or entry.to):
             return entry

@@ -12,7 +12,7 @@ from zoo.errors import ConfigError, Fault, near
 from zoo.importing.command import is_command, parsed_command
 from zoo.importing.dialects.all import DIALECTS
 from zoo.importing.dialects.values import listed
-from zoo.importing.word import How, found
+from zoo.importing.word import OFF, How, found
 from zoo.recipe.compose.json_text import parse
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
@@ -60,7 +60,7 @@ def with_named(source: Source, given: Collection[Path]) -> list[Source]:
     words, named = DIALECTS[source.dialect].words, dict(source.named)
     for key, value in source.leaves.items():
         word = found(words, key)
-        if word is None or not word[0].file or not isinstance(value, str):
+        if word is None or not word[0].file or not isinstance(value, str) or value in OFF:
             continue
         places = (Path(value), source.folder / value)
         file = next((place for place in places if place.is_file()), None)

@@ -69,6 +69,7 @@ def remarks(account: Account) -> str:
 
 
 def _by_file(whole: Imported) -> Iterator[Row]:
+    told: list[Entry] = []
     for place, source in enumerate(whole.sources):
         if place:
             yield ["", ""]
@@ -79,9 +80,10 @@ def _by_file(whole: Imported) -> Iterator[Row]:
             entries = [one for one in own if one.how == how]
             yield from _group(whole, heading, entries)
             if how == "derived":
-                silent = [one for one in whole.account.defaults if one.file.startswith(title)]
-                silent = [one for one in silent if one.to and one.how in ("taken", "derived")]
+                silent = [one for one in whole.account.defaults if one.to and one not in told]
+                silent = [one for one in silent if one.file.startswith(title)]
                 yield from _group(whole, "so there by default", silent)
+                told += silent
 
 
 def _group(whole: Imported, heading: str, entries: Sequence[Entry]) -> Iterator[Row]:
