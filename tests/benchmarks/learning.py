@@ -60,6 +60,7 @@ BARS = {
     "constants": Bar("bert-base-squad", "test", "exact", 0.70),
     "preferences": Bar("tinyllama-ultrafeedback-dpo", "test", "reward_accuracy", 0.80),
     "text": Bar("gpt2-small-openwebtext", "valid", "bits_per_byte", 2.4, True),
+    "chats": Bar("tinyllama-ultrachat-sft", "valid", "loss", 1.80, True),
     "masked": Bar("bert-base-wikipedia", "valid", "bits_per_token", 0.85 * 8.56, True),
 }
 
