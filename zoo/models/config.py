@@ -84,8 +84,8 @@ def named_config(recipe: Recipe) -> PreTrainedConfig:
 def refuse_missing(recipe: Recipe, key: str, name: str, holds: str) -> None:
     """Raises ConfigError where a name is a path and there is no such folder that holds a file.
 
-    Proposed is a folder beside it that does, the most alike first; else to leave the key out, or
-    what other recipes of the catalog say.
+    Proposed is a folder beside it that does, the most alike first; else what the most alike recipe
+    of the catalog says.
     """
     folder = Path(name)
     if not folder.is_absolute() or folder.exists():
@@ -153,7 +153,7 @@ def usual(recipe: Recipe, key: str, own: PreTrainedConfig) -> str:
     if name == key or not hasattr(own, name):
         return left_out(recipe, key) if key == "model.config" else ""
     written, value = recipe.model.config.get(name), getattr(own, name)
-    if isinstance(written, str) and value in ACT2FN:
+    if isinstance(written, str) and isinstance(value, str) and value in ACT2FN:
         value = near(written, ACT2FN) or value
     return instead(recipe, key, value)
 

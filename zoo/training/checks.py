@@ -104,7 +104,7 @@ def ring_two(
             moments = starting_moments(recipe, model)
         weights, notes = starting_weights(recipe, model, task.tokenizer)
         faults += base_faults(model, recipe, weights)
-    lost, lines = checked_rows(recipe, task, source) if with_train else ([], [])
+    lost, lines = checked_rows(recipe, task, source, layout) if with_train else ([], [])
     notes = [*said, *task.notes, *notes, *lines]
     faults += lost
     if faults:
@@ -119,22 +119,25 @@ def opened(recipe: Recipe, with_train: bool) -> tuple[Source, list[str]]:
     return source, [*said_of_filters(source.left_out), *said]
 
 
-def checked_rows(recipe: Recipe, task: Task, source: Source) -> tuple[list[Fault], list[str]]:
+def checked_rows(
+    recipe: Recipe, task: Task, source: Source, layout: Layout
+) -> tuple[list[Fault], list[str]]:
     """A fault of too few train rows, or where nearly none has a target; a line on what is lost."""
     lost, lines = checked_targets(recipe, task, source.train)
-    return [*batch_faults(recipe, task, source), *lost], lines
+    return [*batch_faults(recipe, task, len(source.train), layout.data), *lost], lines
 
 
-def batch_faults(recipe: Recipe, task: Task, source: Source) -> list[Fault]:
-    """A batch of more examples than there are to train on, where their number is known already."""
+def batch_faults(recipe: Recipe, task: Task, count: int, ranks: int) -> list[Fault]:
+    """A batch of more than the `count` examples there are, where that is known already; proposed is
+    what the data ranks can share.
+    """
     run = recipe.run
-    count = len(source.train)
     counts = not task.makes_rows and run.batch_unit == "examples"
     if not counts or isinstance(recipe.data, MixtureData) or count >= run.batch:
         return []
     key, found = "run.batch", f"a batch of {run.batch} from {count} training examples"
-    micro = min(run.micro_batch, count)
-    words = [f"{key}={count // micro * micro}"]
+    micro = max(1, min(run.micro_batch, count // ranks))
+    words = [f"{key}={max(1, count // (micro * ranks)) * micro * ranks}"]
     words += [f"run.micro_batch={micro}"] if micro < run.micro_batch else []
     return [Fault(origin(recipe, key), key, found, f"at most {count}", " ".join(words))]
 

@@ -89,8 +89,8 @@ class FilesReader:
         """Says what there is in the place of what an entry names."""
         names = sorted(path.name for path in self.folder.iterdir())
         listed = [name for name in names if not name.startswith(".")]
-        only = file_meant(self.folder)
-        way = "" if near(entry, listed) else self._word(key, only) if only else self._other()
+        meant = near(entry, listed) or file_meant(self.folder)
+        way = self._word(key, meant) if meant else self._other()
         self.faults.add(key, entry, f"what is in {self.folder}:", listed, way=way)
 
     def _say_url(self, key: str, entry: str) -> None:
