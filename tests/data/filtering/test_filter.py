@@ -249,6 +249,7 @@ def test_a_row_that_is_none_is_left_by_no_condition(tmp_path: Path, source: Any)
 def test_rows_are_asked_by_several_processes_as_by_one(
     tmp_path: Path, make_recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(filtering, "_LONG", 0.0)
     monkeypatch.setattr(filtering, "_BLOCK", 50)
     monkeypatch.setattr(filtering, "_STRETCH", 20)
     rows = [

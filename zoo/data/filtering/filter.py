@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +33,7 @@ DUPLICATES = "deduplicate"
 """What rows that are equal to an earlier one are counted under."""
 _VERSION = 1
 _STRETCH, _BLOCK = 1024, 2048  # rows that are asked at a time, and by a process before another
+_LONG = 5.0  # seconds of one process
 
 
 def columns_beside(data: OneSource, roles: Collection[str]) -> tuple[str, ...]:
@@ -139,10 +141,11 @@ def _found(one: Opened, asked: _Asked, tokens: Tokens | None, folder: Path) -> _
         assert lengths is not None
         np.save(seconds, lengths)
     judged = Judged(rows, asked.conditions, tokens, one.label_names, seconds)
+    asking = _Asking(rows, judged, asked.equal)
     # Shards are fetched and opened one after the other, by one process.
-    workers = crew() if rows.shard_sizes() is None else Crew(1)
-    with prepared_by(workers):
-        parts = measured("filtering", _Asking(rows, judged, asked.equal), len(rows), _BLOCK)
+    several = rows.shard_sizes() is None and _takes_long(asking, len(rows))
+    with prepared_by(crew() if several else Crew(1)):
+        parts = measured("filtering", asking, len(rows), _BLOCK)
     if seconds is not None:
         seconds.unlink()
     first, compared, hashes = (np.concatenate(every) for every in zip(*parts, strict=True))
@@ -183,6 +186,13 @@ class _Asking:
                 own, compared[here] = _hashes(self.rows, self.equal, begin, end, there)
                 hashes.append(own)
         return first, compared, np.concatenate(hashes)
+
+
+def _takes_long(asking: _Asking, count: int) -> bool:
+    """Whether other processes are worth their start, as far as the first rows tell."""
+    few, begun = min(count, _STRETCH), time.perf_counter()
+    asking(0, few)
+    return (time.perf_counter() - begun) * count > _LONG * few
 
 
 def _hashes(
