@@ -152,9 +152,9 @@ DROPOUT = {
 }
 
 
-def masked(kind: str) -> dict[str, Any]:
+def masked(kind: str, lora: Lora | None = None) -> dict[str, Any]:
     """What dropout draws on this rank: the masks by module, repetition, recomputation."""
-    _, cut, _ = whole_and_cut(kind, DROPOUT[kind])
+    _, cut, _ = whole_and_cut(kind, None if lora else DROPOUT[kind], lora)
     masks: dict[str, Tensor] = {}
     handles = [
         module.register_forward_hook(
@@ -281,3 +281,25 @@ def test_a_cut_adapter_computes_what_the_whole_one_does(use_dora: bool) -> None:
             assert found["logits"] < 5e-6 and found["gradients"] < 5e-5, kind
             assert found["replicated"] and found["joined"] and found["flagged"], kind
             assert any(".lora_" in name for name in found["split"]), kind
+
+
+def adapters_masks(lora: Lora) -> dict[str, Any]:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo")
+    found = masked("llama", lora)
+    dist.destroy_process_group()
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.ranks(2)
+@pytest.mark.parametrize("use_dora", [False, True])
+def test_an_adapters_dropout_differs_where_its_input_is_cut_only(use_dora: bool) -> None:
+    lora = Lora(r=4, dropout=0.2, target_modules="all-linear", use_dora=use_dora)
+    for found in run_ranks(2, adapters_masks, lora):
+        assert found["logits"] and found["generators"] and found["again"] and found["another"]
+        assert len(found["different"]) == 2 * 7
+        for name, share in found["different"].items():
+            inside = "o_proj" in name or "down_proj" in name
+            assert share > 0.1 if inside else share == 0, name
+        assert max(found["recomputed"].values()) < 2e-6
