@@ -51,9 +51,9 @@ def test_chats_without_an_answer_are_refused(checked):
 
 
 def test_messages_in_another_shape_are_refused_by_name(checked):
-    (fault,), _ = checked([{"messages": [{"from": "human", "value": "hi"}]}] * 8)
+    (fault,), _ = checked([{"messages": [{"who": "human", "said": "hi"}]}] * 8)
     assert fault.key == "data.train"
-    assert "a message of from, value; role and content are wanted" in fault.found
+    assert "a message of said, who; role and content are wanted" in fault.found
 
 
 def test_tasks_that_lose_no_targets_are_not_sampled(make_recipe, make_source):
