@@ -1,4 +1,4 @@
-"""What a worker of the loader makes in a second: the way before issue 16 against today's, in turn.
+"""What a worker of the loader makes in a second: an earlier way against today's, in turn.
 
 `python -m tests.benchmarks.input [images] [large] [step] [speech]`. Before, a worker decoded and
 resized with Pillow, and scaled and mixed in float32; of speech it asked transformers' extractor.

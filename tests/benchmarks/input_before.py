@@ -1,4 +1,4 @@
-"""How workers made batches before issue 16, for `tests.benchmarks.input`."""
+"""An earlier way in which workers made batches, for `tests.benchmarks.input`."""
 
 import json
 import math

@@ -31,6 +31,9 @@ ORDER = (
     "compression",
     "convergence-text",
     "convergence-digits",
+    "prepare",
+    "listing",
+    "input",
 )
 INTRO = """# What was measured
 

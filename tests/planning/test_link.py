@@ -25,16 +25,18 @@ def test_a_bandwidth_is_bits_a_second(word: str) -> None:
 def test_another_word_is_a_fault(word: str) -> None:
     with pytest.raises(ConfigError) as error:
         link_of(word, 2)
-    assert str(error.value) == f"command line: --bandwidth: found {word}; {UNIT}"
+    (fault,) = error.value.faults
+    assert str(fault).startswith(f"command line: --bandwidth: found {word}; {UNIT}")
+    assert link_of(fault.nearest, 2).bits > 0, "what is proposed is one"
 
 
 def test_all_faults_are_said_at_once() -> None:
     with pytest.raises(ConfigError) as error:
         link_of("fast", 1, 0)
     assert str(error.value).splitlines() == [
-        f"command line: --bandwidth: found fast; {UNIT}",
-        "command line: --nodes: found 1; allowed: a whole number from 2",
-        "command line: --per-node: found 0; allowed: a whole number from 1",
+        f"command line: --bandwidth: found fast; {UNIT}; did you mean 1Gbit/s?",
+        "command line: --nodes: found 1; allowed: a whole number from 2; did you mean 2?",
+        "command line: --per-node: found 0; allowed: a whole number from 1; did you mean 1?",
     ]
 
 

@@ -45,8 +45,8 @@ def test_a_run_starts_from_the_weights_of_an_earlier_run(tmp_path: Path) -> None
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def finetune(checkpoint: Path, folder: Path, stage: int, lr: float) -> int:
-    """One run of the real checkpoint on the standard library's text."""
+def finetuning(checkpoint: Path, folder: Path, stage: int, lr: float) -> Path:
+    """Writes a recipe that fine-tunes a checkpoint, and its text, before any rank reads them."""
     text = folder.parent / "text"
     text.mkdir(exist_ok=True)
     (text / "train.txt").write_text("I dreamed of a river that ran uphill to the moon.\n" * 400)
@@ -65,7 +65,12 @@ def finetune(checkpoint: Path, folder: Path, stage: int, lr: float) -> int:
     }
     path = folder.parent / f"{folder.name}.json"
     path.write_text(json.dumps(recipe))
-    return run(load_recipe(path))
+    return path
+
+
+def train_on(recipe: Path) -> int:
+    """One run of a recipe's file."""
+    return run(load_recipe(recipe))
 
 
 def first_loss(checkpoint: Path, recipe: Path) -> float:
@@ -87,9 +92,10 @@ def first_loss(checkpoint: Path, recipe: Path) -> float:
 def assert_learns(root: Path, folder: Path, stage: int, lr: float) -> None:
     """The first loss of a fine-tuning is transformers' own, the tenth less than half of it."""
     checkpoint = root / "ckpt_aidreams260k"
-    assert run_ranks(2, finetune, checkpoint, folder, stage, lr) == [0, 0]
+    recipe = finetuning(checkpoint, folder, stage, lr)
+    assert run_ranks(2, train_on, recipe) == [0, 0]
     found = losses(folder)
-    plain = first_loss(checkpoint, folder.parent / "run.json")
+    plain = first_loss(checkpoint, recipe)
     assert abs(found[1] - plain) < 1e-5 * plain
     assert found[10] < found[1] / 2
 
@@ -116,7 +122,7 @@ def test_a_checkpoint_comes_back_bit_by_bit_without_a_learning_rate(
     data_root: Path, tmp_path: Path
 ) -> None:
     checkpoint, folder = data_root / "ckpt_aidreams260k", tmp_path / "run"
-    assert run_ranks(2, finetune, checkpoint, folder, 3, 0.0) == [0, 0]
+    assert run_ranks(2, train_on, finetuning(checkpoint, folder, 3, 0.0)) == [0, 0]
     before = load_file(checkpoint / "model.safetensors")
     after = load_file(folder / "model" / "model.safetensors")
     assert before.keys() == after.keys()

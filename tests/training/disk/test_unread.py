@@ -56,7 +56,7 @@ def test_the_limit_counts_the_rows_of_all_ranks_and_resumes_once() -> None:
             assert first[4] == (
                 "ConfigError 2 True: my.json: data.max_corrupt: found 4 corrupt examples: 3.jpg "
                 f"(rank 0 on {host}); 8.jpg (rank 1 on {host}); 9.jpg (rank 1 on {host}) and 1 "
-                "found before; allowed: 3 at most"
+                "found before; allowed: 3 at most; did you mean data.max_corrupt=4?"
             )
         else:
             assert first[4] == "[1, 3, 8, 9]"
