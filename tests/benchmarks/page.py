@@ -89,7 +89,7 @@ def measured(result: Result) -> Result:
     _, *words = shlex.split(result.command)
     run = subprocess.run([sys.executable, *words], stdout=subprocess.PIPE, text=True, check=True)
     table = [line for line in run.stdout.splitlines() if line.startswith("|")]
-    printed = "\n".join(table) or f"```\n{run.stdout.strip()}\n```"
+    printed = "\n".join(table) or f"```text\n{run.stdout.strip()}\n```"
     month = f"{datetime.datetime.now():%Y-%m}, Python {platform.python_version()}"
     return replace(result, machine=machine(), measured=month, printed=printed)
 
