@@ -10,7 +10,7 @@ from torch import Tensor
 from zoo.data.cache import cache_root
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.preparing.pack import pack
-from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows, digest
+from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows
 from zoo.data.source import Source
 from zoo.data.tokens.bins import Bins
 from zoo.errors import ConfigError, collected
@@ -23,7 +23,7 @@ from zoo.tasks.roles import chosen_roles, kind_roles, role_faults
 from zoo.tasks.scores import bits, perplexity, ratio
 from zoo.tasks.task import IGNORE, NO_RECORDS, Lost, Outputs, Records, Task, lost_in
 from zoo.tasks.text.chats.shapes import holds_chats
-from zoo.tasks.text.chats.templates import Templated, chat_specials, give_template
+from zoo.tasks.text.chats.templates import Templated, chat_specials, give_template, written_by
 from zoo.tasks.text.conversations import fitted, marked_ids, opening_of
 from zoo.tasks.text.documents import Separator, document_faults, side_by_side
 from zoo.tasks.text.encoding import Speller, document_frame, scheme
@@ -207,8 +207,7 @@ class CausalLM(Task):
 
     def digests(self) -> dict[str, str]:
         """See Task."""
-        template = {"chat template": digest(self.tokenizer.chat_template)} if self.chats else {}
-        return {"tokenizer": tokenizer_fingerprint(self.tokenizer), **template}
+        return written_by(self.tokenizer, self.chats)
 
     def save(self, folder: Path) -> None:
         """The tokenizer's files, and how a pretrained model generates."""

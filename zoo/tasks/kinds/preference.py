@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows, digest
+from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows
 from zoo.data.source import Source
 from zoo.errors import ConfigError, collected
 from zoo.models.config import family_config, model_config
@@ -30,12 +30,12 @@ from zoo.tasks.preferences.losses import Form, log_probabilities, reference_poin
 from zoo.tasks.roles import chosen_roles, kind_roles, role_faults, sets
 from zoo.tasks.scores import ratio
 from zoo.tasks.task import IGNORE, NO_RECORDS, Lost, Outputs, Records, Task, lost_in
-from zoo.tasks.text.chats.templates import Templated, chat_specials, give_template
+from zoo.tasks.text.chats.templates import Templated, chat_specials, give_template, written_by
 from zoo.tasks.text.conversations import opening_of
 from zoo.tasks.text.encoding import Speller
 from zoo.tasks.text.files import save_generation, save_tokenizer
 from zoo.tasks.text.router import router_faults
-from zoo.tasks.text.tokenizer import build_tokenizer, tokenizer_fingerprint
+from zoo.tasks.text.tokenizer import build_tokenizer
 from zoo.tasks.text.tokens import (
     attention_mask,
     padded,
@@ -210,8 +210,7 @@ class Preference(Task):
 
     def digests(self) -> dict[str, str]:
         """See Task."""
-        template = {"chat template": digest(self.tokenizer.chat_template)} if self.chats else {}
-        return {"tokenizer": tokenizer_fingerprint(self.tokenizer), **template}
+        return written_by(self.tokenizer, self.chats)
 
     def save(self, folder: Path) -> None:
         """The tokenizer's files, and how a pretrained model generates."""

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows, digest
+from zoo.data.rows import Batch, CorruptExample, Example, Row, Rows
 from zoo.data.source import Source
 from zoo.errors import ConfigError, collected
 from zoo.models.config import family_config, model_config
@@ -26,13 +26,13 @@ from zoo.tasks.preferences.answers import (
 from zoo.tasks.roles import chosen_roles, kind_roles, role_faults, sets
 from zoo.tasks.scores import ratio
 from zoo.tasks.task import NO_RECORDS, Lost, Outputs, Records, Task, lost_in
-from zoo.tasks.text.chats.templates import Templated, give_template
+from zoo.tasks.text.chats.templates import Templated, give_template, written_by
 from zoo.tasks.text.conversations import opening_of
 from zoo.tasks.text.encoding import Speller
 from zoo.tasks.text.files import limit_length, save_tokenizer
 from zoo.tasks.text.masking import Hiding, hiding_faults
 from zoo.tasks.text.router import router_faults
-from zoo.tasks.text.tokenizer import build_tokenizer, tokenizer_fingerprint
+from zoo.tasks.text.tokenizer import build_tokenizer
 from zoo.tasks.text.tokens import (
     attention_mask,
     pad_faults,
@@ -150,8 +150,7 @@ class RewardModel(Task):
 
     def digests(self) -> dict[str, str]:
         """See Task."""
-        template = {"chat template": digest(self.tokenizer.chat_template)} if self.chats else {}
-        return {"tokenizer": tokenizer_fingerprint(self.tokenizer), **template}
+        return written_by(self.tokenizer, self.chats)
 
     def save(self, folder: Path) -> None:
         """The tokenizer's files."""

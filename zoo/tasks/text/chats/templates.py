@@ -7,13 +7,14 @@ from pathlib import Path
 from jinja2 import TemplateError, TemplateSyntaxError
 from transformers import PreTrainedTokenizerBase
 
-from zoo.data.rows import CorruptExample
+from zoo.data.rows import CorruptExample, digest
 from zoo.errors import Fault
 from zoo.recipe import Recipe
 from zoo.tasks.roles import fault
 from zoo.tasks.text.conversations import marked_ids
 from zoo.tasks.text.encoding import Speller
 from zoo.tasks.text.kept import made_from_texts
+from zoo.tasks.text.tokenizer import tokenizer_fingerprint
 from zoo.tasks.text.tokens import tokenizer_key
 from zoo.tasks.text.vocabulary import CAUSAL, CHAT, Specials
 
@@ -49,6 +50,12 @@ class Templated:
     faults: tuple[Fault, ...] = ()
     notes: tuple[str, ...] = ()
     ends: tuple[int, ...] = ()
+
+
+def written_by(tokenizer: PreTrainedTokenizerBase, chats: bool) -> dict[str, str]:
+    """The digests (see Task) of what turns rows into ids: the tokenizer, of chats its template."""
+    template = {"chat template": digest(tokenizer.chat_template)} if chats else {}
+    return {"tokenizer": tokenizer_fingerprint(tokenizer), **template}
 
 
 def give_template(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> Templated:
