@@ -3,7 +3,8 @@
 import numpy as np
 
 from zoo.data.joined import Concatenation, concatenated
-from zoo.data.rows import LabelIds, ListRows, Subset
+from zoo.data.labels import LabelIds
+from zoo.data.rows import ListRows, Subset
 
 LEFT = ListRows([{"text": "a" * n, "label": "x"} for n in range(3)], "left")
 RIGHT = ListRows([{"text": "b" * n} for n in range(4)], "right")

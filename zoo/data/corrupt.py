@@ -3,12 +3,19 @@
 import math
 from collections.abc import Iterable
 
-from zoo.data.rows import Batch, Rows
+from zoo.data.rows import Batch, CorruptExample, Rows
 from zoo.errors import ConfigError, Fault
 from zoo.recipe import Recipe, origin
 
 NAMED = 20
 """Files that are named in a message."""
+
+
+def placed(rows: Rows, index: int, error: CorruptExample) -> str:
+    """What is wrong with a row, behind where it lies: who makes an example of it knows no place."""
+    said, name = str(error), rows.name(index)
+    named = said.startswith(name) and said[len(name) :][:1] in ("", " ", ":")
+    return said if named else f"{name}: {said}"
 
 
 class CorruptLimit:

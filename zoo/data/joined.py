@@ -25,6 +25,10 @@ class Concatenation(Rows):
         part, inner = self._place(index)
         return part[inner]
 
+    def name(self, index: int) -> str:
+        part, inner = self._place(index)
+        return part.name(inner)
+
     def value(self, index: int, role: str) -> Any:
         part, inner = self._place(index)
         return part.value(inner, role)

@@ -1,12 +1,13 @@
 """Class names and ids: which classes there are, in which order, and the id of each label."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from zoo.data.faults import Faults
+from zoo.data.objects import Objects
 from zoo.data.reading.marked import TaggedRows
-from zoo.data.rows import LabelIds, Rows
+from zoo.data.rows import Row, Rows, Wrapped, digest
 from zoo.data.sources.opened import Opened
 from zoo.recipe.instead import instead
 from zoo.recipe.vocabulary.kinds import kind_of
@@ -16,6 +17,32 @@ Split = tuple[str, str, Opened]
 """Recipe key below `data`, name of the set, its rows."""
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
 _SHOWN = 5
+
+
+class LabelIds(Wrapped):
+    """Rows whose label, or each of whose tags or objects, is replaced by its class id.
+
+    Rows without such a role stay as they are.
+    """
+
+    def __init__(self, rows: Rows, ids: Mapping[Any, int]) -> None:
+        super().__init__(rows)
+        self.ids, self.role = dict(ids), role_of_classes(rows.roles)
+        self.fingerprint = digest("labels", rows.fingerprint, sorted(map(repr, self.ids.items())))
+
+    def __getitem__(self, index: int) -> Row:
+        row = self.rows[index]
+        return row if self.role is None else {**row, self.role: self._ids(row[self.role])}
+
+    def value(self, index: int, role: str) -> Any:
+        found = self.rows.value(index, role)
+        return self._ids(found) if role == self.role else found
+
+    def _ids(self, found: Any) -> Any:
+        id_of = self.ids.__getitem__
+        if isinstance(found, Objects):
+            return found.with_classes(id_of)
+        return tuple(map(id_of, found)) if isinstance(found, tuple) else id_of(found)
 
 
 def labelled(

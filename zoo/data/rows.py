@@ -2,13 +2,12 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from zoo.data.objects import Objects
-from zoo.recipe.vocabulary.roles import ROLES, role_of_classes
+from zoo.recipe.vocabulary.roles import ROLES
 
 Row = dict[str, Any]
 """What a source gives, by role."""
@@ -26,7 +25,9 @@ UNREADABLE = object()
 
 
 class CorruptExample(Exception):
-    """One example that cannot be read or decoded; the message names its file."""
+    """One example that cannot be read, decoded or learned from; what reads it names its file, and
+    `placed` (zoo.data.corrupt) does for all others.
+    """
 
 
 class Rows(ABC):
@@ -49,6 +50,10 @@ class Rows(ABC):
         """The row at `index`; raises CorruptExample if it cannot be read. Of an image that may be
         only when its pixels are asked for (zoo.data.image: open_image).
         """
+
+    def name(self, index: int) -> str:
+        """Where a row lies, as a message says it."""
+        return f"row {index}"
 
     def lengths(self) -> np.ndarray | None:
         """Seconds of audio (NaN if unreadable), characters of text (bytes of whole text files) or
@@ -140,6 +145,9 @@ class Wrapped(Rows):
     def __getitem__(self, index: int) -> Row:
         return self.rows[index]
 
+    def name(self, index: int) -> str:
+        return self.rows.name(index)
+
     def value(self, index: int, role: str) -> Any:
         return self.rows.value(index, role)
 
@@ -177,6 +185,9 @@ class Subset(Wrapped):
     def __getitem__(self, index: int) -> Row:
         return self.rows[int(self.indices[index])]
 
+    def name(self, index: int) -> str:
+        return self.rows.name(int(self.indices[index]))
+
     def value(self, index: int, role: str) -> Any:
         return self.rows.value(int(self.indices[index]), role)
 
@@ -197,32 +208,6 @@ class Subset(Wrapped):
         if sizes is None or (np.diff(self.indices) < 0).any():
             return None
         return np.diff(np.searchsorted(self.indices, np.cumsum(sizes)), prepend=0)
-
-
-class LabelIds(Wrapped):
-    """Rows whose label, or each of whose tags or objects, is replaced by its class id.
-
-    Rows without such a role stay as they are.
-    """
-
-    def __init__(self, rows: Rows, ids: Mapping[Any, int]) -> None:
-        super().__init__(rows)
-        self.ids, self.role = dict(ids), role_of_classes(rows.roles)
-        self.fingerprint = digest("labels", rows.fingerprint, sorted(map(repr, self.ids.items())))
-
-    def __getitem__(self, index: int) -> Row:
-        row = self.rows[index]
-        return row if self.role is None else {**row, self.role: self._ids(row[self.role])}
-
-    def value(self, index: int, role: str) -> Any:
-        found = self.rows.value(index, role)
-        return self._ids(found) if role == self.role else found
-
-    def _ids(self, found: Any) -> Any:
-        id_of = self.ids.__getitem__
-        if isinstance(found, Objects):
-            return found.with_classes(id_of)
-        return tuple(map(id_of, found)) if isinstance(found, tuple) else id_of(found)
 
 
 class ListRows(Rows):

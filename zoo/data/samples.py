@@ -90,6 +90,9 @@ class Sample(Wrapped):
     def __getitem__(self, index: int) -> Row:
         return self.rows[self._inner(index)]
 
+    def name(self, index: int) -> str:
+        return self.rows.name(self._inner(index))
+
     def value(self, index: int, role: str) -> Any:
         return self.rows.value(self._inner(index), role)
 

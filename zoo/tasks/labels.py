@@ -10,7 +10,8 @@ from typing import Any
 from transformers import PreTrainedConfig
 
 from zoo.data.joined import each_part
-from zoo.data.rows import LabelIds, Rows
+from zoo.data.labels import LabelIds
+from zoo.data.rows import Rows
 from zoo.data.source import Source
 from zoo.models.config import described_at, located
 from zoo.recipe import Recipe

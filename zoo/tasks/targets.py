@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from zoo.data.corrupt import placed
 from zoo.data.rows import CorruptExample, Rows, Subset, spread
 from zoo.data.tokens.bins import Bins
 from zoo.errors import Fault
@@ -62,7 +63,7 @@ def sampled(task: Task, train: Rows, seed: int) -> Sampled:
         try:
             example = task.example(rows[index], rng, training=False) | {"weight": 1.0}
         except CorruptExample as error:
-            found.corrupt.append(str(error))
+            found.corrupt.append(placed(rows, index, error))
             continue
         batch = task.collate([example], rng, training=False)
         found.with_targets += float(batch["count"]) > 0 and not batch["lost"].get("dropped")

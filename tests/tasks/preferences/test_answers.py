@@ -101,15 +101,18 @@ def test_what_fits_stays_as_it_is() -> None:
     assert fitted_alike([side, side], 3, opening=0) == [side, side]
 
 
-def test_another_rows_answer_is_that_of_the_next_that_can_be_read() -> None:
+def test_another_rows_answer_is_that_of_the_next_that_has_one() -> None:
     class Broken(ListRows):
         def value(self, index: int, role: str) -> Any:
             if index == 1:
                 raise CorruptExample("broken")
             return super().value(index, role)
 
-    rows = WithOthers(Broken([{"prompt": "", "completion": c, "label": 1} for c in "abc"], "x"))
-    assert [rows[index][OTHER] for index in (0, 2)] == ["c", "a"]
+    answers = ["a", "b", [GOOD, GOOD], [ASKED, GOOD], "c"]
+    rows = WithOthers(Broken([{"prompt": "", "completion": c, "label": 1} for c in answers], "x"))
+    assert [rows[index][OTHER] for index in (0, 2, 4)] == ["c", "c", "a"]
+    alone = WithOthers(ListRows([{"prompt": "", "completion": "a", "label": 1}], "y"))
+    assert alone[0][OTHER] == "a"
 
 
 def test_chats_are_told_from_texts() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.corrupt import CorruptLimit
+from zoo.data.corrupt import CorruptLimit, placed
 from zoo.data.loading.shards import EvalShards, TrainShards
 from zoo.data.loading.workers import Workers, or_fault, worked
 from zoo.data.ordering.order import MicroRows, Order
@@ -87,7 +87,7 @@ class MicroBatches:
             try:
                 return self._example(row, [self.seed, stream, *words]), offset == 0
             except CorruptExample as error:
-                failures.append((row, str(error)))
+                failures.append((row, placed(self.rows, row, error)))
             if len(dict(failures)) > self.allowed:
                 break
         return None, False

@@ -28,6 +28,9 @@ class TextFiles(Rows):
     def __len__(self) -> int:
         return len(self.paths)
 
+    def name(self, index: int) -> str:
+        return str(self.paths[index])
+
     def __getitem__(self, index: int) -> Row:
         return {"text": "".join(self.pieces(index))}
 
@@ -61,6 +64,9 @@ class ClassFolders(Rows):
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    def name(self, index: int) -> str:
+        return str(self.paths[index])
 
     def __getitem__(self, index: int) -> Row:
         label = self.value(index, "label")
@@ -98,6 +104,9 @@ class MaskedImages(Rows):
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    def name(self, index: int) -> str:
+        return str(self.paths[index])
 
     def __getitem__(self, index: int) -> Row:
         place = int(self.places[index])

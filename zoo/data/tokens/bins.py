@@ -33,6 +33,9 @@ class Bins(Rows):
         found: list[int] = self.places[start : self.ends[index]].tolist()
         return found
 
+    def name(self, index: int) -> str:
+        return ", ".join(map(self.rows.name, self.members(index)))
+
     def __getitem__(self, index: int) -> Row:
         return {"documents": tuple(self.rows[place] for place in self.members(index))}
 

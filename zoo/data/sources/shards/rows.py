@@ -64,10 +64,14 @@ class ShardRows(Rows):
         try:
             row = decoded(row | media)
         except CorruptExample as error:
-            raise CorruptExample(f"{self._name(index)}: {error}") from error.__cause__
+            raise CorruptExample(f"{self.name(index)}: {error}") from error.__cause__
         if odd := misfit(row):
-            raise CorruptExample(f"{self._name(index)} ({odd})")
+            raise CorruptExample(f"{self.name(index)} ({odd})")
         return row
+
+    def name(self, index: int) -> str:
+        number, place = self._place(index)
+        return f"{shown(self.shards[number].place)} {self._opened(number).place(place)}"
 
     def value(self, index: int, role: str) -> Any:
         if ROLES[role].how in ("image", "audio"):
@@ -131,26 +135,22 @@ class ShardRows(Rows):
         try:
             raw = opened.raw(place, names)
         except ValueError as error:
-            raise CorruptExample(f"{self._name(index)} ({error})") from None
+            raise CorruptExample(f"{self.name(index)} ({error})") from None
         row: Row = {}
         for role in roles:
             column = ", ".join(self.columns.of[role])
             try:
                 row[role] = self.columns.value(role, raw)
             except Odd as odd:
-                raise CorruptExample(f"{self._name(index)} ({column}: {odd})") from None
+                raise CorruptExample(f"{self.name(index)} ({column}: {odd})") from None
             if row[role] is None and not ROLES[role].optional:
-                raise CorruptExample(f"{self._name(index)} (no {column})")
+                raise CorruptExample(f"{self.name(index)} (no {column})")
         return row
 
     def _place(self, index: int) -> tuple[int, int]:
         """(shard, row in it)."""
         number = int(np.searchsorted(self.ends, index, side="right"))
         return number, index - int(self.ends[number] - self.sizes[number])
-
-    def _name(self, index: int) -> str:
-        number, place = self._place(index)
-        return f"{shown(self.shards[number].place)} {self._opened(number).place(place)}"
 
     def _media(self, index: int, value: Any) -> Any:
         """Bytes; a path in a column is one on this machine, from where the shard lies."""
@@ -160,7 +160,7 @@ class ShardRows(Rows):
             return value
         shard = self.shards[self._place(index)[0]]
         if is_url(shard.place):
-            raise CorruptExample(f"{self._name(index)} (a path, {value[:80]!r}, and no bytes)")
+            raise CorruptExample(f"{self.name(index)} (a path, {value[:80]!r}, and no bytes)")
         return Path(shard.place).parent / value
 
     def _opened(self, number: int) -> OpenShard:
