@@ -27,6 +27,10 @@ def test_a_summary_counts_examples_and_tokens() -> None:
     )
     assert said(BERT, "run.epochs=2")["length"].startswith("2 epochs of train, 32 examples a step;")
     assert said("bert-base-wikipedia-128")["length"].endswith("29.5 B tokens")
+    pairs = said(
+        "tinyllama-ultrafeedback-dpo", "run.epochs=unset", "run.steps=1000", "run.batch=128"
+    )
+    assert pairs["length"].endswith("at most 262 M tokens")  # of both answers, 1,024 each
     assert "tokens" not in said("resnet50-imagenet")["length"]
 
 

@@ -113,8 +113,23 @@ def test_packed_text_is_counted_in_examples() -> None:
         prepare(recipe, ring_two(recipe, 1))
 
 
-def test_tokens_of_a_micro_batch_are_those_that_the_model_gets() -> None:
-    recipe = load_recipe(twin("sequence-classification"), TOKENS, tiny=True)
+PAIRS = ("task.problem=pairs", "data.name=docstring-preferences")
+BOTH = ("data.max_train_examples=100", "task.sequence_length=80")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("sequence-classification", ()),
+        ("sequence-classification", (*PAIRS, *BOTH)),
+        ("preference", BOTH),
+    ],
+    ids=["texts", "pairs", "preferences"],
+)
+def test_tokens_of_a_micro_batch_are_those_that_the_model_gets(
+    kind: str, words: tuple[str, ...]
+) -> None:
+    recipe = load_recipe(twin(kind), [*TOKENS, *words], tiny=True)
     checked = ring_two(recipe, 1)
     ready = prepare(recipe, checked)
     for one in ready.order.micro_batches(3):
@@ -122,6 +137,7 @@ def test_tokens_of_a_micro_batch_are_those_that_the_model_gets() -> None:
         made = [checked.task.example(ready.train[int(row)], rng, False) for row in one.rows]
         batch = checked.task.collate([{**each, "weight": 1.0} for each in made], rng, False)
         assert batch["inputs"]["input_ids"].numel() == batch["places"][1] <= 256
+        assert batch["places"][1] > 100, "a micro-batch is about full"
 
 
 def test_a_run_goes_on_with_its_unit_and_micro_batch_alone() -> None:

@@ -73,7 +73,7 @@ def length(recipe: Recipe) -> str:
         return f"{passes}, {each} a step; data say how many steps these are"
     whole = run.steps * run.batch
     said = f"{run.steps:,} steps of {each} = {amount(whole)} {run.batch_unit}"
-    tokens = sum(getattr(task, name, 0) for name in LENGTHS)
+    tokens = kind_of(task).sides * sum(getattr(task, name, 0) for name in LENGTHS)
     if run.batch_unit != "examples" or not tokens:
         return said
     bound = "" if kind_of(task).one_length else "at most "

@@ -50,7 +50,8 @@ class RunSpec(Spec):
     batch_unit: Unit = "examples"
     """What `batch`, `micro_batch` and `eval_micro_batch` count. Of tokens, seconds of audio (at the
     slowest speed and with all silence of `task.augment`) or log-mel frames a micro-batch has as
-    many examples, of like length, as fit with their padding; each stands once in an epoch."""
+    many examples, of like length, as fit with their padding, of preferences with both answers; each
+    stands once in an epoch."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Of weights and activations in the model; the optimizer's masters are fp32. `fp32` is IEEE's
     on every device, without TF32."""

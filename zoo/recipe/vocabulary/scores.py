@@ -147,6 +147,7 @@ PROBLEMS = {
             "roles": PAIRS,
             "built_in": ("docstring-preferences",),
             "unit": "pairs",
+            "sides": 2,
             "may_be_blank": ("prompt",),
             "may_be_chats": ("prompt", *PAIRS[1]),
         },

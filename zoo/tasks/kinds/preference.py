@@ -13,6 +13,7 @@ from zoo.errors import ConfigError, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe import Recipe
 from zoo.recipe.spec.tasks.preferences import PreferenceSpec
+from zoo.recipe.vocabulary.kinds import kind_of
 from zoo.tasks.amounts import tokens_of
 from zoo.tasks.padding import places
 from zoo.tasks.preferences.answers import (
@@ -96,8 +97,8 @@ class Preference(Task):
         return WithOthers(rows) if self.answers == JUDGED else rows
 
     def amounts(self, rows: Rows) -> np.ndarray:
-        """See Task: tokens of the longer of the two sides."""
-        return tokens_of(self.recipe, self, rows, longer_of)
+        """See Task: tokens of both rows, each padded to the longer."""
+        return kind_of(self.spec).sides * tokens_of(self.recipe, self, rows, longer_of)
 
     def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
         """Ids and shifted labels of both sides, and the reference's log-probabilities of them."""

@@ -13,6 +13,7 @@ from zoo.errors import ConfigError, collected
 from zoo.models.config import family_config, model_config
 from zoo.recipe import Recipe
 from zoo.recipe.spec.tasks.text import SequenceClassificationSpec
+from zoo.recipe.vocabulary.kinds import kind_of
 from zoo.tasks.amounts import tokens_of
 from zoo.tasks.padding import places
 from zoo.tasks.preferences.answers import (
@@ -91,8 +92,8 @@ class RewardModel(Task):
         return rows
 
     def amounts(self, rows: Rows) -> np.ndarray:
-        """See Task: tokens of the longer of the two sides."""
-        return tokens_of(self.recipe, self, rows, longer_of)
+        """See Task: tokens of both rows, each padded to the longer."""
+        return kind_of(self.spec).sides * tokens_of(self.recipe, self, rows, longer_of)
 
     def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
         """Ids of both sides, without padding behind them: decoders read at the last other token."""

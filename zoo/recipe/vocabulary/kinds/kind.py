@@ -42,6 +42,8 @@ class Kind:
     amounts: Mapping[str, str] = field(default_factory=dict)
     """What `run.batch_unit` may be beside examples, and by each the key that bounds an example's;
     empty where the model gets examples of one size."""
+    sides: int = 1
+    """How many texts the model reads of an example, each a row of its batch."""
     one_length: bool = False
     """All its examples have one length."""
     labels_enter: bool = False

@@ -65,6 +65,7 @@ TEXT: dict[str, Kind] = {
         built_in=("docstring-preferences",),
         scores=PREFERENCES,
         unit="pairs",
+        sides=2,
         flags=True,
         may_be_blank=("prompt",),
         may_be_chats=("prompt", "chosen", "rejected", "completion"),
