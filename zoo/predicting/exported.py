@@ -14,7 +14,7 @@ from zoo.recipe import Recipe, load_recipe
 from zoo.recipe.compose.catalog import RECIPE
 from zoo.recipe.compose.nearby import run_meant
 from zoo.recipe.spec.sections import TRUST
-from zoo.recipe.vocabulary.kinds import KINDS, Kind
+from zoo.recipe.vocabulary.kinds import Kind, kind_of
 
 CONFIG, ADAPTER = "config.json", "adapter_config.json"
 
@@ -45,7 +45,7 @@ class Exported:
     @property
     def kind(self) -> Kind:
         """What the model was trained for."""
-        return KINDS[self.recipe.task.kind]
+        return kind_of(self.recipe.task)
 
     @property
     def loading(self) -> dict[str, Any]:

@@ -112,7 +112,8 @@ class Continuation(Writing):
         Raises CorruptExample for a chat where there is no template, and for a prompt that leaves no
         position for another token.
         """
-        chat = chat_of(row)
+        turns = isinstance(row.get("prompt"), list)
+        chat = chat_of({"messages": row["prompt"]} if turns else row)
         ids = self._prompt(row) if chat is None else self._chat(*chat)
         most = (self.positions or 0) - 1
         if not ids or 0 <= most < len(ids):

@@ -7,14 +7,15 @@ names; another file of text holds an input a line.
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 from zoo.data.reading.roles import reading
 from zoo.data.rows import Row
-from zoo.data.sources.values import Odd
+from zoo.data.sources.values import Odd, as_said
 from zoo.recipe.vocabulary.roles import ROLES
 
 STDIN = "-"
@@ -49,10 +50,14 @@ class Unusable(Exception):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a row must hold: any of `choices` of roles; `columns` are the training data's names."""
+    """What a row must hold: any of `choices` of roles; `columns` are the training data's names, and
+    the texts of `may_be_chats` turns of a chat too, those of `may_be_blank` empty.
+    """
 
     choices: Sequence[tuple[str, ...]]
     columns: Mapping[str, str]
+    may_be_chats: Collection[str] = ()
+    may_be_blank: Collection[str] = ()
 
     @property
     def lone(self) -> str | None:
@@ -77,25 +82,27 @@ class Wanted:
         for choice in self.choices:
             names = {role: self.column(role, values) for role in choice}
             if set(names.values()) <= values.keys():
-                return {role: _value(role, values[name], base) for role, name in names.items()}
+                return {role: self._value(role, values[name], base) for role, name in names.items()}
         wanted = " or ".join(
             " and ".join(self.columns.get(role, role) for role in choice) for choice in self.choices
         )
         raise Unusable(f"a row of {', '.join(map(str, values)) or 'nothing'}; it needs {wanted}")
 
-
-def _value(role: str, value: Any, base: Path) -> Any:
-    try:
-        found = reading(role, False, False)(value)
-    except Odd as error:
-        raise Unusable(f"{role}: {error}") from None
-    if found is None and not ROLES[role].optional:
-        raise Unusable(f"an empty {role}")
-    if ROLES[role].how in ("image", "audio") and isinstance(found, str):
-        found = base / found
-        if not found.is_file():
-            raise Unusable(f"{found}: {'a folder' if found.is_dir() else 'no such file'}")
-    return found
+    def _value(self, role: str, value: Any, base: Path) -> Any:
+        read = reading(role, False, False)
+        if role in self.may_be_chats:
+            read = partial(as_said, may_be_blank=role in self.may_be_blank)
+        try:
+            found = read(value)
+        except Odd as error:
+            raise Unusable(f"{role}: {error}") from None
+        if found is None and not ROLES[role].optional:
+            raise Unusable(f"an empty {role}")
+        if ROLES[role].how in ("image", "audio") and isinstance(found, str):
+            found = base / found
+            if not found.is_file():
+                raise Unusable(f"{found}: {'a folder' if found.is_dir() else 'no such file'}")
+        return found
 
 
 def inputs(words: Iterable[str], wanted: Wanted, stdin: TextIO) -> Found:

@@ -89,7 +89,8 @@ def predict(
     """The answer to every input in order, `batch` at a time; `begin` hears each name before it."""
     columns = predictor.exported.recipe.data.columns
     single = {role: column for role, column in columns.items() if isinstance(column, str)}
-    wanted = Wanted(predictor.choices, single)
+    kind = predictor.exported.kind
+    wanted = Wanted(predictor.choices, single, kind.may_be_chats, kind.may_be_blank)
     waiting: list[Answered] = []
     examples: list[Any] = []
     for one, example in readable(predictor, inputs(words, wanted, stdin)):

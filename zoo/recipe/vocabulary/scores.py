@@ -149,7 +149,8 @@ PROBLEMS = {
             "unit": "pairs",
             "sides": 2,
             "may_be_blank": ("prompt",),
-            "may_be_chats": ("prompt", *PAIRS[1]),
+            "may_be_chats": ("prompt", *PAIRS[1], "completion"),
+            "predictor": "zoo.predicting.judging.rewards:Rewards",
         },
     ),
 }

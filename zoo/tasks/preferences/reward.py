@@ -1,6 +1,8 @@
 """Give the better of two answers the larger number: reward models (Bradley and Terry 1952)."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +31,7 @@ from zoo.tasks.scores import ratio
 from zoo.tasks.task import NO_RECORDS, Lost, Outputs, Records, Task, lost_in
 from zoo.tasks.text.chats.templates import Templated, give_template, written_by
 from zoo.tasks.text.conversations import opening_of
-from zoo.tasks.text.encoding import Speller
+from zoo.tasks.text.encoding import Ids, Speller
 from zoo.tasks.text.files import limit_length, save_tokenizer
 from zoo.tasks.text.masking import Hiding, hiding_faults
 from zoo.tasks.text.router import router_faults
@@ -96,17 +98,10 @@ class RewardModel(Task):
         return kind_of(self.spec).sides * tokens_of(self.recipe, self, rows, longer_of)
 
     def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
-        """Ids of both sides, without padding behind them: decoders read at the last other token."""
-        whole = answered(self.speller, row.get("prompt"), [row[role] for role in BOTH])
-        opening = min(self.opening(ids) for ids, _ in whole)
-        fitted = fitted_alike(whole, self.spec.sequence_length, opening)
-        sides = [ids for ids, _ in fitted]
-        for ids in sides:
-            while ids and ids[-1] == self.tokenizer.pad_token_id:
-                ids.pop()
-        if not all(sides):
-            raise CorruptExample("a prompt with an answer of no token")
-        return {"sides": sides, "lost": {"truncated": truncated(whole, fitted)}}
+        """Ids of both sides."""
+        answers, length = [row[role] for role in BOTH], self.spec.sequence_length
+        sides, cut = rewarded(self.speller, self.opening, row.get("prompt"), answers, length)
+        return {"sides": sides, "lost": {"truncated": cut}}
 
     def collate(self, examples: list[Example], rng: np.random.Generator, training: bool) -> Batch:
         """Both sides of each example, one after the other; in training some tokens are hidden."""
@@ -156,6 +151,29 @@ class RewardModel(Task):
     def save(self, folder: Path) -> None:
         """The tokenizer's files."""
         save_tokenizer(self.recipe, self.tokenizer, self.config, folder)
+
+
+def rewarded(
+    speller: Speller,
+    opening: Callable[[Ids], int],
+    prompt: Any,
+    answers: Sequence[Any],
+    length: int,
+) -> tuple[list[Ids], bool]:
+    """What is read of each answer behind the prompt, at most `length` ids and no padding behind
+    them (decoders read at the last other token), and whether an answer lost some of its own.
+
+    Raises CorruptExample as `answered`, and for an answer of which nothing is left.
+    """
+    whole = answered(speller, prompt, answers)
+    fitted = fitted_alike(whole, length, min(opening(ids) for ids, _ in whole))
+    sides = [ids for ids, _ in fitted]
+    for ids in sides:
+        while ids and ids[-1] == speller.tokenizer.pad_token_id:
+            ids.pop()
+    if not all(sides):
+        raise CorruptExample("a prompt with an answer of no token")
+    return sides, truncated(whole, fitted)
 
 
 def gaps_of(outputs: Outputs) -> Tensor:
