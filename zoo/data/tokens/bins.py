@@ -1,6 +1,7 @@
 """Whole rows side by side in one: each at most so long, with as little as possible left free."""
 
 from bisect import bisect_left, insort
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,14 +12,20 @@ class Bins(Rows):
     """Rows that hold several whole rows of `rows`, whose sizes add up to `room` at most.
 
     Row: "documents", a tuple of rows in their order. `sizes`, float (rows,), none above `room`, NaN
-    of a row that cannot be read: it stands alone, and is met and counted as any corrupt row.
+    of a row that cannot be read: it stands alone, and is met and counted as any corrupt row. Of
+    rows that lie in shards those of one shard stand together.
     """
 
     roles = frozenset({"documents"})
 
     def __init__(self, rows: Rows, sizes: np.ndarray, room: int) -> None:
         self.rows = rows
-        bin_of = best_fit(sizes, room)
+        shards = rows.shard_sizes()
+        each = [best_fit(one, room) for one in _of_shards(sizes, shards)]
+        counts = np.array([one.max(initial=-1) + 1 for one in each], np.int64)
+        firsts = np.cumsum(counts) - counts
+        bin_of = np.concatenate([one + n for one, n in zip(each, firsts, strict=True)])
+        self.shards = None if shards is None else counts
         self.places = np.argsort(bin_of, kind="stable")
         self.ends = np.cumsum(np.bincount(bin_of))
         self.sizes = np.bincount(bin_of, weights=sizes)
@@ -36,8 +43,22 @@ class Bins(Rows):
     def name(self, index: int) -> str:
         return ", ".join(map(self.rows.name, self.members(index)))
 
+    def shard_sizes(self) -> np.ndarray | None:
+        return self.shards
+
+    def shard_bytes(self) -> np.ndarray | None:
+        return self.rows.shard_bytes()
+
+    def expect(self, shards: Sequence[int]) -> None:
+        self.rows.expect(shards)
+
     def __getitem__(self, index: int) -> Row:
         return {"documents": tuple(self.rows[place] for place in self.members(index))}
+
+
+def _of_shards(sizes: np.ndarray, shards: np.ndarray | None) -> list[np.ndarray]:
+    """The sizes of the rows of each shard; where rows do not lie in shards, of all."""
+    return [sizes] if shards is None else np.split(sizes, np.cumsum(shards)[:-1])
 
 
 def best_fit(sizes: np.ndarray, room: int) -> np.ndarray:

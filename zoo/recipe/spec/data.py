@@ -111,7 +111,7 @@ class FilesData(_Data):
     """Read shards (parquet, webdataset, arrow) through a cache of `cache_limit`, and keep nothing
     else of them: rows are mixed in windows of shards (`shuffle_window`), and the next window is
     fetched while one is trained on. Text that is packed is tokenized once, shard after shard, and
-    its tokens are kept."""
+    its tokens are kept; chats that share a row are counted once."""
     cache_limit: Bytes = CACHE_LIMIT
     """With `streaming`, what shards may take of the disk, on each machine: bytes, or "50 GB"."""
     timeout: Seconds = 120.0

@@ -81,7 +81,7 @@ class CausalLM(Task):
             faults += position_faults(recipe, self.config, self.spec.sequence_length)
             faults += router_faults(recipe, self.config, added=True)
             between = Separator.of(self.tokenizer)
-            faults += document_faults(recipe, source, self.config, self.packed, between)
+            faults += document_faults(recipe, self.config, self.packed, between)
         if faults:
             raise ConfigError(faults)
         self.router = router_factor(self.config)

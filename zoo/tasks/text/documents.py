@@ -7,12 +7,11 @@ import numpy as np
 from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 from zoo.data.rows import Example
-from zoo.data.source import Source
 from zoo.errors import Fault
 from zoo.models.families.documents import KEEP_APART, sees_across
 from zoo.recipe import Recipe
 from zoo.recipe.spec.tasks.text import CausalLMSpec
-from zoo.tasks.roles import fault, sets
+from zoo.tasks.roles import fault
 from zoo.tasks.task import IGNORE
 from zoo.tasks.text.encoding import document_frame
 
@@ -68,14 +67,10 @@ def side_by_side(documents: Sequence[Example]) -> Example:
 
 
 def document_faults(
-    recipe: Recipe,
-    source: Source,
-    config: PreTrainedConfig,
-    text: bool,
-    between: Separator | None,
+    recipe: Recipe, config: PreTrainedConfig, text: bool, between: Separator | None
 ) -> list[Fault]:
-    """What `task.documents` asks that these rows (a column of `text`, or not), this model or a
-    tokenizer with this separator cannot do.
+    """What `task.documents` asks that rows (of `text`, or not), this model or a tokenizer with this
+    separator cannot do.
     """
     assert isinstance(recipe.task, CausalLMSpec)
     chosen, other = recipe.task.documents, "apart" if text else "joined"
@@ -88,11 +83,7 @@ def document_faults(
     if why := sees_across(config):
         allowed = f"{plain}, or a model of {', '.join(sorted(KEEP_APART))}"
         return [fault(recipe, KEY, f"masked with {why}", allowed, f"{KEY}={plain}")]
-    if text:
+    if text and between is None:
         found = "masked with a tokenizer that puts no token between documents"
-        return [] if between else [fault(recipe, KEY, found, plain, f"{KEY}={plain}")]
-    sharded = [name for name, rows in sets(source).items() if rows.shard_sizes() is not None]
-    if sharded:
-        found = f"masked with rows in shards ({sharded[0]}), whose lengths are not known"
-        return [fault(recipe, KEY, found, "apart", f"{KEY}=apart")]
+        return [fault(recipe, KEY, found, plain, f"{KEY}={plain}")]
     return []
