@@ -141,7 +141,9 @@ def test_a_section_of_a_recipe_has_its_values_and_where_they_are_from() -> None:
     assert f"{number}  command line: run.steps=7000" in page.lines
     assert any(line.startswith("run.steps was 600000 of ") for line in page.lines)
     said = {one["key"]: one["value"] for one in page.content["keys"] if one["value"] is not None}
-    assert said == {f"run.{name}": one for name, one in expanded(recipe)["run"].items()}
+    run = expanded(recipe)["run"]
+    wanted = run | {f"expected.{name}": band for name, band in run["expected"].items()}
+    assert said == {f"run.{name}": one for name, one in wanted.items()}
 
 
 def test_a_value_that_stands_where_an_object_may_is_shown() -> None:

@@ -64,12 +64,13 @@ def test_every_shipped_recipe_has_a_summary_that_says_where_its_values_are_from(
 
 
 def test_what_differs_from_another_recipe_makes_that_one_when_it_is_pasted() -> None:
-    one, other = load_recipe(GPT2), load_recipe("gpt2-medium-openwebtext")
-    lines = difference(differing(one, other))
-    words = [shlex.split(line[2:], comments=True)[0] for line in lines if line.startswith("+ ")]
-    pasted = expanded(load_recipe(GPT2, words))
-    wanted = expanded(other)
-    assert {**pasted, "description": ""} == {**wanted, "description": ""}
+    names = [GPT2, "gpt2-medium-openwebtext"]  # bands of two ends, and of one
+    for name, another in (names, names[::-1]):
+        other = load_recipe(another)
+        lines = difference(differing(load_recipe(name), other))
+        words = [shlex.split(line[2:], comments=True)[0] for line in lines if line.startswith("+ ")]
+        pasted = expanded(load_recipe(name, words))
+        assert {**pasted, "description": ""} == {**expanded(other), "description": ""}
 
 
 def test_what_a_recipe_says_over_its_bases_and_over_defaults() -> None:

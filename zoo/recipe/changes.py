@@ -49,12 +49,20 @@ def differing(other: Recipe, recipe: Recipe) -> dict[str, Change]:
 
 def _differ(other: dict[str, Any], recipe: Recipe) -> dict[str, Change]:
     before, after = leaves(other), leaves(expanded(recipe))
-    keys = [key for key in {**after, **before} if key not in NOT_RECIPES]
+    # A value that is an object now, or was one, goes first: pasted after it, its end would undo it.
+    gone = [key for key in before if key not in after]
+    turned = [key for key in gone if any(_nested(key, one) for one in after)]
+    keys = [key for key in dict.fromkeys([*turned, *after, *before]) if key not in NOT_RECIPES]
     return {
         ".".join(key): Change(before.get(key), after.get(key), _by(recipe, key, key in after))
         for key in keys
         if before.get(key) != after.get(key)
     }
+
+
+def _nested(one: Key, other: Key) -> bool:
+    """Whether one of two keys lies in the other."""
+    return one[: len(other)] == other[: len(one)]
 
 
 def over_bases(recipe: Recipe) -> dict[str, Change]:

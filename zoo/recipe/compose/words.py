@@ -9,13 +9,7 @@ from typing import Any
 
 from zoo.errors import ConfigError, Fault
 from zoo.layout import working_directory
-from zoo.recipe.compose.catalog import (
-    RECIPE,
-    catalogs,
-    catalogs_of_words,
-    is_run,
-    shown,
-)
+from zoo.recipe.compose.catalog import RECIPE, catalogs, catalogs_of_words, is_run, shown
 from zoo.recipe.compose.fragments import PARTS, absolute, lay_section, schema_place
 from zoo.recipe.compose.json_text import brief, parse, read_object
 from zoo.recipe.compose.merge import UNSET, Composition
@@ -23,7 +17,7 @@ from zoo.recipe.compose.nearby import find_recipe
 from zoo.recipe.compose.twin import lay_tiny_kind, lay_tiny_model, lay_tiny_task
 from zoo.recipe.compose.typed import WORD, Typed, by_sign, malformed
 from zoo.recipe.provenance import TYPED, Key, Made, located, split_key
-from zoo.recipe.spec.sections import SECTIONS
+from zoo.recipe.spec.sections import SCORED, SECTIONS
 from zoo.recipe.vocabulary.older import left_out
 from zoo.recipe.vocabulary.optimizers import canonical
 from zoo.recipe.vocabulary.schedulers import SCHEDULERS
@@ -165,6 +159,8 @@ def _lay_section_word(composed: Composed, section: str, value: Any, origin: str)
     """A word for a whole section replaces it, and what was wrong with it; twins stay twins."""
     composition, roots = composed.composition, composed.roots
     place = (origin, working_directory())
+    if section in SCORED:
+        composition.drop(("run", "expected"), f"{section} was replaced by {origin}")
     composed.broken.pop(section, None)
     composition.fragments.pop(section, None)
     if value == UNSET:

@@ -73,7 +73,7 @@ class RunSpec(Spec):
     """Evaluations in a row without a better score after which the run ends; absent: it does not."""
     expected: dict[Text, Range | Band] = Field(default_factory=dict)
     """Where scores of the exported model should lie, by their names in metrics.jsonl; the end of
-    the run says whether they do."""
+    the run says whether they do. A word for a whole `task`, `model` or `data` takes it away."""
     export: Literal["last", "best"] | MeanOf = "last"
     """Which checkpoint becomes the exported folder; `average-5`: the mean weights of the newest
     five that are kept."""

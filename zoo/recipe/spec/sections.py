@@ -5,6 +5,9 @@ FOLDERS = ("task", "model", "data", "parallel", "optimizer")
 
 SECTIONS = (*FOLDERS, "run")
 
+SCORED = ("task", "model", "data")
+"""Sections that the bands of `run.expected` are of: with another one they hold no more."""
+
 DISCRIMINATORS: dict[tuple[str, ...], tuple[str, str | None]] = {
     ("task",): ("kind", None),
     ("parallel", "compression"): ("kind", None),

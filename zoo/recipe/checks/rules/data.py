@@ -37,13 +37,20 @@ def no_such_score(recipe: Recipe) -> str:
     return f"{brief(chosen)}, where evaluation gives {', '.join(given)}"
 
 
+def spelled(chosen: str, names: list[str]) -> str:
+    """The name of the score that was meant, by its last part, or nothing."""
+    part = chosen.rpartition("/")[2]
+    parts = [name.rpartition("/")[2] for name in names]
+    holds = next((one for one in parts if part in one), "")
+    meant = part if part in parts else near(part, parts) or holds
+    sets = [name for name, one in zip(names, parts, strict=True) if one == meant]
+    return near(chosen, sets) or next(iter(sets), "")
+
+
 def near_score(recipe: Recipe) -> str:
-    """The score whose name is nearest, in full or by its last part."""
-    names, chosen = list(scores_of(recipe)), str(recipe.run.best_metric)
-    last = [name for name in names if name.endswith(f"/{chosen.rpartition('/')[2]}")]
-    holds = [name for name in names if chosen.rpartition("/")[2] in name.rpartition("/")[2]]
-    spelled = next(iter(last), "") or near(chosen, names) or next(iter(holds), "")
-    return f"run.best_metric={spelled}" if spelled else ""
+    """The score that was meant."""
+    meant = spelled(str(recipe.run.best_metric), list(scores_of(recipe)))
+    return f"run.best_metric={meant}" if meant else ""
 
 
 def near_built_in(recipe: Recipe) -> str:

@@ -1,6 +1,9 @@
 """Rules about how a run ends: when, and with which scores."""
 
-from zoo.recipe.checks.rules.data import scores_of
+import json
+import shlex
+
+from zoo.recipe.checks.rules.data import scores_of, spelled
 from zoo.recipe.checks.rules.rule import Rule
 from zoo.recipe.compose.json_text import brief
 from zoo.recipe.derived.average import exported_together
@@ -22,6 +25,23 @@ def no_such_scores(recipe: Recipe) -> str:
     if not strange or not recipe.data.valid:
         return ""
     return f"{', '.join(map(brief, strange))}, where evaluation gives {', '.join(given)}"
+
+
+def near_scores(recipe: Recipe) -> str:
+    """The same bands, of the scores that were meant."""
+    given, words = list(scores_of(recipe)), []
+    taken = set(recipe.run.expected)
+    for name, band in recipe.run.expected.items():
+        if name in given:
+            continue
+        if not (meant := spelled(name, given)):
+            return ""
+        words.append(f"run.expected.{name}=unset")
+        if meant not in taken:
+            taken.add(meant)
+            ends = band.model_dump(exclude_none=True) if isinstance(band, Band) else band
+            words.append(f"run.expected.{meant}={json.dumps(ends, separators=(',', ':'))}")
+    return shlex.join(words)
 
 
 def empty_band(recipe: Recipe) -> str:
@@ -90,6 +110,7 @@ ENDING_RULES = (
         no_such_scores,
         "valid/SCORE, or valid/SET/SCORE with several validation sets",
         "the end of the run looks whether they lie there",
+        near_scores,
         beside=("data.valid", "task.kind"),
     ),
     Rule(
