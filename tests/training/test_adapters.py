@@ -1,10 +1,13 @@
 """An adapter is trained on every layout, alone in checkpoints, and loads wherever PEFT is."""
 
 import json
+import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,11 +19,14 @@ from transformers import AutoModelForCausalLM
 
 from tests.ranks import run_ranks
 from tests.runs import losses
-from zoo.errors import ResumeError
+from zoo.errors import ConfigError, ResumeError
+from zoo.models.adapters.base import base_digest
+from zoo.predicting.exported import exported
 from zoo.recipe import load_recipe
+from zoo.training.checks import ring_two
 from zoo.training.disk.resuming import AS_IT_LIES, Start
 from zoo.training.disk.weights import open_weights
-from zoo.training.evaluate import evaluate
+from zoo.training.evaluate import evaluate, export_folder
 from zoo.training.run import run
 
 LORA = {"r": 4, "alpha": 8, "target_modules": ["q_proj", "v_proj", "down_proj"]}
@@ -69,15 +75,35 @@ def keys(checkpoint: Path) -> set[str]:
     return found
 
 
-@pytest.mark.ranks(1)
-def test_an_adapter_alone_is_saved_and_loads_in_peft_and_transformers(
-    small_data: Path, tmp_path: Path
-) -> None:
-    base = small_data / "ckpt_aidreams260k"
+@pytest.fixture(scope="module")
+def adapted(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of three steps, beside its `base`."""
+    root = tmp_path_factory.mktemp("adapted")
+    base = root / "base"
+    shutil.copytree(small_data / "ckpt_aidreams260k", base)
     before = sha256((base / "model.safetensors").read_bytes()).hexdigest()
-    folder = trained(1, base, tmp_path / "run", "parallel.zero.stage=1", "run.steps=3")
-    assert all(".lora_" in key for key in keys(folder / "checkpoints" / "step-00000003"))
+    folder = trained(1, base, root / "run", "parallel.zero.stage=1", "run.steps=3")
     assert sha256((base / "model.safetensors").read_bytes()).hexdigest() == before
+    return folder
+
+
+@contextmanager
+def changed(base: Path) -> Iterator[None]:
+    """While it is open one weight of a base is another."""
+    path = base / "model.safetensors"
+    before, tensors = path.read_bytes(), load_file(path)
+    tensors["model.layers.0.self_attn.q_proj.weight"][0, 0] += 1e-3
+    save_file(tensors, path, metadata={"format": "pt"})
+    try:
+        yield
+    finally:
+        path.write_bytes(before)
+
+
+@pytest.mark.ranks(1)
+def test_an_adapter_alone_is_saved_and_loads_in_peft_and_transformers(adapted: Path) -> None:
+    folder, base = adapted, adapted.parent / "base"
+    assert all(".lora_" in key for key in keys(folder / "checkpoints" / "step-00000003"))
     plain = AutoModelForCausalLM.from_pretrained(base)
     start = logits(plain)
     adapted = logits(PeftModel.from_pretrained(plain, folder / "model"))
@@ -87,6 +113,45 @@ def test_an_adapter_alone_is_saved_and_loads_in_peft_and_transformers(
     assert found[3] < found[1]
     head = metadata_load(folder / "model" / "README.md")
     assert head["library_name"] == "peft" and "lora" in head["tags"]
+
+
+@pytest.mark.ranks(1)
+def test_wherever_an_adapter_is_opened_a_base_that_changed_since_is_refused(
+    adapted: Path, tmp_path: Path
+) -> None:
+    run, out, recipe = adapted, tmp_path / "out", adapted / "recipe.json"
+    plain = ("model.lora=unset", f"run.folder={tmp_path / 'next'}")
+
+    def start(place: Path, any_base: bool = False) -> Any:
+        loaded = load_recipe(recipe, [f"model.weights={place}", *plain])
+        return ring_two(loaded, 1, any_base=any_base)
+
+    opened = {
+        "eval of a run": lambda: evaluate(run, "valid"),
+        "eval of a folder": lambda: evaluate(run / "model", "valid"),
+        "export": lambda: export_folder(run, None),
+        "predict": lambda: exported(run).loading,
+        "start from a run": lambda: start(run),
+        "start from a folder": lambda: start(run / "model"),
+    }
+    digests = base_digest([run.parent / "base" / "model.safetensors"])[:12]
+    with changed(run.parent / "base"):
+        digests += f".*{base_digest([run.parent / 'base' / 'model.safetensors'])[:12]}"
+        for name, way in opened.items():
+            with pytest.raises(ConfigError) as told:
+                way()
+            (fault,) = told.value.faults
+            assert fault.nearest == "--accept-base", name
+            assert re.search(digests, f"{fault.allowed} {fault.found}"), name
+        assert exported(run, any_base=True).loading["config"].model_type == "llama"
+        for place in (run, run / "model"):
+            assert start(place, any_base=True).weights.names()
+        again = export_folder(run, out, any_base=True)  # on the base of now, as the folder says
+        assert exported(again).loading and start(again)
+    with pytest.raises(ConfigError):
+        start(again)
+    for way in ("export", "predict", "start from a run", "start from a folder"):
+        assert opened[way](), way
 
 
 @pytest.mark.slow
@@ -151,13 +216,10 @@ def test_a_base_that_changed_under_a_stopped_run_is_seen_before_it_goes_on(
     base = tmp_path / "base"
     shutil.copytree(small_data / "ckpt_aidreams260k", base)
     folder = trained(1, base, tmp_path / "run", "run.steps=3")
-    path = base / "model.safetensors"
-    tensors = load_file(path)
-    name = "model.layers.0.self_attn.q_proj.weight"
-    tensors[name][0, 0] += 1e-3
-    save_file(tensors, path, metadata={"format": "pt"})
     kept = sorted((folder / "checkpoints").iterdir())
-    with pytest.raises(AssertionError, match=f"(?s){ResumeError.__name__}.*weights of its base"):
-        trained(1, base, folder)
-    assert sorted((folder / "checkpoints").iterdir()) == kept
-    assert run_ranks(1, adapt, base, folder, (), Start(accept_data=True)) == [0]
+    with changed(base):
+        refused = f"(?s){ResumeError.__name__}.*weights of its base"
+        with pytest.raises(AssertionError, match=refused):
+            trained(1, base, folder)
+        assert sorted((folder / "checkpoints").iterdir()) == kept
+        assert run_ranks(1, adapt, base, folder, (), Start(accept_base=True)) == [0]

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from zoo.cli.words import (
+    AcceptBaseOption,
     ChangesArgument,
     JsonOption,
     RecipeArgument,
@@ -137,6 +138,7 @@ def check(
         bool, typer.Option("--deep", help="Open the data and the model's config as well.")
     ] = False,
     world_size: WorldOption = None,
+    accept_base: AcceptBaseOption = False,
 ) -> None:
     """Say every fault of a recipe at once; exit code 2 if there is one."""
     loaded = load_recipe(recipe, changes or (), tiny)
@@ -145,7 +147,8 @@ def check(
             from zoo.training.checks import look_anew, ring_two
 
             look_anew(loaded)
-            ring_two(loaded, world_size or layout_of(loaded).world, None)
+            world = world_size or layout_of(loaded).world
+            ring_two(loaded, world, None, any_base=accept_base)
         else:
             batching(loaded, layout_of(loaded, world_size))
     for note in notes(loaded):

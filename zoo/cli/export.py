@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli.words import FolderArgument, choose_accelerator
+from zoo.cli.words import AcceptBaseOption, FolderArgument, choose_accelerator
 from zoo.errors import ConfigError, Fault, collected
 from zoo.recipe.compose.nearby import no_run, of_a_run
 
@@ -51,6 +51,7 @@ def export_run(
     public: PublicOption = False,
     dry_run: DryRunOption = False,
     twin_too: TwinTooOption = False,
+    accept_base: AcceptBaseOption = False,
 ) -> None:
     """Write a run's checkpoint, or a mean of several, as a folder that plain transformers loads.
 
@@ -72,10 +73,10 @@ def export_run(
     if is_exported(folder) and out is None and average is None and (push or to):
         model = folder
     else:
-        model = export_folder(folder, out, trusted, average)
+        model = export_folder(folder, out, trusted, average, accept_base)
         print(f"the model lies in {model}")
     if to:
-        path, apart = to_onnx(model, trusted)
+        path, apart = to_onnx(model, trusted, accept_base)
         print(f"ONNX lies in {path}, at most {apart:.1g} off torch")
     if push:
         for line in pushed(wanted, model):

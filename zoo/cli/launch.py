@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from zoo.cli.words import (
+    AcceptBaseOption,
     AcceptDataOption,
     ChangesArgument,
     FreshOption,
@@ -106,6 +107,7 @@ def launch(
     fresh: FreshOption = False,
     from_step: FromStepOption = None,
     accept_data: AcceptDataOption = False,
+    accept_base: AcceptBaseOption = False,
     deep: DeepOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command only.")] = False,
     verb: VerbOption = Verb.train,
@@ -115,7 +117,7 @@ def launch(
     loaded = load_recipe(recipe, changes or (), tiny)
     processes = checked(asked, loaded)
     environment = launch_environment(os.environ, processes.per_node)
-    options = start_options(fresh, from_step, accept_data)
+    options = start_options(fresh, from_step, accept_data, accept_base)
     if verb is Verb.prepare and how == "deepspeed" and not processes.here:
         allowed = "torchrun, slurm or accelerate, to prepare on several machines"
         raise ConfigError([Fault("command line", "--with", how, allowed)])
@@ -132,7 +134,8 @@ def launch(
     if deep or (deep is None and not processes.here):  # here the processes say it as soon
         from zoo.training.checks import ring_two
 
-        ring_two(loaded, processes.world, "cpu" if processes.cpu else "cuda")
+        device = "cpu" if processes.cpu else "cuda"
+        ring_two(loaded, processes.world, device, any_base=accept_base)
     needs = () if processes.here else LAUNCHERS[how].needs
     raise typer.Exit(start(argv, run_folder(loaded) / "status.json", environment, needs))
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from zoo.cli.words import FolderArgument
+from zoo.cli.words import AcceptBaseOption, FolderArgument
 
 EXAMPLES = """Answer texts, images or clips with a run's exported model.
 
@@ -76,6 +76,7 @@ def predict(
     seed: SeedOption = 0,
     device: DeviceOption = None,
     trusted: TrustedOption = False,
+    accept_base: AcceptBaseOption = False,
 ) -> None:
     from zoo.predicting.exported import Options, exported
     from zoo.predicting.predict import predict, predictor_of, prepare
@@ -83,7 +84,7 @@ def predict(
 
     prepare(seed)
     options = Options(top, max_new_tokens, temperature, threshold)
-    predictor = predictor_of(exported(folder, device, trusted), options)
+    predictor = predictor_of(exported(folder, device, trusted, accept_base), options)
     results = None if out is None else Results(out, predictor)
     page = Page(predictor, as_json, batch)
     for one in predict(predictor, words, sys.stdin, page.batch, page.begin):

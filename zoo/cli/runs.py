@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from zoo.cli.words import (
+    AcceptBaseOption,
     AcceptDataOption,
     ChangesArgument,
     FolderArgument,
@@ -34,6 +35,7 @@ def train(
     fresh: FreshOption = False,
     from_step: FromStepOption = None,
     accept_data: AcceptDataOption = False,
+    accept_base: AcceptBaseOption = False,
 ) -> None:
     """Train, or go on where the run's folder stopped; evaluate, save and export.
 
@@ -46,7 +48,7 @@ def train(
     from zoo.recipe.derived.run_folder import run_folder
     from zoo.training.disk.lease import refuse_if_held
 
-    start_options(fresh, from_step, accept_data)
+    start_options(fresh, from_step, accept_data, accept_base)
     loaded = load_recipe(recipe, changes or (), tiny)
     if Place.from_environment().rank == 0:
         refuse_if_held(run_folder(loaded))  # before seconds of imports, hours of preparation
@@ -56,7 +58,8 @@ def train(
     from zoo.training.run import run
 
     with written_at_the_end(run_folder(loaded)):
-        code = run(loaded, Start(fresh, from_step, accept_data), ask_model(loaded.run.examples))
+        start = Start(fresh, from_step, accept_data, accept_base)
+        code = run(loaded, start, ask_model(loaded.run.examples))
     raise typer.Exit(code)
 
 
@@ -88,6 +91,7 @@ def evaluate_folder(
     changes: ChangesArgument = None,
     split: Annotated[Split, typer.Option("--split", help="What to score.")] = Split.valid,
     as_json: JsonOption = False,
+    accept_base: AcceptBaseOption = False,
 ) -> None:
     """Score a run's newest checkpoint or an exported folder."""
     choose_accelerator()
@@ -95,7 +99,7 @@ def evaluate_folder(
     from zoo.training.evaluate import evaluate
     from zoo.training.logs.log import finite
 
-    scores = evaluate(folder, split.value, changes or ())
+    scores = evaluate(folder, split.value, changes or (), accept_base)
     if Place.from_environment().rank == 0:
         lines = [f"{key} {value:.6g}" for key, value in scores.items()]
         print(json.dumps(finite(scores)) if as_json else "\n".join(lines))

@@ -46,6 +46,9 @@ FromStepOption = Annotated[
 AcceptDataOption = Annotated[
     bool, typer.Option("--accept-data", help="Go on though rows, labels or tokenizer changed.")
 ]
+AcceptBaseOption = Annotated[
+    bool, typer.Option("--accept-base", help="Take an adapter though its base changed since.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 WorldOption = Annotated[
     int | None,
@@ -53,7 +56,9 @@ WorldOption = Annotated[
 ]
 
 
-def start_options(fresh: bool, from_step: int | None, accept_data: bool) -> list[str]:
+def start_options(
+    fresh: bool, from_step: int | None, accept_data: bool, accept_base: bool
+) -> list[str]:
     """How `zoo train` is told what to do where a run's folder is there already.
 
     Raises ConfigError where two of them say the contrary.
@@ -63,7 +68,8 @@ def start_options(fresh: bool, from_step: int | None, accept_data: bool) -> list
         fault = Fault("command line", "--from-step", "beside --fresh", allowed, "--fresh")
         raise ConfigError([fault])
     back = [] if from_step is None else ["--from-step", str(from_step)]
-    return [*(["--fresh"] if fresh else []), *back, *(["--accept-data"] if accept_data else [])]
+    said = {"--fresh": fresh, "--accept-data": accept_data, "--accept-base": accept_base}
+    return [*back, *(word for word, one in said.items() if one)]
 
 
 @contextmanager

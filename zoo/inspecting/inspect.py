@@ -39,7 +39,7 @@ def inspect(recipe: Recipe, examples: int, most: int) -> Inspected:
     At most `most` rows of a set are read for its classes and for copies between sets. Raises
     ConfigError as training would.
     """
-    checked = ring_two(recipe, layout_of(recipe).world, None)
+    checked = ring_two(recipe, layout_of(recipe).world, None, any_base=True)
     ready, task, run = prepare(recipe, checked), checked.task, recipe.run
     limit = CorruptLimit.of(recipe, ready.train)
     made = train_batches(

@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 from transformers import PreTrainedModel
-from transformers.utils import cached_file
+from transformers.utils import cached_file, extract_commit_hash
 
 from zoo.models.fill import Weights
 from zoo.models.names import module_names
@@ -33,6 +33,14 @@ def weight_files(name: str, revision: str | None) -> list[Path]:
     if single is None:
         raise FileNotFoundError(f"{name} holds neither {SINGLE} nor {INDEX}")
     return [single]
+
+
+def commit_of(name: str, revision: str | None) -> str | None:
+    """The commit of the hub's that a revision of an id is now; None of a folder."""
+    if Path(name).is_dir():
+        return None
+    found: str | None = extract_commit_hash(str(weight_files(name, revision)[0]), None)
+    return found or revision
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def prepare_ahead(recipe: Recipe, processes: int | None) -> list[str]:
 
     place = Place.from_environment()
     with prepared_by(Crew(processes, place.rank, place.world, place.local_rank == 0)):
-        checked = ring_two(recipe, layout_of(recipe).world, None)
+        checked = ring_two(recipe, layout_of(recipe).world, None, any_base=True)
         ready = prepare(recipe, checked)
     if place.rank:
         return []

@@ -42,7 +42,7 @@ def calibrate(question: Question) -> Calibration:
     quiet_deepspeed()
     recipe, link = question.recipe, question.link
     device = device_of(Place())
-    checked = ring_two(recipe, link.ranks, device.type)
+    checked = ring_two(recipe, link.ranks, device.type, any_base=True)
     prepared = prepare(recipe, checked)
     model = filled_model(recipe, checked, device)
     with own_threads(link.per_node) as threads:

@@ -39,7 +39,7 @@ def memory_of(recipe: Recipe, layout: Layout) -> Page:
 
     Raises ConfigError as ring two does.
     """
-    model = ring_two(recipe, layout.world, None).model
+    model = ring_two(recipe, layout.world, None, any_base=True).model
     every = list(model.parameters())
     trained = sum(one.numel() for one in every if one.requires_grad)
     frozen = sum(one.numel() for one in every) - trained

@@ -41,6 +41,7 @@ class Exported:
     recipe: Recipe
     device: torch.device
     trusted: bool = False
+    any_base: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -50,17 +51,21 @@ class Exported:
     @property
     def loading(self) -> dict[str, Any]:
         """The words with which transformers loads the model: on a GPU in the type it was saved in,
-        on a CPU, which need not compute in that, in fp32.
+        on a CPU, which need not compute in that, in fp32. Raises ConfigError where an adapter was
+        trained on another base, unless `any_base` will do.
         """
         dtype = torch.float32 if self.device.type == "cpu" else "auto"
-        return {"dtype": dtype, "trust_remote_code": self.trusted, **loaded_by(self.folder)}
+        stands = loaded_by(self.folder, self.any_base)
+        return {"dtype": dtype, "trust_remote_code": self.trusted, **stands}
 
     def key(self, name: str) -> Any:
         """The value of a key of the recipe's task; None where its kind has no such key."""
         return getattr(self.recipe.task, name, None)
 
 
-def exported(folder: Path, device: str | None = None, trusted: bool = False) -> Exported:
+def exported(
+    folder: Path, device: str | None = None, trusted: bool = False, any_base: bool = False
+) -> Exported:
     """The export at `folder`, or in the run's folder that it is.
 
     Raises ConfigError where there is none, and for a device that is not there.
@@ -74,7 +79,7 @@ def exported(folder: Path, device: str | None = None, trusted: bool = False) -> 
             way = run_meant(folder, lambda one: _is_export(one) or _is_export(one / "model"))
         raise ConfigError([Fault("command line", "FOLDER", found, allowed, way)])
     recipe = load_recipe(place / RECIPE, first=[f"{TRUST}=true"] if trusted else [])
-    return Exported(place, recipe, chosen_device(device), trusted)
+    return Exported(place, recipe, chosen_device(device), trusted, any_base)
 
 
 def _is_export(folder: Path) -> bool:

@@ -16,6 +16,7 @@ from zoo.data.corrupt import CorruptLimit
 from zoo.data.joined import each_part
 from zoo.data.loading.loader import eval_batches
 from zoo.errors import ConfigError, Fault
+from zoo.models.adapters.folder import loaded_by
 from zoo.recipe import Recipe
 from zoo.recipe.spec.sections import TRUST
 from zoo.recipe.vocabulary.kinds import kind_of
@@ -49,20 +50,25 @@ def refused_onnx(folder: Path, trusted: bool = False) -> None:
         raise ConfigError(faults)
 
 
-def to_onnx(model: Path, trusted: bool = False) -> tuple[Path, float]:
+def to_onnx(model: Path, trusted: bool = False, any_base: bool = False) -> tuple[Path, float]:
     """Writes `onnx/model.onnx` into an exported folder, in fp32; returns its path and the largest
     difference of its answers from torch's.
 
     The batch and, of text and sound, the length are free: both are tried on rows of the data. A
     causal model has no cache. Raises ConfigError where torch cannot export the model or onnxruntime
-    answers otherwise, by more than 1e-4; then nothing is left.
+    answers otherwise, by more than 1e-4; then nothing is left. Of an adapter it is the whole model,
+    on the base that it was trained on, or with `any_base` on any.
     """
     final = model / "onnx"
     recipe = load_from(model, words_of(trusted))
     torch_model = (
         head_class(recipe.task.kind)
         .from_pretrained(
-            model, attn_implementation="eager", dtype=torch.float32, trust_remote_code=trusted
+            model,
+            **loaded_by(model, any_base),
+            attn_implementation="eager",
+            dtype=torch.float32,
+            trust_remote_code=trusted,
         )
         .eval()
     )
@@ -91,7 +97,7 @@ def words_of(trusted: bool) -> list[str]:
 
 def inputs_of(recipe: Recipe) -> dict[str, Tensor]:
     """What the model reads of the first rows that are scored; text with a mask in any case."""
-    checked = ring_two(recipe, 1, None, with_train=not learns_nothing(recipe))
+    checked = ring_two(recipe, 1, None, with_train=not learns_nothing(recipe), any_base=True)
     task, source = checked.task, checked.source
     rows = each_part(next(iter(source.valid.values()), source.train), task.rows)
     limit, size = CorruptLimit.of(recipe, rows), min(ROWS, len(rows))

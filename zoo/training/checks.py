@@ -71,11 +71,13 @@ def ring_two(
     device: str | None = "cpu",
     environment: Mapping[str, str] = os.environ,
     with_train: bool = True,
+    any_base: bool = False,
 ) -> Checked:
     """Opens data, task and model without a process group; raises a ConfigError with every fault.
 
     `device` None: the model is trained elsewhere, and here only prepared, looked at or exported.
-    Without `with_train` no train rows are opened; the set has none.
+    Without `with_train` no train rows are opened. An adapter to start from was trained on the base
+    that it stands on now, unless `any_base` will do.
     """
     faults: list[Fault] = []
     recipe = anywhere(recipe) if device is None else recipe
@@ -93,8 +95,7 @@ def ring_two(
     if task is None:
         raise ConfigError(faults)
     weights: Weights = NoWeights()
-    moments: Reader | None = None
-    notes: list[str] = []
+    moments, notes = None, list[str]()
     with collected(faults):
         model = build_meta(recipe, task)
         with collected(faults):
@@ -102,13 +103,12 @@ def ring_two(
         faults += cut_faults(recipe, model)
         with collected(faults):
             moments = starting_moments(recipe, model)
-        weights, notes = starting_weights(recipe, model, task.tokenizer)
+        weights, notes = starting_weights(recipe, model, task.tokenizer, any_base)
         faults += base_faults(model, recipe, weights)
     lost, lines = checked_rows(recipe, task, source, layout) if with_train else ([], [])
-    notes = [*said, *task.notes, *notes, *lines]
-    faults += lost
-    if faults:
+    if faults := faults + lost:
         raise ConfigError(faults)
+    notes = [*said, *task.notes, *notes, *lines]
     return Checked(layout, source, task, model, weights, notes, moments)
 
 

@@ -25,7 +25,7 @@ SOURCE, CARD = "checkpoint.txt", "README.md"
 def describe(
     recipe: Recipe, model: PreTrainedModel, folder: RunFolder, found: list[Path], part: Path
 ) -> None:
-    """Writes recipe.json, the card and the checkpoints' names: what this model is."""
+    """Writes recipe.json and the card: what this model is."""
     count = sum(parameter.numel() for parameter in model.parameters())
     content = expanded(recipe)
     content["run"].pop("folder", None)
@@ -37,7 +37,6 @@ def describe(
     )
     (part / RECIPE).write_text(json.dumps(content, indent=1), encoding="utf-8")
     (part / CARD).write_text(text, encoding="utf-8")
-    (part / SOURCE).write_text(identity(found), encoding="utf-8")
 
 
 def base_head(recipe: Recipe) -> Mapping[str, Any]:

@@ -26,7 +26,7 @@ from zoo.tasks.text.kept import kept_tokenizer, made_from_texts
 from zoo.training.checks import Checked, ring_two
 from zoo.training.described import SOURCE
 from zoo.training.disk.averaged import reader_of
-from zoo.training.disk.weights import open_adapter, open_weights
+from zoo.training.disk.weights import base_files, open_adapter, open_weights
 from zoo.training.export import export, refuse_foreign
 from zoo.training.feeding.asking import ask_reference, unknown
 from zoo.training.feeding.batches import valid_sets
@@ -105,16 +105,20 @@ def computable(recipe: Recipe) -> Recipe:
     return plain.model_copy(update={"run": run})
 
 
-def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str, float]:
+def evaluate(
+    folder: Path, split: str, changes: Sequence[str] = (), any_base: bool = False
+) -> dict[str, float]:
     """The scores of every set of a split (`valid` or `test`): `<set>/<score>`; every rank calls it.
 
-    Raises ConfigError where the recipe has no such split.
+    Raises ConfigError where the recipe has no such split, and where an adapter was trained on
+    another base than that of now, unless `any_base` will do.
     """
     place = Place.from_environment()
     recipe = load_from(folder, changes, place.world)
     device = device_of(place).type
     recipe = computable(recipe) if device == "cpu" else recipe
-    checked = ring_two(recipe, place.world, device, with_train=not learns_nothing(recipe))
+    opened = partial(ring_two, recipe, place.world, device, with_train=not learns_nothing(recipe))
+    checked = opened(any_base=True)  # what is scored has a base of its own, if any
     sets = checked.source.valid if split == "valid" else checked.source.test
     if not sets:
         raise ConfigError(
@@ -126,10 +130,11 @@ def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str,
         name: referred(recipe, checked, drawn(checked.task.rows(part), most, seed))
         for name, part in sets.items()
     }
-    weights, _ = fitting(checked.model, weights_at(folder, recipe, checked), str(folder), "weights")
+    found = weights_at(folder, recipe, checked, any_base)
+    weights, _ = fitting(checked.model, found, str(folder), "weights")
     with crew_of(recipe, checked, None, rows, place) as crew, world(place) as here:
         if unknown(here, rows.values()):  # by a model of its own, from the weights of the start
-            first = ring_two(recipe, place.world, device, with_train=not learns_nothing(recipe))
+            first = opened(any_base=any_base)
             asked = scoring_engine(recipe, first, first.weights, here, rows)
             ask_reference(recipe, first, asked, here, rows.values())
             asked.close()
@@ -142,13 +147,15 @@ def evaluate(folder: Path, split: str, changes: Sequence[str] = ()) -> dict[str,
     return scores
 
 
-def weights_at(folder: Path, recipe: Recipe, checked: Checked) -> Weights:
+def weights_at(folder: Path, recipe: Recipe, checked: Checked, any_base: bool) -> Weights:
     """What is scored: of an adapter its own tensors, on the base that the recipe says."""
     read = partial(reader_of, recipe)
-    opened = open_adapter(str(folder), None, read) if recipe.model.lora else None
-    if opened is not None:
-        return OnBase(opened[0], checked.weights)
-    return open_weights(checked.model, str(folder), None, read)
+    adapter = open_adapter(str(folder), None, read) if recipe.model.lora else None
+    if adapter is None:
+        return open_weights(checked.model, str(folder), None, read, any_base)
+    if not any_base:
+        adapter.refuse_other(base_files(recipe))
+    return OnBase(adapter.weights, checked.weights)
 
 
 def scoring_engine(
@@ -174,17 +181,20 @@ def is_exported(folder: Path) -> bool:
 
 
 def export_folder(
-    folder: Path, out: Path | None, trusted: bool = False, average: int | None = None
-) -> Path:
+    folder: Path, out: Path | None, trusted: bool = False, average: int | None = None,
+    any_base: bool = False,
+) -> Path:  # fmt: skip
     """`zoo export`: writes a run's checkpoint as a Hugging Face folder; one process.
 
     `trusted`: the user lets code run that comes with the model. `average`: the mean of so many
-    checkpoints, in place of what `run.export` says.
+    checkpoints, in place of what `run.export` says. `any_base`: an adapter is exported on its base
+    as that is now, whatever it was trained on.
     """
     if out is not None:
         refuse_foreign(out)
     words = [f"{TRUST}=true"] if trusted else []
     words += [] if average is None else [f"run.export=average-{average}"]
     recipe = load_from(folder, words)
-    checked = ring_two(recipe, 1, None, with_train=not learns_nothing(recipe))
-    return export(RunFolder(folder.absolute()), recipe, checked.task, checked.source, out)
+    checked = ring_two(recipe, 1, None, with_train=not learns_nothing(recipe), any_base=True)
+    run = RunFolder(folder.absolute())
+    return export(run, recipe, checked.task, checked.source, out, any_base)

@@ -17,6 +17,7 @@ from zoo.data.source import Source
 from zoo.engines.engine import DTYPES, moved
 from zoo.engines.transforms import meta_model
 from zoo.errors import ConfigError, Fault, ResumeError
+from zoo.models.adapters.base import base_digest, refuse_other_base
 from zoo.models.adapters.folder import loaded_by, save_adapter
 from zoo.models.adapters.inject import merged
 from zoo.models.adapters.place import OnBase
@@ -35,25 +36,34 @@ from zoo.telling.phases import phase, written
 from zoo.training.described import SOURCE, describe, identity, scores_at
 from zoo.training.disk.averaged import Mean, reader_of
 from zoo.training.disk.kept import BEST, fault_of, folders, pointed
+from zoo.training.disk.weights import base_files, base_in_checkpoint
 from zoo.training.disk.writing import put_in_place, told_in_a_line
 from zoo.training.folder import RunFolder
+from zoo.training.reader import Reader
 from zoo.training.starting import starting_weights
 
 
 def export(
-    folder: RunFolder, recipe: Recipe, task: Task, source: Source, out: Path | None = None
-) -> Path:
+    folder: RunFolder, recipe: Recipe, task: Task, source: Source, out: Path | None = None,
+    any_base: bool = False,
+) -> Path:  # fmt: skip
     """Writes what `run.export` says as a Hugging Face folder, `out` or the run's `model`.
 
     The folder holds safetensors, config, tokenizer or processor, recipe.json and a model card; it
     is written beside, reloaded, compared on one batch (equal logits, else ResumeError) and renamed.
-    An older export at its place is kept as `.1`, `.2`; anything else there is a ConfigError. One
-    process, on the CPU whatever the recipe asks for; no process group. Raises DiskError.
+    An older export at its place is kept as `.1`, `.2`; anything else there is a ConfigError, and so
+    is another base than the run's adapter was trained on, unless `any_base` will do. One process,
+    on the CPU whatever the recipe asks for; no process group. Raises DiskError.
     """
     out = out or folder.root / "model"
     refuse_foreign(out)
     found = chosen(folder, recipe)
-    if (out / SOURCE).exists() and (out / SOURCE).read_text() == identity(found):
+    base = base_files(recipe)
+    if not any_base:
+        refuse_other_base(str(found[0]), base_in_checkpoint(Reader(found[0])), base)
+    digest = base_digest(base) if base else ""
+    made_of = identity(found) + form_of(recipe, digest)
+    if (out / SOURCE).exists() and (out / SOURCE).read_text() == made_of:
         return out
     plain = anywhere(recipe)
     with told_in_a_line(found[0]):
@@ -61,9 +71,10 @@ def export(
     part = out.with_name(f".{out.name}.part")
     with told_in_a_line(part):
         shutil.rmtree(part, ignore_errors=True)
-        put_model(model, recipe, part)
+        put_model(model, recipe, part, digest)
         task.save(part)
         describe(recipe, model, folder, found, part)
+        (part / SOURCE).write_text(made_of, encoding="utf-8")
     rows = each_part(next(iter(source.valid.values()), source.train), task.rows)
     phase("loading it with plain transformers, to compare")
     compare(plain, task, rows, model, part)
@@ -72,10 +83,17 @@ def export(
     return out
 
 
-def put_model(model: PreTrainedModel, recipe: Recipe, part: Path) -> None:
+def form_of(recipe: Recipe, base: str) -> str:
+    """A line on how an adapter is exported; nothing of another model."""
+    if recipe.model.lora is None:
+        return ""
+    return f"{'alone on' if exports_adapter(recipe) else 'merged into'} base {base}\n"
+
+
+def put_model(model: PreTrainedModel, recipe: Recipe, part: Path, base: str) -> None:
     """Writes the model as transformers does, or its adapter as PEFT does."""
     if exports_adapter(recipe):
-        save_adapter(model, recipe, part)
+        save_adapter(model, recipe, part, base)
         return
     with written(part, "writing the model", bytes_of(model)):
         model.save_pretrained(part)
@@ -87,11 +105,14 @@ def bytes_of(model: PreTrainedModel) -> int:
     return sum(tensor.nbytes for tensor in saved.values())
 
 
-def finish(folder: RunFolder, recipe: Recipe, task: Task, source: Source) -> dict[str, Any]:
+def finish(
+    folder: RunFolder, recipe: Recipe, task: Task, source: Source, any_base: bool = False
+) -> dict[str, Any]:
     """Exports what a run made, unless the same checkpoint was exported before, and says whether it
     scores as expected; returns what the status says of that. Rank 0 calls it.
     """
-    print(f"the model lies in {export(folder, recipe, task, source)}", flush=True)
+    out = export(folder, recipe, task, source, any_base=any_base)
+    print(f"the model lies in {out}", flush=True)
     if not recipe.run.expected:
         return {}
     found = verdicts(recipe, scores_at(folder, chosen(folder, recipe)))
@@ -132,7 +153,7 @@ def load(recipe: Recipe, task: Task, found: list[Path]) -> PreTrainedModel:
     weights: Weights = Mean([reader_of(recipe, one) for one in found])
     drawn: set[str] = set()  # of an adapter's base without weights of its own
     if recipe.model.lora is not None:
-        base = starting_weights(recipe, model, task.tokenizer)[0]
+        base = starting_weights(recipe, model, task.tokenizer, any_base=True)[0]
         drawn = set() if base.names() else set(plain_state(model)) - weights.names()
         weights = OnBase(weights, base)
     untie(model, weights)
@@ -171,7 +192,7 @@ def compare(recipe: Recipe, task: Task, rows: Rows, model: PreTrainedModel, part
         head_class(recipe.task.kind)
         .from_pretrained(
             part,
-            **loaded_by(part),
+            **loaded_by(part, any_base=True),
             attn_implementation=attention_words(
                 model.config, attention_of(model.config) or "eager"
             ),

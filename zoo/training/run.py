@@ -65,7 +65,7 @@ def run(
         with stopped_by_signals():
             phase("opening data and model")
             kept = recipe if start.fresh else with_kept_tokenizer(recipe, folder.root)
-            checked = ring_two(kept, place.world, device_of(place).type)
+            checked = ring_two(kept, place.world, device_of(place).type, any_base=start.accept_base)
             notes = [] if start.fresh else folder.compare(recipe)
             prepared = prepare(recipe, checked)
             check_room(recipe, prepared.train, prepared.order, checked.layout, place)
@@ -89,7 +89,7 @@ def run(
         if here.first and ended.code == 0:
             phase("exporting")
             started = time.perf_counter()
-            more |= finish(folder, recipe, checked.task, checked.source)
+            more |= finish(folder, recipe, checked.task, checked.source, start.accept_base)
             events.tell(folder.root, "export", ended.step, seconds=time.perf_counter() - started)
             finished(folder.root, checked.source)
         state = {0: "done", NOT_FINITE: "failed"}.get(ended.code, "stopped")

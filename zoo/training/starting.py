@@ -26,7 +26,7 @@ from zoo.recipe.vocabulary.optimizer import Optimizer
 from zoo.recipe.vocabulary.optimizers import OPTIMIZERS
 from zoo.tasks.text.tokenizer import same_tokens
 from zoo.training.disk.kept import CHECKPOINTS, fault_of
-from zoo.training.disk.weights import open_adapter, open_weights, run_weights
+from zoo.training.disk.weights import Adapter, open_adapter, open_weights, run_weights
 from zoo.training.reader import Reader
 
 
@@ -48,12 +48,13 @@ class Fitting:
 
 
 def starting_weights(
-    recipe: Recipe, model: PreTrainedModel, tokenizer: Any = None
+    recipe: Recipe, model: PreTrainedModel, tokenizer: Any = None, any_base: bool = False
 ) -> tuple[Weights, list[str]]:
     """What `model.weights` (else `model.name`) says, and lines on what does not come from there.
 
     `model` is on meta; `tokenizer` is the task's, if it has one. Raises ConfigError where nothing
-    can be read or a tensor that is no head or embedding has another shape.
+    can be read, a tensor that is no head or embedding has another shape, or an adapter was trained
+    on another base than it is read on, unless `any_base` will do.
     """
     section = recipe.model
     place = section.weights or section.name
@@ -68,7 +69,7 @@ def starting_weights(
             opened = open_adapter(place, revision)
             place, revision = (place, revision) if opened else base_at(place, revision)
             said = said_of_scale(section.lora, opened)
-        weights = open_weights(model, place, revision)
+        weights = open_weights(model, place, revision, any_base=any_base)
     except (OSError, HFValidationError) as error:
         found = f"{place} ({str(error).splitlines()[0]})"
         allowed = "a hub id, a folder with safetensors, or a run's folder"
@@ -79,12 +80,12 @@ def starting_weights(
     return fit, [*said, *lines]
 
 
-def said_of_scale(lora: Lora, opened: tuple[Weights, Scale] | None) -> list[str]:
+def said_of_scale(lora: Lora, opened: Adapter | None) -> list[str]:
     """The line on an adapter of which another share is added than where it was trained."""
     ours = Scale(lora.r, lora.alpha, lora.use_rslora).factor
-    if opened is None or opened[1].factor == ours:
+    if opened is None or opened.scale.factor == ours:
         return []
-    theirs = opened[1].factor
+    theirs = opened.scale.factor
     return [f"model.lora adds {ours:g} times the product, it was trained with {theirs:g} times"]
 
 

@@ -5,9 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from safetensors.torch import save_file
 
 from zoo.data.rows import ListRows
 from zoo.data.sources import file_rows
@@ -91,34 +89,14 @@ def test_images_and_clips_are_told_apart_by_what_they_show() -> None:
     assert differences(seen(1, 0.5), seen(1, 0.25)) != []
 
 
-def test_a_base_is_known_by_its_tensors_however_files_share_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def of(name: str, *files: dict[str, torch.Tensor]) -> str:
-        paths = [tmp_path / f"{name}-{number}.safetensors" for number in range(len(files))]
-        for path, tensors in zip(paths, files, strict=True):
-            save_file(tensors, path)
-        return module.base_digest(paths)
-
-    one, two = torch.arange(30_000.0), torch.ones(4, 5)
-    known = of("known", {"a": one, "b": two})
-    assert of("shared out", {"b": two}, {"a": one}) == known
-    assert of("another shape", {"a": one, "b": two.view(5, 4)}) != known
-    assert of("another type", {"a": one, "b": two.view(torch.int32)}) != known
-    other = one.clone()
-    other[7_000] = 0
-    assert of("one value", {"a": other, "b": two}) != known
-    monkeypatch.setattr(module, "READ_WHOLE", 0)
-    sampled = of("sampled", {"a": one, "b": two})
-    assert of("between stretches", {"a": other, "b": two}) == sampled
-    for place in (0, 15_000, -1):
-        other = one.clone()
-        other[place] += 1
-        assert of("in a stretch", {"a": other, "b": two}) != sampled
-
-
 def test_of_an_adapter_the_base_is_named_as_what_changed() -> None:
-    old, new = ({"rows": {"count": 1, "fingerprint": "a", "sample": "b"}, "base": one} for one in
-                ("x" * 32, "y" * 32))  # fmt: skip
-    with pytest.raises(ResumeError, match=r"(?s)on other weights of its base .*--fresh.*\nbase: "):
+    row = {"count": 1, "fingerprint": "a", "sample": "b"}
+    old, new = ({"rows": row, "base": one * 32, "labels": one} for one in "xy")
+    both = r"(?s)other data and weights of its base .--accept-data --accept-base.*labels: .*base: "
+    with pytest.raises(ResumeError, match=both):
         refuse_others("run", old, new)
+    with pytest.raises(ResumeError, match=r"other weights of its base .--accept-base .*\nbase: "):
+        refuse_others("run", old, new, any_data=True)
+    with pytest.raises(ResumeError, match=r"other data .--accept-data goes .*\nlabels: "):
+        refuse_others("run", old, new, any_base=True)
+    refuse_others("run", old, new, any_data=True, any_base=True)

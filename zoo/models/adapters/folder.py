@@ -7,33 +7,49 @@ from typing import Any
 from safetensors.torch import save_file
 from transformers import AutoConfig, PreTrainedModel
 
-from zoo.models.adapters.place import ADAPTER, WEIGHTS, base_of, keyed
+from zoo.models.adapters.base import refuse_other_base
+from zoo.models.adapters.place import ADAPTER, BASE, WEIGHTS, FileAdapter, base_at, base_of, keyed
 from zoo.models.config import ADAPTED
+from zoo.models.weights import commit_of, weight_files
 from zoo.recipe import Recipe
 
 
-def save_adapter(model: PreTrainedModel, recipe: Recipe, folder: Path) -> None:
+def save_adapter(model: PreTrainedModel, recipe: Recipe, folder: Path, base: str) -> None:
     """Writes an adapted model's adapter as PEFT does (peft/peft_model.py: save_pretrained), and the
     model's config, which says what sizes heads have, in a folder of its own: with one beside the
     adapter transformers would look for the base's weights there.
+
+    `base` is the digest of what it stands on; of a hub id the commit is written too.
     """
     lora = recipe.model.lora
     assert lora is not None
     folder.mkdir(parents=True)
     trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
     tensors = {keyed(name): p.detach().cpu().contiguous() for name, p in trained.items()}
-    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt", BASE: base})
     config: Any = copy.copy(model.peft_config[ADAPTER])
     if not isinstance(config.target_modules, str):
         config.target_modules = sorted(config.target_modules)  # a set has no order
     config.modules_to_save = list(lora.modules_to_save) or None
-    config.base_model_name_or_path, config.revision = base_of(recipe)
+    name, revision = base_of(recipe)
+    config.base_model_name_or_path = name
+    config.revision = commit_of(name, revision)
     config.inference_mode = True
     config.save_pretrained(folder)
     model.config.save_pretrained(folder / ADAPTED)
 
 
-def loaded_by(folder: Path) -> dict[str, Any]:
-    """What `from_pretrained` wants beside an exported folder: of an adapter its config."""
+def loaded_by(folder: Path, any_base: bool = False) -> dict[str, Any]:
+    """What `from_pretrained` wants beside an exported folder: of an adapter its config, and which
+    revision of its base it is loaded on (the adapter's own file is not asked for that).
+
+    Raises ConfigError where the base is another than it was trained on, unless `any_base` will do.
+    """
     own = folder / ADAPTED
-    return {"config": AutoConfig.from_pretrained(own)} if own.is_dir() else {}
+    if not own.is_dir():
+        return {}
+    name, revision = base_at(str(folder))
+    trained_on = FileAdapter(str(folder), None).base
+    if trained_on and not any_base:
+        refuse_other_base(str(folder), trained_on, weight_files(name, revision))
+    return {"config": AutoConfig.from_pretrained(own), "revision": revision}

@@ -26,6 +26,7 @@ ADAPTER = "default"  # PEFT's name for the only one
 LENGTHS = "lora_magnitude_vector"  # DoRA's
 PREFIX = "base_model.model."
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
+BASE = "base_digest"  # in the metadata of WEIGHTS: of the base that it was trained on
 PLAIN: dict[str, tuple[Any, ...]] = {
     "peft_type": ("LORA",),
     "bias": ("none",),
@@ -125,6 +126,8 @@ class Scale:
 class FileAdapter:
     """The tensors of PEFT's file under the names that they have in an adapted model (Weights of
     zoo.models.fill): those of the adapter, and of modules that were trained whole.
+
+    `base` is the digest of the base that they were trained on, which files of ours tell.
     """
 
     def __init__(self, place: str, revision: str | None) -> None:
@@ -134,6 +137,7 @@ class FileAdapter:
         self.path = path
         with safe_open(path, framework="pt") as file:
             self.keys = {named(key): key for key in file.keys()}  # noqa: SIM118 - no dictionary
+            self.base: str = (file.metadata() or {}).get(BASE, "")
 
     def names(self) -> frozenset[str]:
         """See Weights."""

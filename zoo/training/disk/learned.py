@@ -14,7 +14,7 @@ import numpy as np
 from zoo.data.filtering.duplicates import content
 from zoo.data.rows import CorruptExample, Rows, spread
 from zoo.errors import ResumeError
-from zoo.models.weights import stored
+from zoo.models.adapters.base import ACCEPT, base_digest
 from zoo.tasks.task import Task
 
 FEW, MANY = 64, 4096
@@ -22,10 +22,6 @@ FEW, MANY = 64, 4096
 PIECES = 256
 """How many pieces of texts (1 MiB each) are read for one."""
 
-READ_WHOLE = 64 << 20
-"""Bytes of a base up to which all are read for its digest."""
-STRETCH, TENSORS = 4 << 10, 4096
-"""Of a larger one: bytes at the beginning, middle and end of so many tensors."""
 BASE = "base"
 
 Learned = dict[str, Any]
@@ -39,31 +35,6 @@ def learned(train: Rows, task: Task, base: Sequence[Path] = ()) -> Learned:
     """
     rows = {"count": len(train), "fingerprint": train.fingerprint, "sample": sample(train)}
     return {"rows": rows, **task.digests(), **({BASE: base_digest(base)} if base else {})}
-
-
-def base_digest(files: Sequence[Path]) -> str:
-    """A digest of what safetensors files hold, however they are shared out and wherever they lie.
-
-    Names, types and shapes of all tensors and, up to READ_WHOLE, all bytes. Of a larger base three
-    stretches of evenly spread tensors: any training changes them, but a change of single values in
-    between is not seen. At most 50 MB are read.
-    """
-    found = hashlib.sha256()
-    tensors = sorted((one for path in files for one in stored(path)), key=lambda one: one.name)
-    whole = sum(one.size for one in tensors) <= READ_WHOLE
-    sampled = {one.name for one in tensors[:: 1 + len(tensors) // TENSORS]}
-    for one in tensors:
-        found.update(f"{one.name} {one.kind} {list(one.shape)} ".encode())
-        middle, last = (one.size - STRETCH) // 2, one.size - STRETCH
-        stretches = [(0, STRETCH), (middle, STRETCH), (last, STRETCH)]
-        if whole or one.size <= 3 * STRETCH:
-            stretches = [(0, one.size)]
-        if whole or one.name in sampled:
-            with one.path.open("rb") as file:
-                for start, size in stretches:
-                    file.seek(one.start + start)
-                    found.update(file.read(size))
-    return found.hexdigest()[:32]
 
 
 def sample(rows: Rows) -> str:
@@ -100,9 +71,6 @@ def _row_parts(rows: Rows, places: np.ndarray) -> Iterator[bytes]:
                 yield f"{index} {role} ".encode() + content(row[role])
 
 
-WAYS = "--accept-data goes on, --fresh starts over beside it"
-
-
 def differences(old: Mapping[str, Any], new: Mapping[str, Any], who: str = "the run") -> list[str]:
     """What is no longer what a checkpoint was trained on, a line each; older ones do not tell."""
     lines = []
@@ -123,13 +91,21 @@ def _same_rows(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     return bool(old["count"] == new["count"] and old["sample"] == new["sample"])
 
 
-def refuse_others(where: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """Raises a ResumeError that says what changed, and the ways out."""
-    if lines := differences(old, new):
-        on = "data"
-        if any(line.startswith(f"{BASE}:") for line in lines):
-            on = "weights of its base" if len(lines) == 1 else f"{on} and weights of its base"
-        raise ResumeError(f"{where} was trained on other {on} ({WAYS}):\n" + "\n".join(lines))
+def refuse_others(
+    where: str, old: Mapping[str, Any], new: Mapping[str, Any], any_data: bool = False,
+    any_base: bool = False,
+) -> None:  # fmt: skip
+    """Raises a ResumeError that says what changed and is not accepted, and the ways out."""
+    base: list[str] = []
+    data: list[str] = []
+    for line in differences(old, new):
+        (base if line.startswith(f"{BASE}:") else data).append(line)
+    base, data = [] if any_base else base, [] if any_data else data
+    if lines := data + base:
+        others = " and ".join(["data"] * bool(data) + ["weights of its base"] * bool(base))
+        ways = " ".join(["--accept-data"] * bool(data) + [ACCEPT] * bool(base))
+        ways += " goes on, --fresh starts over beside it"
+        raise ResumeError(f"{where} was trained on other {others} ({ways}):\n" + "\n".join(lines))
 
 
 def equal_everywhere(data: Learned) -> dict[str, str]:

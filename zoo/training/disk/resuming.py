@@ -20,12 +20,14 @@ class Start:
     """How a run is started, where its folder has one already: what `zoo train` may be told.
 
     `fresh` starts over beside it, `from_step` goes back to that checkpoint, `accept_data` goes on
-    though the data are others than those of the checkpoint.
+    though the data are others than those of the checkpoint, `accept_base` though an adapter's base
+    has other weights than it was trained on.
     """
 
     fresh: bool = False
     from_step: int | None = None
     accept_data: bool = False
+    accept_base: bool = False
 
 
 AS_IT_LIES = Start()
@@ -52,8 +54,8 @@ def choose(folder: RunFolder, start: Start, data: Learned, here: Here) -> Chosen
         return Chosen(found, Progress(learned=data), {})
     counters = Reader(found.folder).counters()
     progress = Progress.from_json(counters["progress"])
-    if not start.accept_data:
-        together(here, lambda: refuse_others(str(found.folder), progress.learned, data))
+    accepted = start.accept_data, start.accept_base
+    together(here, lambda: refuse_others(str(found.folder), progress.learned, data, *accepted))
     progress.learned = data
     return Chosen(found, progress, counters["engine"], counters["layout"])
 

@@ -1,11 +1,13 @@
 """What lies on a disk as weights: runs, Hugging Face folders, adapters and what they stand on."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from transformers import PreTrainedModel
 
 from zoo.layout import Place
+from zoo.models.adapters.base import refuse_other_base
 from zoo.models.adapters.place import (
     FileAdapter,
     Merged,
@@ -21,7 +23,24 @@ from zoo.models.fill import Weights
 from zoo.models.weights import FileWeights, untie, weight_files
 from zoo.recipe import Recipe
 from zoo.training.disk.kept import fault_of, folders, size_fault, whole
+from zoo.training.disk.learned import BASE
 from zoo.training.reader import Reader
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """The tensors of an adapter alone, how much of them is added, and the digest of the base that
+    they were trained on, empty where nothing tells it.
+    """
+
+    place: str
+    weights: Weights
+    scale: Scale
+    base: str
+
+    def refuse_other(self, files: list[Path]) -> None:
+        """Raises ConfigError where these are the files of another base."""
+        refuse_other_base(self.place, self.base, files)
 
 
 def run_weights(root: Path, read: Callable[[Path], Reader] = Reader) -> Reader:
@@ -45,20 +64,24 @@ def run_weights(root: Path, read: Callable[[Path], Reader] = Reader) -> Reader:
 
 def open_weights(
     model: PreTrainedModel, place: str, revision: str | None,
-    read: Callable[[Path], Reader] = Reader,
+    read: Callable[[Path], Reader] = Reader, any_base: bool = False,
 ) -> Weights:  # fmt: skip
     """The weights of a run folder (`read` says which), a Hugging Face folder or a hub id; what they
     hold apart is untied in the model, which is on meta.
 
-    An adapter stands on its base in an adapted model, and is added into it in a plain one.
+    An adapter stands on its base in an adapted model, and is added into it in a plain one. Raises
+    ConfigError where it was trained on another, unless `any_base` will do.
     """
     weights: Weights
-    opened = open_adapter(place, revision, read)
-    if opened is not None:
-        adapter, scale = opened
-        base = FileWeights(model, weight_files(*base_at(place, revision)))
+    adapter = open_adapter(place, revision, read)
+    if adapter is not None:
+        files = weight_files(*base_at(place, revision))
+        if not any_base:
+            adapter.refuse_other(files)
+        base = FileWeights(model, files)
         adapted = hasattr(model, "peft_config")
-        weights = OnBase(adapter, base) if adapted else Merged(adapter, base, scale, model)
+        own, scale = adapter.weights, adapter.scale
+        weights = OnBase(own, base) if adapted else Merged(own, base, scale, model)
     elif is_run(place):
         weights = run_weights(Path(place), read)
     else:
@@ -69,16 +92,24 @@ def open_weights(
 
 def open_adapter(
     place: str, revision: str | None, read: Callable[[Path], Reader] = Reader
-) -> tuple[Weights, Scale] | None:
-    """The tensors of the adapter alone that a run or a folder of PEFT's holds, and how much of it
-    is added; None where another thing lies.
-    """
+) -> Adapter | None:
+    """The adapter alone that a run or a folder of PEFT's holds; None where another thing lies."""
     if lora := section_of_run(place).get("lora"):
-        return run_weights(Path(place), read), Scale.in_run(lora)
+        reader = run_weights(Path(place), read)
+        return Adapter(place, reader, Scale.in_run(lora), base_in_checkpoint(reader))
     config = None if is_run(place) else adapter_config(place, revision)
     if config is None:
         return None
-    return FileAdapter(place, revision), Scale.in_peft(config)
+    adapter = FileAdapter(place, revision)
+    return Adapter(place, adapter, Scale.in_peft(config), adapter.base)
+
+
+def base_in_checkpoint(reader: Reader) -> str:
+    """The digest of the base that a checkpoint's adapter was trained on; empty where it tells none
+    (zoo.training.disk.learned).
+    """
+    learned: dict[str, str] = reader.counters()["progress"].get("learned", {})
+    return learned.get(BASE, "")
 
 
 def base_files(recipe: Recipe) -> list[Path]:
