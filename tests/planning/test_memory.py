@@ -12,9 +12,9 @@ from tests.runs import LAYOUTS
 from zoo.engines.build import build_engine
 from zoo.engines.state import torch_optimizer
 from zoo.layout import Layout, Place
-from zoo.planning.memory import shares
+from zoo.planning.memory import memory_of, shares
 from zoo.recipe import load_recipe
-from zoo.telling.memory import Kept, memory_page
+from zoo.telling.memory import BY_TIME, Kept, memory_page
 from zoo.training.checks import ring_two
 from zoo.training.feeding.batches import training_batches
 from zoo.training.feeding.prepared import prepare
@@ -116,3 +116,12 @@ def test_of_an_adapter_the_optimizer_counts_what_is_trained(path: Path) -> None:
     page = memory_page("one process", [alone], trained, alone.frozen.parameters)
     assert page.tables[0][1][0][:3] == ["the process", "trained", f"{trained:,}"]
     assert [row[1] for row in page.tables[0][1]] == ["trained", "frozen", "both"]
+
+
+def test_stages_that_a_run_cuts_by_time_are_said_to_be_taken_as_if_by_parameters(
+    path: Path,
+) -> None:
+    layout = Layout.of(data=1, pipe=2)
+    words = ["parallel.pipeline.stages=2", "parallel.pipeline.balance=time"]
+    assert BY_TIME in memory_of(load_recipe(path, words), layout).lines
+    assert BY_TIME not in memory_of(load_recipe(path, words[:1]), layout).lines

@@ -43,7 +43,8 @@ def memory_of(recipe: Recipe, layout: Layout) -> Page:
     every = list(model.parameters())
     trained = sum(one.numel() for one in every if one.requires_grad)
     frozen = sum(one.numel() for one in every) - trained
-    return memory_page(layout.describe(), shares(recipe, layout, model), trained, frozen)
+    by_time = layout.pipe > 1 and recipe.parallel.pipeline.balance == "time"
+    return memory_page(layout.describe(), shares(recipe, layout, model), trained, frozen, by_time)
 
 
 def shares(recipe: Recipe, layout: Layout, model: Any) -> list[Share]:

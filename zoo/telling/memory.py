@@ -10,6 +10,10 @@ NOT_COUNTED = (
     "bytes that a rank keeps from step to step, masters and moments as optimizer; not counted:"
     " activations, what is gathered and sent for a moment, a compressor's state, CUDA's own"
 )
+BY_TIME = (
+    "parallel.pipeline.balance is time: a run measures where it cuts stages; here they are cut by"
+    " parameters"
+)
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,18 @@ class Share:
     frozen: Kept
 
 
-def memory_page(layout: str, shares: Sequence[Share], trained: int, frozen: int) -> Page:
-    """A table of shares, and how many parameters of the whole model are trained."""
+def memory_page(
+    layout: str, shares: Sequence[Share], trained: int, frozen: int, by_time: bool = False
+) -> Page:
+    """A table of shares, and how many parameters of the whole model are trained; `by_time`: a run
+    cuts its stages by what it measures.
+    """
     total = trained + frozen
     lines = [
         f"{layout}: {total:,} parameters, {trained:,} trained ({trained / total:.2%}), "
         f"{frozen:,} frozen",
         NOT_COUNTED,
+        *([BY_TIME] if by_time else []),
     ]
     content = {
         "layout": layout,
