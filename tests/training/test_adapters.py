@@ -33,8 +33,10 @@ LORA = {"r": 4, "alpha": 8, "target_modules": ["q_proj", "v_proj", "down_proj"]}
 IDS = torch.arange(1, 41).view(2, 20)
 
 
-def adapt(checkpoint: Path, folder: Path, words: Sequence[str], start: Start = AS_IT_LIES) -> int:
-    """A few steps of an adapter on a checkpoint."""
+def written(checkpoint: Path, folder: Path) -> Path:
+    """The file of a recipe that trains an adapter on a checkpoint for a few steps, beside its text:
+    before any rank reads them.
+    """
     text = folder.parent / "text"
     text.mkdir(exist_ok=True)
     (text / "train.txt").write_text("I dreamed of a river that ran uphill to the moon.\n" * 400)
@@ -51,12 +53,17 @@ def adapt(checkpoint: Path, folder: Path, words: Sequence[str], start: Start = A
     }
     path = folder.parent / f"{folder.name}.json"
     path.write_text(json.dumps(recipe))
+    return path
+
+
+def adapt(path: Path, words: Sequence[str], start: Start = AS_IT_LIES) -> int:
+    """A run of it."""
     return run(load_recipe(path, words), start)
 
 
 def trained(world: int, checkpoint: Path, folder: Path, *words: str) -> Path:
     """The folder of a run in so many processes."""
-    assert run_ranks(world, adapt, checkpoint, folder, words) == [0] * world
+    assert run_ranks(world, adapt, written(checkpoint, folder), words) == [0] * world
     return folder
 
 
@@ -222,4 +229,5 @@ def test_a_base_that_changed_under_a_stopped_run_is_seen_before_it_goes_on(
         with pytest.raises(AssertionError, match=refused):
             trained(1, base, folder)
         assert sorted((folder / "checkpoints").iterdir()) == kept
-        assert run_ranks(1, adapt, base, folder, (), Start(accept_base=True)) == [0]
+        path = written(base, folder)
+        assert run_ranks(1, adapt, path, (), Start(accept_base=True)) == [0]
