@@ -123,6 +123,16 @@ def test_an_adapter_alone_is_saved_and_loads_in_peft_and_transformers(adapted: P
 
 
 @pytest.mark.ranks(1)
+def test_an_adapter_is_added_into_its_base_after_its_run(adapted: Path, tmp_path: Path) -> None:
+    out = export_folder(adapted, tmp_path / "merged", merged=True)
+    assert not (out / "adapter_config.json").exists()
+    whole, alone = (AutoModelForCausalLM.from_pretrained(one) for one in (out, adapted / "model"))
+    assert float((logits(whole) - logits(alone)).abs().max()) < 1e-5
+    with pytest.raises(ConfigError, match="--merged: found a model without an adapter"):
+        export_folder(out, tmp_path / "again", merged=True)
+
+
+@pytest.mark.ranks(1)
 def test_wherever_an_adapter_is_opened_a_base_that_changed_since_is_refused(
     adapted: Path, tmp_path: Path
 ) -> None:
@@ -176,8 +186,8 @@ def test_a_merged_export_is_a_plain_model_with_the_logits_of_the_adapter(
     added = AutoModelForCausalLM.from_pretrained(base)
     added.load_state_dict({name: weights.tensor(name) for name in weights.names()}, strict=False)
     assert float((logits(added) - adapted).abs().max()) < 1e-5
-    shutil.rmtree(folder / "model")
-    trained(1, base, folder, word, "run.export_merged=true")
+    trained(1, base, folder, word, "run.export_merged=true")  # takes no step
+    assert (folder / "model.1" / "adapter_config.json").exists()
     assert not (folder / "model" / "adapter_config.json").exists()
     plain = AutoModelForCausalLM.from_pretrained(folder / "model")
     assert float((logits(plain) - adapted).abs().max()) < 1e-5

@@ -53,7 +53,7 @@ EXAMPLES = {
     ),
     "advise": ("zoo advise gpt2-small-openwebtext --tiny --bandwidth 1Gbit/s --nodes 2",),
     "eval": ("zoo eval runs/my", "zoo eval runs/my --split test --json"),
-    "export": ("zoo export runs/my my-model",),
+    "export": ("zoo export runs/my my-model", "zoo export runs/my my-model --merged"),
     "predict": (
         "zoo predict runs/my 'a text'",
         "zoo predict runs/my photos/*.jpg --json --out answers",

@@ -26,6 +26,9 @@ TrustedOption = Annotated[
 AverageOption = Annotated[
     int | None, typer.Option("--average", metavar="N", help="The mean of the newest N.")
 ]
+MergedOption = Annotated[
+    bool, typer.Option("--merged", help="Add an adapter into its base: a plain model.")
+]
 ToOption = Annotated[
     Format | None, typer.Option("--to", help="Also onnx/model.onnx, checked by onnxruntime.")
 ]
@@ -46,6 +49,7 @@ def export_run(
     out: OutArgument = None,
     trusted: TrustedOption = False,
     average: AverageOption = None,
+    merged: MergedOption = False,
     to: ToOption = None,
     push: PushOption = "",
     public: PublicOption = False,
@@ -70,10 +74,10 @@ def export_run(
         *([lambda: refused(wanted, folder)] if push else []),
         *([lambda: refused_onnx(folder, trusted)] if to else []),
     )
-    if is_exported(folder) and out is None and average is None and (push or to):
+    if is_exported(folder) and out is None and average is None and not merged and (push or to):
         model = folder
     else:
-        model = export_folder(folder, out, trusted, average, accept_base)
+        model = export_folder(folder, out, trusted, average, accept_base, merged)
         print(f"the model lies in {model}")
     if to:
         path, apart = to_onnx(model, trusted, accept_base)

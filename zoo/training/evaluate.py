@@ -1,6 +1,7 @@
 """Scores a run's newest checkpoint or an exported folder, in one process or many."""
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -182,19 +183,30 @@ def is_exported(folder: Path) -> bool:
 
 def export_folder(
     folder: Path, out: Path | None, trusted: bool = False, average: int | None = None,
-    any_base: bool = False,
+    any_base: bool = False, merged: bool = False,
 ) -> Path:  # fmt: skip
     """`zoo export`: writes a run's checkpoint as a Hugging Face folder; one process.
 
     `trusted`: the user lets code run that comes with the model. `average`: the mean of so many
     checkpoints, in place of what `run.export` says. `any_base`: an adapter is exported on its base
-    as that is now, whatever it was trained on.
+    as that is now, whatever it was trained on. `merged`: it is added into its base.
+
+    Raises ConfigError for `merged` of a run without an adapter, and as zoo.training.export does.
     """
     if out is not None:
         refuse_foreign(out)
     words = [f"{TRUST}=true"] if trusted else []
     words += [] if average is None else [f"run.export=average-{average}"]
     recipe = load_from(folder, words)
+    if merged:
+        if recipe.model.lora is None:
+            found, allowed = (
+                "a model without an adapter",
+                "export without it, or a run of an adapter",
+            )
+            way = shlex.join(("zoo", "export", str(folder)))
+            raise ConfigError([Fault("command line", "--merged", found, allowed, way)])
+        recipe = load_from(folder, [*words, "run.export_merged=true"])
     checked = ring_two(recipe, 1, None, with_train=not learns_nothing(recipe), any_base=True)
     run = RunFolder(folder.absolute())
     return export(run, recipe, checked.task, checked.source, out, any_base)
