@@ -105,19 +105,19 @@ def test_the_answers_to_a_prompt_or_in_a_chat_are_kept_back(trained) -> None:
     thanks = {"role": "user", "content": "Thanks."}
     chat = {"messages": [ask]}
     assert predictor.parted({"messages": [ask, said, thanks]}, 0) == (chat, {"completion": "Ho."})
-    pair = {"chosen": [said], "rejected": [{**said, "content": "No."}]}
-    kept = {"chosen": "Ho.", "rejected": "No."}
-    assert predictor.parted({"prompt": [ask], **pair}, 0) == (chat, kept)
-    whole = {"chosen": [ask, said], "rejected": [ask, {**said, "content": "No."}]}
-    asked, rest = predictor.parted(whole, 0)
-    assert asked == chat and kept.items() <= rest.items()
-    told = predictor.told(asked, {"text": "Ha."}, predictor.right(asked, rest))
-    assert [(head, spans[0].text) for head, spans in told[1:]] == [
-        ("assistant", "Ha."),
-        ("preferred in the data", "Ho."),
+    pair = {"prompt": "Hi?", "chosen": "Ho.", "rejected": "No."}
+    told = predictor.told(
+        {"prompt": "Hi?"}, {"text": "Ha."}, predictor.right(*predictor.parted(pair, 0))
+    )
+    assert [(head.partition(":")[0], spans[-1].text) for head, spans in told] == [
+        ("written on", "Ha."),
+        ("preferred", "Ho."),
         ("not preferred", "No."),
     ]
-    judged = {"prompt": "Hi?", "completion": "No.", "label": False}
-    assert predictor.right(*predictor.parted(judged, 0)) == {}
+    single = {"prompt": "Hi?", "completion": "No.", "label": False}
+    told = predictor.told(
+        {"prompt": "Hi?"}, {"text": "Ha."}, predictor.right(*predictor.parted(single, 0))
+    )
+    assert told[1][0].startswith("not wanted: log\u2011probability -")
     with pytest.raises(CorruptExample):
         predictor.parted({"messages": [ask]}, 0)

@@ -100,6 +100,13 @@ def test_the_time_is_told_by_what_it_went_to(tmp_path: Path) -> None:
     assert facts.wall(run) == (20 - 8) + (100 - 48)
 
 
+def test_steps_that_a_resume_made_again_count_from_where_it_went_back_to(tmp_path: Path) -> None:
+    root = written(tmp_path / "a", 9)
+    lost = [{"step": step, "loss": 1.0, "step_seconds": 2.0} for step in (7, 9)]
+    (root / "metrics-superseded.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lost))
+    assert facts.time_of(read_run(root))["steps that a resume made again"] == (9 - 5) * 2.0
+
+
 def test_runs_are_compared_by_the_keys_that_differ(tmp_path: Path) -> None:
     roots = [written(tmp_path / n, 9, optimizer={"lr": lr}) for n, lr in (("a", 1), ("b", 2))]
     runs = read_runs(roots)
@@ -116,4 +123,4 @@ def test_a_folder_that_is_no_run_is_refused_with_all_others(tmp_path: Path) -> N
 def test_a_run_that_said_nothing_for_long_is_called_killed(tmp_path: Path) -> None:
     root = written(tmp_path / "a", 9)
     (root / "status.json").write_text(json.dumps({"state": "running", "step": 4, "at": 1.0}))
-    assert facts.state_of(read_run(root)).startswith("killed at step 4")
+    assert facts.state_of(read_run(root)).startswith("killed at step 9")  # its last row

@@ -29,8 +29,8 @@ def test_each_score_is_inside_or_outside_its_band(catalog: Catalog) -> None:
     found = verdicts(recipe, {"step": 9, "valid/loss": 2.0, "valid/perplexity": 6.5})
     assert [one.inside for one in found] == [True, False, False]
     assert list(map(str, found)) == [
-        "2, inside the expected 1.5 to 2",
-        "6.5, outside the expected at most 6",
+        "2, inside what is expected: 1.5 to 2",
+        "6.5, outside what is expected: at most 6",
         "not scored, expected at least 2",
     ]
     assert told(found)["expected"]["valid/loss"] == {
@@ -38,7 +38,7 @@ def test_each_score_is_inside_or_outside_its_band(catalog: Catalog) -> None:
         "inside": True,
     }
     text = card(recipe, expanded(recipe), Made(), 1, {"step": 9, "valid/loss": 2.0})
-    assert "| valid/loss | 2, inside the expected 1.5 to 2 |" in text
+    assert "| valid/loss | 2, inside what is expected: 1.5 to 2 |" in text
     assert load_recipe(catalog.recipe(run=expanded(recipe)["run"])) == recipe
 
 

@@ -27,7 +27,10 @@ def test_patience_ends_a_run_for_good_and_the_end_says_what_was_expected(tmp_pat
     expected = status["expected"]
     assert [one["inside"] for one in expected.values()] == [False, True]
     card = (folder / "model" / "README.md").read_text()
-    assert "outside the expected 0 to 0.5" in card and "inside the expected at least 0" in card
+    assert (
+        "outside what is expected: 0 to 0.5" in card
+        and "inside what is expected: at least 0" in card
+    )
     train(1, RECIPE, folder, *STILL, "run.patience=2")
     assert list(losses(folder)) == [1, 2, 3], "a finished run went on"
     train(1, RECIPE, folder, *STILL, "run.patience=3")

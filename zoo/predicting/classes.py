@@ -56,8 +56,7 @@ def right_classes(config: PreTrainedConfig, rest: Row) -> Answer:
 def classes_against(answer: Answer, right: Answer) -> list[Stretch]:
     """Classes that were named, those that are right and were not, and how likely each is."""
     if "values" in answer:
-        found, wanted = said_classes(answer), said_classes(right) if right else ""
-        return [Stretch(found, "written", f"right: {wanted}" if wanted else "")]
+        return numbers_against(answer["values"], right.get("values", []))
     shares = {one["label"]: f"{one['score']:.3f}" for one in answer["top"]}
     ours, theirs = (
         one["labels"] if "labels" in one else [one["label"]] if "label" in one else []
@@ -70,3 +69,17 @@ def classes_against(answer: Answer, right: Answer) -> list[Stretch]:
     marked = marked or [Stretch("none", "right")]
     spaced = [part for one in marked for part in (one, Stretch(" "))]
     return [*spaced, Stretch(", ".join(rest))]
+
+
+def numbers_against(found: Sequence[float], wanted: Sequence[float]) -> list[Stretch]:
+    """Numbers that were answered, each with the one in the data and how far it is off."""
+    if len(found) != len(wanted):
+        return [Stretch(", ".join(f"{one:.6g}" for one in found), "written")]
+    pairs = zip(found, wanted, strict=True)
+    marked = [
+        Stretch(
+            f"{ours:.4g}", "written", f"in the data {right:.6g}, off by {abs(ours - right):.3g}"
+        )
+        for ours, right in pairs
+    ]
+    return [part for one in marked for part in (one, Stretch(" "))][:-1]

@@ -1,7 +1,7 @@
 """Text that is written on, or instead of another one, by transformers' `generate`."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -18,7 +18,7 @@ from zoo.predicting.against import Stretch, Told, plain, texts_against
 from zoo.predicting.exported import Exported, Options
 from zoo.predicting.predictor import Answer, Predictor
 from zoo.tasks.preferences.answers import question_of
-from zoo.tasks.text.chats.shapes import Turn, chat_of, spoken, turns_of, unanswered
+from zoo.tasks.text.chats.shapes import Turn, chat_of, spoken, unanswered
 from zoo.tasks.text.encoding import encoder, frame_of
 from zoo.tasks.text.sequences import Framer, read_back
 from zoo.tasks.text.tokens import attention_mask, padded
@@ -121,12 +121,12 @@ class Continuation(Writing):
         return ids
 
     def parted(self, row: Row, seed: int) -> tuple[Row, Row]:
-        """A chat without what is said last and before it, a prompt without its answers, or the
+        """A chat without what is said last and before it, a prompt without its completion, or the
         first words of a text.
         """
-        answers = [row[role] for role in ("chosen", "rejected", "completion") if role in row]
-        if answers:
-            return question_of(row.get("prompt"), answers), _answers_in(row)
+        if "completion" in row:
+            completion = row["completion"]
+            return question_of(row.get("prompt"), [completion]), {"completion": completion}
         if (chat := chat_of(row)) is not None:
             before, answer = unanswered(chat[0])
             with_tools = {"tools": chat[1]} if chat[1] else {}
@@ -140,25 +140,12 @@ class Continuation(Writing):
         return asked, {}
 
     def right(self, asked: Row, rest: Row) -> Answer:
-        """What follows in the row, or is preferred to what is "rejected"."""
-        text = rest.get("chosen", rest.get("completion") if rest.get("label", True) else None)
-        return {} if text is None else {"text": text, "rejected": rest.get("rejected", "")}
+        """What follows in the row."""
+        return {"text": rest["completion"]} if "completion" in rest else {}
 
     def told(self, asked: Row, answer: Answer, right: Answer) -> Told:
         """What was asked with what was written behind it, and what stands there in the data."""
-        if "messages" in asked:
-            begun = [plain(one["role"], spoken(one)) for one in asked["messages"]]
-            told = [*begun, (ASSISTANT, [Stretch(answer["text"], "written")])]
-        else:
-            given = Stretch(next(iter(asked.values())))
-            told = [("written on", [given, Stretch(answer["text"], "written")])]
-        pair = bool(right.get("rejected"))
-        told += (
-            [plain("preferred in the data" if pair else "in the data", right["text"])]
-            if right
-            else []
-        )
-        return [*told, *([plain("not preferred", right["rejected"])] if pair else [])]
+        return [*written(asked, answer), *([plain("in the data", right["text"])] if right else [])]
 
     @property
     def positions(self) -> int | None:
@@ -198,14 +185,17 @@ class Continuation(Writing):
         return [{"text": text} for text in self.texts(found[:, longest:])]
 
 
-def _answers_in(row: Row) -> Row:
-    """The answers that a row holds to its prompt, as texts, and what is said of them."""
-    there = {role: row[role] for role in ("completion", "chosen", "rejected") if role in row}
-    said = {
-        role: one if isinstance(one, str) else turns_of(one)[-1]["content"]
-        for role, one in there.items()
-    }
-    return said | ({"label": row["label"]} if "label" in row else {})
+def written(asked: Row, answer: Answer) -> Told:
+    """A prompt or a chat with what was written behind it."""
+    new = Stretch(answer["text"], "written")
+    if "messages" in asked:
+        return [*talk(asked["messages"]), (ASSISTANT, [new])]
+    return [("written on", [Stretch(next(iter(asked.values()))), new])]
+
+
+def talk(turns: Sequence[Turn]) -> Told:
+    """What is said in a chat, and by whom."""
+    return [plain(one["role"], spoken(one)) for one in turns]
 
 
 class Rewriting(Writing):
@@ -231,7 +221,9 @@ class Rewriting(Writing):
         """The source, and what was made of it against the target."""
         if not right:
             return super().told(asked, answer, right)
-        return [*self.asked(asked), *texts_against("answer", answer["text"], right["text"])]
+        told = texts_against("answer", answer["text"], right["text"])[:1]
+        same = told[0][1][0].how == "right"
+        return [*self.asked(asked), *told, *([] if same else [plain("target", right["text"])])]
 
     def answers(self, examples: list[list[int]]) -> list[Answer]:
         """ "text": what was written."""

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from zoo.recipe.vocabulary.kinds import KINDS
-from zoo.reporting.facts import SCORES, headline, kind_name
+from zoo.recipe.vocabulary.scores import Score
+from zoo.reporting.facts import SCORES, headline, kind_in
 from zoo.reporting.reading import Curve, Run
 from zoo.reporting.thinning import (
     Thinned,
@@ -21,6 +21,8 @@ SMOOTHED = " (smoothed)"
 LOSS = "loss"
 MOST_CLASSES = 8
 """Curves of classes in a chart, of all runs together."""
+PARTS = "examples/"
+"""How the keys of counts begin that parts of a mixture have."""
 TABLE = 20
 """Rows of a chart's table."""
 QUIET = ("examples", "seconds", "epoch", "corrupt", "skipped")
@@ -34,7 +36,10 @@ KNOWN = (
     ("Time of a step", "seconds", ("step_seconds", "data_seconds")),
     ("Memory", "GiB", ("memory_gib",)),
     ("Padding", "share of what the model gets", ("padding",)),
-    ("Skipped steps and corrupt rows", "count", ("skipped", "corrupt")),
+    ("Skipped steps, and rows in the place of corrupt ones", "count", ("skipped", "corrupt")),
+    ("Bytes sent a step", "bytes", ("sent_bytes",)),
+    ("Compression", "times fewer bytes than fp32", ("compression",)),
+    ("Variances of the 1-bit optimizer", "elements", ("frozen_lifted", "frozen_masked")),
 )
 """Charts beside loss and scores: title, unit, and keys of metrics.jsonl."""
 
@@ -51,20 +56,23 @@ class Chart:
 
 def charts_of(runs: list[Run]) -> list[Chart]:
     """The charts of what the runs have curves of: loss, scores with the headline first, those of
-    classes together, the rest by KNOWN, and every other number of a row alone.
+    classes together, the rest by KNOWN, and what a mixture and a task count.
     """
     there = dict.fromkeys(
         key for run in runs for key, curve in run.curves.items() if {*curve.values} != {None}
     )
-    losses = tuple(key for key in there if key == LOSS or _ends(key, LOSS))
-    charts = [("Loss", "loss", losses)] if losses else []
+    losses = [key for key in there if key == LOSS or _ends(key, LOSS)]
+    losses.sort(key=lambda key: key != LOSS)
+    charts = [("Loss", _unit(runs, LOSS), tuple(losses))] if losses else []
     charts += _of_scores(runs, [key for key in there if key.startswith(SCORES)])
     for title, unit, keys in KNOWN:
         own = tuple(key for key in keys if key in there and _speaks(runs, key))
         charts += [(title, unit, own)] if own else []
-    for key in there:
-        if not charted(key) and _speaks(runs, key):
-            charts.append((key.replace("_", " ").capitalize(), "so far", (key,)))
+    others = [key for key in there if not charted(key) and _speaks(runs, key)]
+    parts = tuple(key for key in others if key.startswith(PARTS))
+    lost = tuple(key for key in others if key not in parts)
+    charts += [("Examples of each part", "examples so far", parts)] if parts else []
+    charts += [("Examples that lost targets", "examples so far", lost)] if lost else []
     return [Chart(f"chart-{n}", *one) for n, one in enumerate(charts)]
 
 
@@ -78,15 +86,18 @@ def _of_scores(runs: list[Run], keys: list[str]) -> list[tuple[str, str, tuple[s
     first = _name(headline(runs[0]))
     by_name: dict[str, list[str]] = {}
     by_class: dict[str, list[str]] = {}
+    known = _scores(runs)
+    together = {name: score.chart for name, score in known.items() if score.chart}
     for key in keys:
-        group = of_class(runs, key)
-        place = by_class.setdefault(group, []) if group else by_name.setdefault(_name(key), [])
-        place.append(key)
-    by_name.pop(LOSS, None)
+        group, name = of_class(runs, key), _name(key)
+        alone = by_name.setdefault(together.get(name, name), [])
+        (by_class.setdefault(group, []) if group else alone).append(key)
+    by_name = {name: own for name, own in by_name.items() if own and name != LOSS}
     charts = []
     for name in sorted(by_name, key=lambda one: one != first):
         own = by_name[name]
-        charts.append((f"Score: {' and '.join(map(short, own))}", name, tuple(own)))
+        title = name if name in together.values() else " and ".join(map(short, own))
+        charts.append((f"Score: {title}", _unit(runs, _name(own[0])), tuple(own)))
     for group, own in by_class.items():
         worst = sorted(own, key=lambda key: _last(runs, key))[: MOST_CLASSES // len(runs) or 1]
         few = f", the {len(worst)} lowest of {len(own)}" if len(worst) < len(own) else ""
@@ -99,10 +110,22 @@ def of_class(runs: list[Run], key: str) -> str:
     """The score that a class has under this key, as `valid/iou` in `valid/iou/cat`; empty for a
     score that the kinds of the runs know, and for a set's.
     """
-    names = [KINDS[kind].scores for run in runs if (kind := kind_name(run)) in KINDS]
+    known = _scores(runs)
     above, _, name = key.rpartition("/")
-    known = not names or any(name in one for one in names)
-    return "" if known or above == SCORES.rstrip("/") else above
+    told = not known or name in known
+    return "" if told or above == SCORES.rstrip("/") else above
+
+
+def _scores(runs: list[Run]) -> dict[str, Score]:
+    """The scores that the kinds of the runs know."""
+    kinds = [kind for run in runs if (kind := kind_in(run))]
+    return {name: score for kind in kinds for name, score in kind.scores.items()}
+
+
+def _unit(runs: list[Run], name: str) -> str:
+    """What the axis of a score is called."""
+    score = _scores(runs).get(name)
+    return (score.unit if score else "") or name
 
 
 def _last(runs: list[Run], key: str) -> float:

@@ -4,6 +4,7 @@ model.
 
 import io
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from zoo.recipe.vocabulary.roles import ROLES
 from zoo.reporting.media import picture_uri, sound_uri
 from zoo.reporting.reading import EXAMPLES
 from zoo.training.disk.writing import write_json
+from zoo.training.feeding.reference import REFERENCE
 
 Part = dict[str, Any]
 LONGEST = 60.0
@@ -32,8 +34,10 @@ LARGEST = 8 << 30
 """Bytes of weights beyond which a CPU is not asked."""
 MEDIA = 400_000
 """Characters of all pictures and sounds of a run."""
-SIDE, SMALL, LINE = 480, 256, 1200
-"""Pixels of the longer side of a picture, at most and where it has few; characters of a text."""
+SIDE, SMALL = 480, 256
+"""Pixels of the longer side of a picture, at most and where it has few."""
+LINE, LINES = 1200, 20
+"""Characters of a text, and lines."""
 
 
 def write_examples(root: Path, source: Source, count: int) -> None:
@@ -44,15 +48,23 @@ def write_examples(root: Path, source: Source, count: int) -> None:
     size = sum(file.stat().st_size for file in there.folder.glob("*.safetensors"))
     if there.device.type == "cpu" and size > LARGEST:
         return
-    name, rows = next(iter(source.valid.items()))
     predictor = predictor_of(there, Options())
     found, begun = [], time.monotonic()
-    for index in spread(rows, count).tolist():
+    for name, rows, index in asked_of(source.valid, count):
         if time.monotonic() - begun > LONGEST:
             break
         if one := example_of(predictor, rows, index, MEDIA // count):
-            found.append(one)
-    write_json(root / EXAMPLES, {"set": name, "examples": found})
+            found.append(one | ({"set": name} if len(source.valid) > 1 else {}))
+    sets = [*source.valid][:count]
+    write_json(root / EXAMPLES, {"set": ", ".join(sets), "examples": found})
+
+
+def asked_of(sets: Mapping[str, Rows], count: int) -> Iterator[tuple[str, Rows, int]]:
+    """So many rows, of each set alike and evenly spread: the set's name, its rows, an index."""
+    for place, (name, rows) in enumerate(sets.items()):
+        own = count // len(sets) + (place < count % len(sets))
+        for index in spread(rows, own).tolist() if own else ():
+            yield name, rows, index
 
 
 def example_of(predictor: Predictor, rows: Rows, index: int, most: int) -> dict[str, Any] | None:
@@ -61,7 +73,7 @@ def example_of(predictor: Predictor, rows: Rows, index: int, most: int) -> dict[
     """
     try:
         row = rows[index]
-        held = {role: as_bytes(row, role) for role in row if role in ROLES}
+        held = {role: as_bytes(row, role) for role in row if role in (*ROLES, REFERENCE)}
         asked, rest = predictor.parted(held, index)
         with torch.inference_mode():
             answer = predictor.answers([predictor.read(asked)])[0]
@@ -123,14 +135,15 @@ def texts_of(told: Told) -> list[Part]:
 
 
 def shortened(spans: list[Stretch]) -> list[Stretch]:
-    """The first LINE characters of some stretches."""
+    """The first LINE characters of some stretches, in no more than LINES lines."""
     found: list[Stretch] = []
-    left = LINE
+    left, lines = LINE, LINES
     for one in spans:
-        if left <= 0:
+        shown = "\n".join(one.text[:left].split("\n")[:lines])
+        found.append(Stretch(shown, one.how, one.note))
+        if shown != one.text:
             return [*found, Stretch(" …")]
-        found.append(Stretch(one.text[:left], one.how, one.note))
-        left -= len(one.text)
+        left, lines = left - len(shown), lines - shown.count("\n")
     return found
 
 

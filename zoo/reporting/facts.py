@@ -9,7 +9,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from zoo.recipe.vocabulary.kinds import KINDS
+from zoo.recipe.vocabulary.kinds import KINDS, Kind, kind_named
 from zoo.reporting.reading import Curve, Run
 from zoo.telling.page import Table
 from zoo.training.disk.lease import STALE
@@ -26,6 +26,8 @@ def state_of(run: Run) -> str:
     state, step = status.get("state", "unknown"), status.get("step")
     where = "" if step is None else f" at step {step:,}"
     if state in ("starting", "running"):
+        known = [step or 0, *run.curves.get("loss", Curve()).steps[-1:]]  # heartbeats lag behind
+        where = f" at step {max(known):,}" if any(known) else where
         silent = time.time() - float(status.get("at", 0))
         if silent > _BEAT or _dead(status):
             return f"killed{where}: it said nothing more after {moment(status.get('at'))}"
@@ -73,29 +75,31 @@ def number(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Scored:
-    """A score of a run: the last, and the best with its step, where it is known what is better."""
+    """A score of a run: the last, the best with its step where one way is better, what it means."""
 
     last: float | None
     best: float | None
     step: int
     larger: bool | None
+    meaning: str = ""
 
 
 def scores_of(run: Run) -> dict[str, Scored]:
     """Every score that the run has, the headline first."""
-    kind = KINDS.get(kind_name(run))
+    kind = kind_in(run)
     found = {}
     for key, curve in run.curves.items():
         known = [(v, s) for v, s in zip(curve.values, curve.steps, strict=True) if v is not None]
         if not key.startswith(SCORES):
             continue
-        named = kind is not None and key.rpartition("/")[2] in kind.scores
-        larger = kind.larger_is_better(key) if kind is not None and named else None
+        named = kind.named(key) if kind else None
+        larger = named.larger_is_better if named and named.wanted else None
         value, step = known[-1] if known else (None, curve.steps[-1])
         if known and larger is not None:
             order = max if larger else min
             value, step = order(known, key=itemgetter(0))
-        found[key] = Scored(curve.values[-1], value, step, larger)
+        meaning = named.doc if named else ""
+        found[key] = Scored(curve.values[-1], value, step, larger, meaning)
     first = headline(run)
     return dict(sorted(found.items(), key=lambda item: item[0] != first))
 
@@ -116,10 +120,17 @@ def kind_name(run: Run) -> str:
     return str(run.recipe.get("task", {}).get("kind", "unknown"))
 
 
+def kind_in(run: Run) -> Kind | None:
+    """The entry of its kind with what its problem changes in it; None of one that is not known."""
+    task, name = run.recipe.get("task", {}), kind_name(run)
+    words = [str(task.get(key, "")) for key in ("problem", "loss")]
+    return kind_named(name, *words) if name in KINDS else None
+
+
 def headline(run: Run) -> str:
     """The score that tells the best checkpoint; empty where the run has none."""
     chosen = run.recipe.get("run", {}).get("best_metric")
-    kind = KINDS.get(kind_name(run))
+    kind = kind_in(run)
     wanted = f"/{kind.headline}" if kind else "/loss"
     keys = [key for key in run.curves if key.startswith(SCORES)]
     return chosen if chosen in keys else next((k for k in keys if k.endswith(wanted)), "")
@@ -127,8 +138,9 @@ def headline(run: Run) -> str:
 
 def time_of(run: Run) -> dict[str, float]:
     """Seconds by what they went to, and the rest of those between starts and ends."""
-    data, whole = _spent(run.curves)
-    again = _spent(run.given_up)[1]
+    begun = [one["step"] for one in run.happened("start")]
+    data, whole = _spent(run.curves, begun)
+    again = _spent(run.given_up, begun)[1]
     ends: dict[str, float] = {}
     for name in ("start", "evaluation", "checkpoint", "export"):
         ends[name] = sum(float(one.get("seconds", 0)) for one in run.happened(name))
@@ -146,13 +158,16 @@ def time_of(run: Run) -> dict[str, float]:
     return found | ({"other": rest} if rest > 0.5 else {})
 
 
-def _spent(curves: dict[str, Curve]) -> tuple[float, float]:
-    """Seconds of waiting for data, and of steps in all, by the rows of training."""
+def _spent(curves: dict[str, Curve], begun: list[int]) -> tuple[float, float]:
+    """Seconds of waiting for data, and of steps in all, by the rows of training, each of which is
+    of the steps since the one before or since the start (`begun` holds their steps) after that.
+    """
     whole = data = 0.0
     steps = curves.get("step_seconds", Curve())
     waits = dict(zip(*_pair(curves.get("data_seconds", Curve())), strict=True))
     for (before, _), (step, seconds) in pairwise([(0, 0.0), *zip(*_pair(steps), strict=True)]):
-        count = step - before if step > before else 0
+        since = max((one for one in (before, *begun) if one < step), default=step)
+        count = step - since
         whole += (seconds or 0.0) * count
         data += (waits.get(step) or 0.0) * count
     return data, whole

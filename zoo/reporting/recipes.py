@@ -2,6 +2,7 @@
 changed of its file, in what several differ.
 """
 
+import json
 from typing import Any
 
 from zoo.recipe.provenance import TYPED
@@ -10,6 +11,9 @@ from zoo.training.logs.metrics import flat
 
 DEFAULT = "the default"
 _ABSENT = "not set"
+LONGEST = 60
+"""Characters of a word of the command line in a table."""
+RANDOM = "random"
 _NOT_RECIPES = ("$schema", "description", "run.folder")
 
 
@@ -33,7 +37,7 @@ def _above(key: str) -> list[str]:
 
 def said(value: Any) -> str:
     """A value of a recipe in a table."""
-    return _ABSENT if value is None else value if isinstance(value, str) else str(value)
+    return _ABSENT if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
 def changes(run: Run) -> tuple[list[list[str]], list[list[str]]]:
@@ -48,10 +52,44 @@ def changes(run: Run) -> tuple[list[list[str]], list[list[str]]]:
         was = flat(one.get("was")).get("")
         if key in _NOT_RECIPES or now.get(key) == was:
             continue
-        row = [key, said(was), said(now.get(key)), str(one.get("by", "")).removeprefix(TYPED)]
+        by = shorten(str(one.get("by", "")).removeprefix(TYPED))
+        row = [key, said(was), said(now.get(key)), by]
         of_words = not run.origin.get("twin") or TYPED in str(one.get("by"))
         (typed if of_words else others).append(row)
     return typed, others
+
+
+def shorten(text: str) -> str:
+    """A word of the command line in a table, where a whole section as JSON is too much."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} \u2026"
+
+
+def beginnings(run: Run) -> list[list[str]]:
+    """What training began with: the weights, what is added to them, how much is trained."""
+    model: dict[str, Any] = run.recipe.get("model", {})
+    start = model.get("weights") or model.get("name") or RANDOM
+    revision = f", revision {model['revision']}" if model.get("revision") else ""
+    rows = [["started from", "random weights" if start == RANDOM else f"{start}{revision}"]]
+    lora: dict[str, Any] = model.get("lora") or {}
+    if lora:
+        scale, where = lora.get("alpha"), lora.get("target_modules") or "the family's own modules"
+        rows.append(
+            ["adapter (LoRA)", f"rank {lora.get('r')}, alpha {scale}, on {said_list(where)}"]
+        )
+    if lora.get("modules_to_save"):
+        rows.append(["trained whole beside it", said_list(lora["modules_to_save"])])
+    starts = run.happened("start")
+    whole = int(starts[-1].get("parameters", 0)) if starts else 0
+    trained = int(starts[-1].get("trained", whole)) if starts else 0
+    if trained < whole:
+        rows.append(["parameters trained", f"{trained:,}, {trained / whole:.2%} of {whole:,}"])
+        rows.append(["parameters frozen", f"{whole - trained:,}"])
+    return rows
+
+
+def said_list(value: Any) -> str:
+    """Words one after the other."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def words(run: Run) -> list[str]:

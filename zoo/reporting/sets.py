@@ -3,10 +3,11 @@
 import shlex
 from typing import Any
 
-from zoo.reporting.charts import charted
+from zoo.reporting.charts import PARTS, charted
 from zoo.reporting.facts import number
 from zoo.reporting.reading import Curve, Run
 from zoo.telling.page import Table
+from zoo.training.disk.unread import NOTED
 
 CLASSES = 40
 """How many classes are named."""
@@ -36,14 +37,36 @@ def facts_of(run: Run) -> Table:
         left_out = starts[-1].get("left_out", {})
         rows += [[f"train rows left out: {why}", f"{count:,}"] for why, count in left_out.items()]
     for key, curve in run.curves.items():
-        if key in _READ or key.startswith("examples/"):
-            rows.append([_READ.get(key, key), number(curve.values[-1])])
-        elif (key == CORRUPT or not charted(key)) and curve.values[-1]:
-            rows.append([f"{key.replace('_', ' ')} so far", number(curve.values[-1])])
+        if key in _READ:
+            rows.append([_READ[key], number(curve.values[-1])])
+        elif key.startswith(PARTS):
+            rows.append([f"examples of {key.removeprefix(PARTS)}", number(curve.values[-1])])
+        elif key == CORRUPT and curve.values[-1]:
+            rows.append(["examples taken in place of corrupt rows", number(curve.values[-1])])
+        elif not charted(key) and curve.values[-1]:
+            rows.append([f"lost targets: {key.replace('_', ' ')}", number(curve.values[-1])])
     shares = [one for one in run.curves.get("padding", Curve()).values if one is not None]
     if shares:
         rows.append(["padding, on average", f"{sum(shares) / len(shares):.1%} of the positions"])
     return ["", ""], [row for row in rows if row[1]]
+
+
+def corrupt_rows(run: Run) -> Table:
+    """A row each corrupt one that was met: its set, and where it lies and why it is none."""
+    found = [[str(one.get("set", "")), str(one.get("why", ""))] for one in run.happened("corrupt")]
+    return ["set", "where and why"], found
+
+
+def many_corrupt(run: Run) -> str:
+    """How many they are; of very many a run names the first."""
+    count = len(run.happened("corrupt"))
+    return f"the first {count:,}" if count >= NOTED else f"{count:,}"
+
+
+def made_here(run: Run) -> bool:
+    """Whether all data are the package's own."""
+    sections = _sections(run.recipe.get("data", {}))
+    return all(one.get("source") == "built-in" for one in sections)
 
 
 def more_about(run: Run) -> str:

@@ -9,15 +9,17 @@ from zoo.reporting.reading import Run
 from zoo.telling.expected import Verdict
 
 
-def expected_lines(run: Run) -> list[str]:
-    """A line on each score that the recipe expects, once the run was exported."""
+def expected_lines(run: Run) -> list[tuple[str, str]]:
+    """A line on each score that the recipe expects, once the run was exported, with how it stands:
+    `right` or `wrong`.
+    """
     found = run.status.get("expected")
     if not isinstance(found, dict):
         return []
     lines = []
     for score, one in found.items():
         verdict = Verdict(score, one.get("value"), one.get("low"), one.get("high"))
-        lines.append(f"{score}: {verdict}")
+        lines.append(("right" if verdict.inside else "wrong", f"{score}: {verdict}"))
     return lines
 
 

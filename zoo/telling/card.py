@@ -94,12 +94,15 @@ def table(head: Sequence[str], rows: Iterator[tuple[str, ...]]) -> str:
 def training(content: Mapping[str, Any], recipe: Recipe) -> Iterator[tuple[str, str]]:
     """Data, start, hyper-parameters and layout, each with its name."""
     run, parallel = recipe.run, recipe.parallel
+    yield "task", f"`{inline(content['task'])}`"
     for name, data in sources(recipe).items():
         splits = f"`{quiet(str(data.train))}`, scored on `{quiet(str(data.valid))}`"
         yield f"data {name}".strip(), f"{quiet(said(data))}: {splits}"
     start = base_of(recipe)
     if start:
-        yield "started from", quiet(start) if on_hub(start) else "weights of another folder"
+        version = f", revision {quiet(recipe.model.revision)}" if recipe.model.revision else ""
+        named = f"{quiet(start)}{version}" if on_hub(start) else "weights of another folder"
+        yield "started from", named
     else:
         yield "started from", "random weights"
     if lora := recipe.model.lora:
@@ -136,9 +139,9 @@ def about(recipe: Recipe, made: Made) -> str:
     lines = []
     if made.twin:
         lines.append(
-            f"**A toy.** The tiny twin of the recipe {made.recipe}: a small model on data that the"
-            " package makes itself, for trying the recipe out. What is published of that recipe is"
-            " not of this model, and it is of no use beyond the trial."
+            f"**A toy.** The tiny twin of the recipe {made.recipe}: a small model{on_own(recipe)},"
+            " for trying the recipe out. What is published of that recipe is not of this model, and"
+            " it is of no use beyond the trial."
         )
     if made.words:
         lines += [
@@ -148,6 +151,12 @@ def about(recipe: Recipe, made: Made) -> str:
     if not lines:
         return own
     return "\n\n".join([*lines, "The unchanged recipe says of itself:", f"> {own}"])
+
+
+def on_own(recipe: Recipe) -> str:
+    """What is said of the data of a twin, which words may have changed."""
+    own = all(data.source == "built-in" for data in sources(recipe).values())
+    return " on data that the package makes itself" if own else ""
 
 
 def quiet(word: str) -> str:

@@ -32,7 +32,9 @@ class Verdict:
         )
         if self.value is None:
             return f"not scored, expected {band}"
-        return f"{self.value:.6g}, {'inside' if self.inside else 'outside'} the expected {band}"
+        return (
+            f"{self.value:.6g}, {'inside' if self.inside else 'outside'} what is expected: {band}"
+        )
 
 
 def verdicts(recipe: Recipe, scores: Mapping[str, Any]) -> list[Verdict]:

@@ -18,7 +18,7 @@ from zoo.training import checkpoint
 from zoo.training.disk.together import on_first
 from zoo.training.disk.unread import Unread
 from zoo.training.folder import RunFolder
-from zoo.training.logs.log import Log, forget_peak, memory_gib, padding
+from zoo.training.logs.log import Log, forget_peak, memory_gib, padding, traffic
 from zoo.training.progress import Progress, due
 from zoo.training.scoring import ScoredSet, Stopped, score_set
 from zoo.training.world import Here
@@ -106,6 +106,8 @@ class Fit:
         except Told:
             self.save_finished()
             raise
+        finally:
+            self.log.corrupt("train", self.progress.step, self.unread)
         self.progress.unread = self.unread.rows
 
     def advance(self, step: Step, seconds: float) -> None:
@@ -196,6 +198,7 @@ class Fit:
         try:
             for name, one in self.sets.items():
                 found = score_set(self.engine, self.task, one, self.here, self.here.signals)
+                self.log.corrupt(name, self.progress.step, one.unread)
                 prefix = "valid" if name == "valid" else f"valid/{name}"
                 row |= {f"{prefix}/{key}": value for key, value in found.items()}
         except (Stopped, Told):
@@ -238,13 +241,3 @@ def lost_by_reason(task: Task, progress: Progress) -> dict[str, int]:
     """Examples that lost targets so far, and rows that were left out before, by counter."""
     names = dict.fromkeys([*task.lost, *task.left_out])
     return {name: progress.lost.get(name, 0) + task.left_out.get(name, 0) for name in names}
-
-
-def traffic(sent: float, whole: int) -> dict[str, float]:
-    """Bytes that rank 0 sent a step, and how many times fewer than fp32 all-reduce's `whole`.
-
-    Empty where the engine reduces gradients itself; a ratio of 0 where nothing was sent.
-    """
-    if not whole:
-        return {}
-    return {"sent_bytes": round(sent), "compression": round(whole / sent, 2) if sent else 0.0}

@@ -91,7 +91,7 @@ def run(
             started = time.perf_counter()
             more |= finish(folder, recipe, checked.task, checked.source, start.accept_base)
             events.tell(folder.root, "export", ended.step, seconds=time.perf_counter() - started)
-            finished(folder.root, checked.source)
+            finished(folder.root, prepared.asked(checked))
         state = {0: "done", NOT_FINITE: "failed"}.get(ended.code, "stopped")
         status.say(state, ended.code, **more)
     return ended.code

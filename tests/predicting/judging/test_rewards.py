@@ -79,7 +79,12 @@ def test_what_has_no_answer_is_refused_and_the_others_are_read(rewards: Any, tmp
 def test_a_report_shows_both_answers_with_their_rewards(rewards: Any) -> None:
     made, predictor = rewards(PAIRS)
     parts = example_of(predictor, made.rows, 0, 1000)["parts"]
-    assert [one["head"] for one in parts] == ["prompt", "preferred in the data", "not preferred"]
-    margin = answered(predictor, PAIRS[0])[0]["margin"]
-    assert parts[1]["spans"][0]["mark"] == ("right" if margin > 0 else "wrong")
-    assert float(parts[1]["spans"][0]["note"]) and parts[2]["spans"][0]["text"] == "f"
+    (found,) = answered(predictor, PAIRS[0])
+    assert [one["head"] for one in parts] == [
+        "prompt",
+        f"preferred: reward {found['chosen']:.4g}",
+        f"not preferred: reward {found['rejected']:.4g}",
+        "the larger reward has",
+    ]
+    assert parts[2]["spans"][0]["text"] == "f"
+    assert parts[3]["spans"][0]["mark"] == ("right" if found["margin"] > 0 else "wrong")

@@ -69,6 +69,7 @@ def test_a_set_without_a_row_that_could_stand_in_ends_the_run(
 ) -> None:
     unread = Unread(CorruptLimit(9, alone=False), Here(Place(), torch.device("cpu")))
     batch = {"failures": [(0, "a.jpg"), (1, "b.jpg")]}
-    assert unread.news([batch])
+    assert unread.news([batch]) and unread.told() == {}
     assert "found 2 corrupt examples: a.jpg; b.jpg; allowed" in outcome(unread, [batch])
+    assert (unread.told(), unread.told()) == ({0: "a.jpg", 1: "b.jpg"}, {})
     assert capsys.readouterr().err.splitlines()[0] == "corrupt, left out: a.jpg"

@@ -6,8 +6,9 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from zoo.data.rows import CorruptExample, Row
-from zoo.predicting.against import How, Stretch, Told, plain
+from zoo.predicting.against import Told, plain
 from zoo.predicting.exported import Exported, Options
+from zoo.predicting.judging.preferred import HEADS, larger
 from zoo.predicting.predictor import Answer, Predictor
 from zoo.tasks.preferences.answers import BOTH
 from zoo.tasks.preferences.reward import rewarded
@@ -69,16 +70,15 @@ class Rewards(Predictor):
         return ", ".join(f"{name} {value:.6g}" for name, value in answer.items())
 
     def told(self, asked: Row, answer: Answer, right: Answer) -> Told:
-        """What was asked, and each answer with its reward."""
+        """What was asked, each answer with its reward, and which has the larger one."""
         if "reward" in answer:
             return super().told(asked, answer, right)
         prompt = [plain("prompt", words(asked["prompt"]))] if "prompt" in asked else []
-        marks: tuple[How, How] = "right" if answer["margin"] > 0 else "wrong", ""
-        chosen, rejected = (
-            Stretch(words(asked[side]), how, f"{answer[side]:.4g}")
-            for side, how in zip(BOTH, marks, strict=True)
-        )
-        return [*prompt, ("preferred in the data", [chosen]), ("not preferred", [rejected])]
+        both = [
+            plain(f"{head}: reward {answer[side]:.4g}", words(asked[side]))
+            for side, head in zip(BOTH, HEADS, strict=True)
+        ]
+        return [*prompt, *both, *larger(answer["chosen"], answer["rejected"])]
 
 
 def asked_of(row: Row) -> tuple[Any, list[Any]]:

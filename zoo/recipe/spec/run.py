@@ -80,8 +80,8 @@ class RunSpec(Spec):
     export_merged: bool = False
     """With `model.lora`: export the base with the adapter added in, as a plain model."""
     examples: Annotated[NotNegative, Of("examples")] = 8
-    """Rows of the validation set that the exported model is asked about at the end of the run, for
-    report.html; 0: none."""
+    """Rows of the validation sets, of each alike, that the exported model is asked about at the end
+    of the run, for report.html; 0: none."""
     report_to: tuple[Tracker, ...] | None = None
     """Trackers that get the metrics, by names; absent: tensorboard, where it is installed.
     metrics.jsonl is always written. Their own environment variables hold: WANDB_MODE=offline,

@@ -1,7 +1,6 @@
 """The scores that tasks give: what each means, and which way is better."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 PAIRS = (("prompt", "chosen", "rejected"), ("chosen", "rejected"))
@@ -18,13 +17,21 @@ class Score:
     """Given where there are two classes, of which the second is the one looked for."""
     metric: str = ""
     """What the hub calls it; empty: by our name for it."""
+    unit: str = ""
+    """What it counts, as the axis of its curve is called; empty: by our name for it."""
+    chart: str = ""
+    """The title of the chart in which curves of several scores lie together; empty: each alone."""
+    wanted: bool = True
+    """One way is better than the other; else it is only told."""
 
 
-LOSS = Score("Mean loss over targets, in nats.")
+LOSS = Score("Mean loss over targets, in nats.", unit="nats")
 PERPLEXITY = Score("exp of the mean loss.", metric="perplexity")
-BITS_PER_BYTE = Score("Bits a UTF-8 byte of text.")
-BITS_PER_TOKEN = Score("Bits a target token.")
-ACCURACY = Score("Share of right answers.", larger_is_better=True, metric="accuracy")
+BITS_PER_BYTE = Score("Bits a UTF-8 byte of text.", unit="bits a byte")
+BITS_PER_TOKEN = Score("Bits a target token.", unit="bits a token")
+ACCURACY = Score(
+    "Share of right answers.", larger_is_better=True, metric="accuracy", unit="share of answers"
+)
 MACRO_F1 = Score("Unweighted mean of F1 over classes.", larger_is_better=True, metric="f1")
 F1 = Score(
     "F1 of the second of two classes, as GLUE's; not given of others.",
@@ -45,9 +52,14 @@ PIXEL_ACCURACY = Score("Share of pixels with the right class.", larger_is_better
 MEAN_ACCURACY = Score(
     "Mean over the classes there are of the share of their pixels found.", larger_is_better=True
 )
-WER = Score("Word error rate.", metric="wer")
-CER = Score("Character error rate.", metric="cer")
-EXACT = Score("Share of transcripts, or texts, without an error.", True, metric="exact_match")
+WER = Score("Word error rate.", metric="wer", unit="errors a word")
+CER = Score("Character error rate.", metric="cer", unit="errors a character")
+EXACT = Score(
+    "Share of transcripts, or texts, without an error.",
+    larger_is_better=True,
+    metric="exact_match",
+    unit="share without an error",
+)
 BLEU = Score(
     "BLEU over the whole set as sacrebleu counts it (13a), as a share.", True, metric="bleu"
 )
@@ -80,80 +92,28 @@ ANSWERS = {
     "loss": LOSS,
 }
 
+MARGIN = Score("Mean reward of chosen answers less that of rejected ones.", True, unit="reward")
+_OF_ANSWERS: dict[str, Any] = {
+    "larger_is_better": True,
+    "unit": "nats an answer",
+    "chart": "log-probability of answers",
+    "wanted": False,  # with the margin growing either may fall
+}
 PREFERENCES = {
     "reward_accuracy": Score(
         "Share of pairs whose chosen answer has the larger reward; of single answers, of those on "
         "their side of the reference point.",
         larger_is_better=True,
+        unit="share of pairs, or answers",
     ),
     "loss": Score("Mean loss of a pair, or of an answer: what is learned."),
-    "margin": Score("Mean reward of chosen answers less that of rejected ones.", True),
-    "chosen_logp": Score("Mean log-probability of a chosen answer, in nats.", True),
-    "rejected_logp": Score("Mean log-probability of a rejected answer, in nats."),
+    "margin": MARGIN,
+    "chosen_logp": Score("Mean log-probability of a chosen answer, in nats.", **_OF_ANSWERS),
+    "rejected_logp": Score("Mean log-probability of a rejected answer, in nats.", **_OF_ANSWERS),
 }
 """What is learned from preferences is scored by; rewards are `task.beta` times what the loss
 compares. Of single answers those that are wanted are the chosen ones."""
 
-
-@dataclass(frozen=True)
-class Problem:
-    """One value of `task.problem` beside "single-label", of which a kind's own entry speaks."""
-
-    scores: Mapping[str, Score]
-    """What it is scored by; the first is the headline."""
-    classes: bool
-    """Its labels name classes, which become ids; else they are numbers."""
-    more: Mapping[str, Any] = field(default_factory=lambda: {"several": True})
-    """What else it changes in a kind's entry."""
-
-
-PROBLEMS = {
-    "multi-label": Problem(
-        scores={
-            "micro_f1": Score("F1 over all pairs of an example and a class.", True, metric="f1"),
-            "macro_f1": MACRO_F1,
-            "exact": Score("Share of examples with every class right.", larger_is_better=True),
-            "mean_ap": Score(
-                "Unweighted mean of average precision over the classes that occur.",
-                larger_is_better=True,
-            ),
-            "loss": LOSS,
-        },
-        classes=True,
-    ),
-    "regression": Problem(
-        scores={
-            "pearson": Score("Pearson's correlation of guess and label.", True, metric="pearsonr"),
-            "spearman": Score("Spearman's correlation, of their ranks.", True, metric="spearmanr"),
-            "mse": Score("Mean squared error.", metric="mse"),
-            "mae": Score("Mean absolute error.", metric="mae"),
-            "loss": Score("Mean squared error, what is learned."),
-        },
-        classes=False,
-    ),
-    "pairs": Problem(
-        scores={
-            "accuracy": Score(
-                "Share of pairs whose chosen answer gets the larger reward.",
-                larger_is_better=True,
-                metric="accuracy",
-            ),
-            "loss": Score("Mean loss of a pair, in nats (Bradley and Terry)."),
-            "margin": Score("Mean reward of chosen answers less that of rejected ones.", True),
-        },
-        classes=False,
-        more={
-            "task": "zoo.tasks.preferences.reward:RewardModel",
-            "roles": PAIRS,
-            "built_in": ("docstring-preferences",),
-            "unit": "pairs",
-            "sides": 2,
-            "may_be_blank": ("prompt",),
-            "may_be_chats": ("prompt", *PAIRS[1], "completion"),
-            "predictor": "zoo.predicting.judging.rewards:Rewards",
-        },
-    ),
-}
 
 OF_TRANSCRIPTS = {"wer": WER, "loss": LOSS, "cer": CER, "exact": EXACT}
 OF_TEXTS = {

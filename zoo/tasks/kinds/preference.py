@@ -20,8 +20,7 @@ from zoo.tasks.preferences.answers import (
     BOTH,
     OTHER,
     WithOthers,
-    answered,
-    fitted_alike,
+    fitted_answers,
     holds_chats,
     said,
     shifted,
@@ -103,9 +102,10 @@ class Preference(Task):
     def example(self, row: Row, rng: np.random.Generator, training: bool) -> Example:
         """Ids and shifted labels of both sides, and the reference's log-probabilities of them."""
         answers = [row[role] for role in self.answers]
-        whole = answered(self.speller, row.get("prompt"), answers)
-        opening = min(self.opening(ids) for ids, _ in whole)
-        sides = fitted_alike(whole, self.spec.sequence_length + 1, opening)
+        length = self.spec.sequence_length + 1
+        whole, sides = fitted_answers(
+            self.speller, self.opening, row.get("prompt"), answers, length
+        )
         if any(len(ids) < 2 for ids, _ in sides):
             raise CorruptExample("a prompt with an answer of less than two tokens")
         found = {

@@ -1,11 +1,11 @@
 """A prompt with several answers as token ids: texts, or turns of chats."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import Any
 
 from zoo.data.rows import CorruptExample, Row, Rows, Wrapped, digest
-from zoo.tasks.text.chats.shapes import Turn, refuse_disorder, turns_of
+from zoo.tasks.text.chats.shapes import Turn, refuse_disorder, spoken, turns_of
 from zoo.tasks.text.conversations import Marked, marked_ids, marked_turns
 from zoo.tasks.text.encoding import Ids, Speller, shared
 
@@ -114,10 +114,34 @@ def fitted_alike(sides: Sequence[Marked], length: int, opening: int) -> list[Mar
     return found
 
 
+def fitted_answers(
+    speller: Speller,
+    opening: Callable[[Ids], int],
+    prompt: Any,
+    answers: Sequence[Any],
+    length: int,
+) -> tuple[list[Marked], list[Marked]]:
+    """Each answer behind the prompt (see `answered`): whole, and as at most `length` ids; `opening`
+    tells of ids how many special ones begin them.
+    """
+    whole = answered(speller, prompt, answers)
+    return whole, fitted_alike(whole, length, min(opening(ids) for ids, _ in whole))
+
+
 def truncated(whole: Sequence[Marked], fitted: Sequence[Marked]) -> bool:
     """Whether an answer lost some of its ids."""
     pairs = zip(whole, fitted, strict=True)
     return any(sum(kept) < sum(marks) for (_, marks), (_, kept) in pairs)
+
+
+def last_words(answer: Any) -> str:
+    """An answer as a reader sees it: a text, or what is said last of its turns."""
+    return answer if isinstance(answer, str) else spoken(turns_of(answer)[-1])
+
+
+def holds_turns(values: Iterable[Any]) -> bool:
+    """Whether any of a row's values is turns of a chat."""
+    return any(isinstance(value, list) for value in values)
 
 
 def holds_chats(sets: Sequence[Rows]) -> bool:
@@ -125,7 +149,7 @@ def holds_chats(sets: Sequence[Rows]) -> bool:
     for rows in sets:
         for index in range(len(rows)):
             try:
-                return any(isinstance(value, list) for value in rows[index].values())
+                return holds_turns(rows[index].values())
             except CorruptExample:
                 continue
     return False

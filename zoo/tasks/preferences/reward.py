@@ -20,8 +20,7 @@ from zoo.tasks.amounts import tokens_of
 from zoo.tasks.padding import places
 from zoo.tasks.preferences.answers import (
     BOTH,
-    answered,
-    fitted_alike,
+    fitted_answers,
     holds_chats,
     said,
     truncated,
@@ -165,8 +164,7 @@ def rewarded(
 
     Raises CorruptExample as `answered`, and for an answer of which nothing is left.
     """
-    whole = answered(speller, prompt, answers)
-    fitted = fitted_alike(whole, length, min(opening(ids) for ids, _ in whole))
+    whole, fitted = fitted_answers(speller, opening, prompt, answers, length)
     sides = [ids for ids, _ in fitted]
     for ids in sides:
         while ids and ids[-1] == speller.tokenizer.pad_token_id:

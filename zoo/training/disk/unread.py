@@ -8,6 +8,9 @@ from zoo.data.rows import Batch
 from zoo.errors import DataError, Told
 from zoo.training.world import Here, say
 
+NOTED = 200
+"""Rows of a set that events name; many more may be corrupt."""
+
 
 class Unread:
     """What is known of the corrupt rows of one set: the same on all ranks.
@@ -19,12 +22,18 @@ class Unread:
 
     def __init__(self, limit: CorruptLimit, here: Here, known: Sequence[int] = ()) -> None:
         self.limit, self.here = limit, here
+        self.new: dict[int, str] = {}
         limit.found.update(dict.fromkeys(known, ""))
 
     @property
     def rows(self) -> list[int]:
         """The rows that were found corrupt so far."""
         return sorted(self.limit.found)
+
+    def told(self) -> dict[int, str]:
+        """The rows that were found corrupt since the last call, of the first NOTED, and why."""
+        new, self.new = self.new, {}
+        return new
 
     def news(self, batches: Sequence[Batch]) -> bool:
         """Whether this rank's next micro-batches hold what others may not know."""
@@ -64,5 +73,7 @@ class Unread:
         for row, text in found.items():
             if row not in self.limit.found:
                 self.limit.found[row] = text + where
+                if len(self.limit.found) <= NOTED:
+                    self.new[row] = text + where
                 if len(self.limit.found) <= NAMED:
                     say(self.here, f"corrupt, left out: {text}{where}")

@@ -1,7 +1,7 @@
 """What a run learns from and is scored on, prepared before any process group."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from zoo.data.ordering.order import Order
 from zoo.data.ordering.plan import cut_by_amount
 from zoo.data.rows import Rows
 from zoo.data.samples import drawn
+from zoo.data.source import Source
 from zoo.errors import ConfigError
 from zoo.recipe import Recipe
 from zoo.recipe.load import faults_at_length
@@ -40,6 +41,13 @@ class Prepared:
     def told_of_parts(self) -> list[str]:
         """A line on each part of a mixture."""
         return said_of_parts(self.order, self.steps)
+
+    def asked(self, checked: Checked) -> Source:
+        """The rows that the exported model may be asked about: as they were opened, and where the
+        task needs the starting model's word on them with that.
+        """
+        source = checked.source
+        return replace(source, valid=self.valid) if checked.task.reference else source
 
 
 def prepare(recipe: Recipe, checked: Checked) -> Prepared:

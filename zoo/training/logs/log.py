@@ -15,6 +15,7 @@ import torch
 
 from zoo.engines.engine import Step
 from zoo.errors import printable
+from zoo.training.disk.unread import Unread
 from zoo.training.disk.writing import told_in_a_line
 from zoo.training.folder import RunFolder
 from zoo.training.logs.events import tell
@@ -66,6 +67,11 @@ class Log:
         lease = self.folder.lease
         if self.first and (lease is None or lease.held):
             tell(self.folder.root, name, step, **more)
+
+    def corrupt(self, name: str, step: int, unread: Unread) -> None:
+        """Events of the rows of a set that were found corrupt since the last call."""
+        for row, why in unread.told().items():
+            self.event("corrupt", step, set=name, row=row, why=why)
 
     @contextmanager
     def timed(self, name: str, step: int, folder: Path | None = None) -> Iterator[None]:
@@ -183,3 +189,13 @@ def padding(steps: Sequence[Step]) -> dict[str, float]:
     """Which share of what the model got was padding; empty where nothing is padded."""
     filled, places = (sum(one.places[n] for one in steps) for n in (0, 1))
     return {"padding": round(1 - filled / places, 4)} if places else {}
+
+
+def traffic(sent: float, whole: int) -> dict[str, float]:
+    """Bytes that rank 0 sent a step, and how many times fewer than fp32 all-reduce's `whole`.
+
+    Empty where the engine reduces gradients itself; a ratio of 0 where nothing was sent.
+    """
+    if not whole:
+        return {}
+    return {"sent_bytes": round(sent), "compression": round(whole / sent, 2) if sent else 0.0}

@@ -63,7 +63,11 @@ class Kind:
         """The score that tells the best checkpoint."""
         return next(iter(self.scores))
 
+    def named(self, key: str) -> Score | None:
+        """The score under a name such as `valid/loss`; None for one that is not among them."""
+        return self.scores.get(key.rpartition("/")[2])
+
     def larger_is_better(self, key: str) -> bool:
         """The direction of a score under a name such as `valid/loss`; smaller where not known."""
-        score = self.scores.get(key.rpartition("/")[2])
+        score = self.named(key)
         return score is not None and score.larger_is_better

@@ -70,7 +70,7 @@ TEXT: dict[str, Kind] = {
         may_be_blank=("prompt",),
         may_be_chats=("prompt", "chosen", "rejected", "completion"),
         amounts=OF_TEXT,
-        predictor="zoo.predicting.generation:Continuation",
+        predictor="zoo.predicting.judging.preferred:Judging",
         pipeline="text-generation",
         usage=CONTINUES,
     ),

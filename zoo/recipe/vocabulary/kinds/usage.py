@@ -21,6 +21,12 @@ from transformers import pipeline
 classify = pipeline("text-classification", model=".")
 print(classify("A text of yours.", truncation=True))  # a pair: {"text": ..., "text_pair": ...}
 """
+JUDGES = """
+from transformers import pipeline
+
+judge = pipeline("text-classification", model=".")
+print(judge("A prompt of yours, and an answer to it.", truncation=True))  # the reward: no share
+"""
 REWRITES = """
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
