@@ -57,17 +57,18 @@ def of_twin(kind: str, root: Path) -> Trained:
 
 @pytest.mark.slow
 @pytest.mark.ranks(4)
-@pytest.mark.parametrize("kind", ["llama", "llama with DoRA", *TWINS])
+@pytest.mark.parametrize("kind", ["llama", "llama with DoRA", "llama in 4 bits", *TWINS])
 def test_every_layout_gives_an_adapter_the_losses_of_one_process_and_goes_on_from_any(
     kind: str, shared_data: Path, tmp_path: Path
 ) -> None:
     base = shared_data / "ckpt_aidreams260k"
     dora = ("model.lora.use_dora=true",) if "DoRA" in kind else ()
-    run = of_twin(kind, tmp_path) if kind in TWINS else llama(base, tmp_path, *dora)
+    bits = ("model.lora.bnb_4bit.quant_type=nf4",) if "4 bits" in kind else ()
+    run = of_twin(kind, tmp_path) if kind in TWINS else llama(base, tmp_path, *dora, *bits)
     alone = losses(run(1, "alone", "parallel.zero.stage=0"))
     assert alone[6] != alone[1]
     before = "one"
-    for name in NAMES:
+    for name in NAMES if not bits else [one for one in NAMES if "tensor" not in one]:
         world, words = EVERY[name]
         folder = run(world, name, *words)
         found = furthest(losses(folder), alone)

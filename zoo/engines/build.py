@@ -104,7 +104,8 @@ def fill_model(draft: Draft, weights: Weights, config: dict[str, Any]) -> None:
         draft.slice(root)
         own = [p for p in root.parameters() if not upstream.is_sharded(p)] if sharded else []
         for parameter in own:
-            parameter.data = parameter.data.to(dtype)
+            if parameter.is_floating_point():
+                parameter.data = parameter.data.to(dtype)
         if own:
             upstream.shard(root, config, groups.along("data"), unit)
 
@@ -113,7 +114,7 @@ def fill_model(draft: Draft, weights: Weights, config: dict[str, Any]) -> None:
         stage = groups.layout.stage(groups.rank)
         wanted = owned_names(draft.model, family, draft.bounds, stage).__contains__
     with nothing_kept():
-        fill(draft.model, recipe.run.seed, weights, draft.device, settle, wanted)
+        fill(draft.model, recipe.run.seed, weights, draft.device, settle, wanted, draft.pack)
     if sharded:
         for layer in filter(reads_below, draft.model.modules()):
             for parameter in layer.parameters():

@@ -4,7 +4,8 @@
               freezing       takes gradients away
               checkpointing  recomputes activations
               criterion      a loss inside of the model, in fp32 and of this process alone
-    TRAINING  batch_norm     the BatchNorm policy
+    TRAINING  quantised      which matrices of a frozen base are kept in 4 bits
+              batch_norm     the BatchNorm policy
               uncached       no keys and values are kept
     CUTS      stages         the bounds of the pipeline's stages
               tensor_cut     the tensor ranks' slices
@@ -28,6 +29,7 @@ from zoo.engines.engine import DTYPES
 from zoo.engines.groups import Groups, by_first
 from zoo.layout import Part
 from zoo.models.adapters.inject import adapt
+from zoo.models.adapters.quantised import packer
 from zoo.models.balance import (
     balanced,
     layer_weights,
@@ -44,6 +46,7 @@ from zoo.models.stage import Family
 from zoo.models.tensor import TensorCut
 from zoo.models.upstream import set_inner_loss
 from zoo.recipe import Recipe, origin
+from zoo.recipe.derived.adapter import in_4_bits
 from zoo.recipe.vocabulary.kinds import KINDS
 from zoo.tasks.build import head_class
 from zoo.tasks.task import Task
@@ -71,6 +74,8 @@ class Draft:
     """What this rank has of the parameters that are split."""
     slice: Callable[[nn.Module], None] = leave
     """Cuts a filled unit down to that."""
+    pack: Callable[[nn.Module], None] = leave
+    """Keeps what it says of a filled unit in fewer bits."""
 
     @property
     def family(self) -> Family | None:
@@ -104,6 +109,12 @@ def criterion(draft: Draft) -> None:
     """What a loss that the model computes must be, for kinds whose labels enter."""
     if KINDS[draft.recipe.task.kind].labels_enter:
         set_inner_loss(draft.model, alone_in_fp32)
+
+
+def quantised(draft: Draft) -> None:
+    """Finds what `model.lora.bnb_4bit` keeps in 4 bits; it is packed when it has its values."""
+    if bnb := in_4_bits(draft.recipe):
+        draft.pack = packer(draft.model, bnb, DTYPES[draft.recipe.run.precision])
 
 
 def batch_norm(draft: Draft) -> None:
@@ -144,7 +155,7 @@ def draws(draft: Draft) -> None:
 
 
 FORM: tuple[Transform, ...] = (adapter, freezing, checkpointing, criterion)
-TRAINING: tuple[Transform, ...] = (batch_norm, uncached)
+TRAINING: tuple[Transform, ...] = (quantised, batch_norm, uncached)
 CUTS: tuple[Transform, ...] = (stages, tensor_cut, draws)
 TRANSFORMS = (*FORM, *TRAINING, *CUTS)
 

@@ -2,6 +2,7 @@
 
 from zoo.importing.account import Account
 from zoo.importing.command import number
+from zoo.importing.dialects.peft import BASE
 from zoo.recipe.vocabulary.kinds.losses import KEYS, LOSSES
 
 PREFERENCE = "preference"
@@ -65,7 +66,7 @@ def _adapter(account: Account) -> None:
     """A low-rank adapter where one is asked for, with the tool's own rank."""
     if account.said("adapter", "lora") not in ("lora", "qlora"):
         account.drop("adapter", "all parameters are trained", "no effect")
-        for idea in ("lora.rank", "lora.alpha"):
+        for idea in ("lora.rank", "lora.alpha", *IN_4_BITS):
             account.drop(idea, "of an adapter, and none is trained", "no effect")
         account.take_away(("model", "lora"), "of an adapter, and none is trained")
         return
@@ -77,3 +78,18 @@ def _adapter(account: Account) -> None:
         account.lay("model.lora", {}, account.ideas["adapter"][1])
     if "adapter" in account.ideas:
         account.ideas["adapter"][1].to = "model.lora"
+    _base_in_4_bits(account)
+
+
+IN_4_BITS = ("4bit", "4bit.type", "4bit.double")
+
+
+def _base_in_4_bits(account: Account) -> None:
+    """How the base of an adapter is kept, where a file asks for 4 bits."""
+    if not account.said("4bit"):
+        for idea in IN_4_BITS:
+            account.drop(idea, "of a base in 4 bits, and none is asked for", "no effect")
+        return
+    account.use("4bit", BASE, dict(account.said("4bit")))
+    account.use("4bit.type", f"{BASE}.quant_type")
+    account.use("4bit.double", f"{BASE}.use_double_quant", account.said("4bit.double") == "yes")

@@ -69,11 +69,13 @@ def fill(
     device: torch.device,
     settle: Callable[[nn.Module], None] = leave,
     wanted: Callable[[str], bool] = every,
+    pack: Callable[[nn.Module], None] = leave,
 ) -> None:
     """Fills a meta model on `device`: initial values under (seed, name), then `weights`' tensors.
 
     Values are drawn on the CPU: a GPU's generator gives other numbers on another GPU.
     Every rank must call it with the same seed and weights. Each unit is filled whole and handed to
+    `pack`, which may keep its values in fewer bits, and to
     `settle`, which may cut or partition it: no rank holds more than its share and one unit. Units
     without a tensor that is `wanted` stay on meta. Tied tensors take the values of the module that
     they are tied to. A given tensor may have another number of rows (see `put`).
@@ -92,10 +94,11 @@ def fill(
             for name, tensor in own_tensors(unit):
                 if plain(name) in given:
                     put(tensor, weights.tensor(plain(name)))
-            for name, module, _ in unit.members:
-                measure(name, module, given)
             for _, module, _ in unit.members:
                 move(module, device)
+            pack(unit.root)
+            for name, module, _ in unit.members:
+                measure(name, module, given)
             settle(unit.root)
     model.tie_weights(recompute_mapping=False)  # what was untied stays so
 
@@ -119,8 +122,17 @@ def measure(name: str, module: Any, given: frozenset[str]) -> None:
     for key, lengths in module.lora_magnitude_vector.items():
         if f"{name}.lora_magnitude_vector.{key}.weight" not in given:
             product = module.lora_B[key].weight @ module.lora_A[key].weight
-            weight, scale = module.get_base_layer().weight, module.scaling[key]
-            lengths.weight.copy_(lengths.get_weight_norm(weight, product, scale))
+            weight = whole_weight(module.get_base_layer())
+            norms = lengths.get_weight_norm(weight, product, module.scaling[key])
+            lengths.weight.copy_(norms)
+
+
+def whole_weight(module: nn.Module) -> Tensor:
+    """A layer's weight as it is multiplied by, of one that is kept in fewer bits unpacked."""
+    from peft.utils.integrations import dequantize_module_weight
+
+    weight: Tensor = dequantize_module_weight(module)
+    return weight
 
 
 _SPREAD = 0.01  # of the initial values; nearly the mean, and no two rows alike

@@ -9,12 +9,14 @@ from torch import nn
 
 from zoo.engines.update.optimizer import parameter_groups
 from zoo.layout import Layout, Part
+from zoo.models.adapters.quantised import bytes_of_scales, packable
 from zoo.models.balance import balanced, layer_weights, parameter_weights, trained_positions
 from zoo.models.families import family_of
 from zoo.models.names import parameters_of, plain
 from zoo.models.stage import owned_names
 from zoo.models.tensor import TensorCut
 from zoo.recipe import Recipe
+from zoo.recipe.derived.adapter import in_4_bits
 from zoo.recipe.derived.deepspeed import sums_in_fp32
 from zoo.recipe.derived.exchange import averages_itself, optimizer_of, zero_stage
 from zoo.recipe.vocabulary.optimizers import hyper_parameters
@@ -32,6 +34,8 @@ class Held:
 
     elements: int
     trained: bool
+    packed: bool = False
+    """Whether it is kept in 4 bits."""
 
 
 def memory_of(recipe: Recipe, layout: Layout) -> Page:
@@ -53,10 +57,11 @@ def shares(recipe: Recipe, layout: Layout, model: Any) -> list[Share]:
     `model` is on meta and whole. Stages that are balanced by time are taken by parameters.
     """
     found = []
+    packed = packed_names(recipe, model)
     for stage, names in enumerate(names_of_stages(recipe, layout, model)):
         parts = parts_of(model, layout.tensor)
         held = {
-            name: Held(elements(tuple(p.shape), parts.get(name)), p.requires_grad)
+            name: Held(elements(tuple(p.shape), parts.get(name)), p.requires_grad, name in packed)
             for name, p in parameters_of(model)
             if names is None or name in names
         }
@@ -66,6 +71,11 @@ def shares(recipe: Recipe, layout: Layout, model: Any) -> list[Share]:
         said = ", each of ".join(filter(None, (who, " x ".join(filter(None, (ranks, every))))))
         found.append(share(recipe, layout, model, held, said or "the process"))
     return found
+
+
+def packed_names(recipe: Recipe, model: Any) -> set[str]:
+    """The parameters that are kept in 4 bits."""
+    return {f"{plain(name)}.weight" for name, _ in packable(model)} if in_4_bits(recipe) else set()
 
 
 def names_of_stages(recipe: Recipe, layout: Layout, model: Any) -> Iterator[set[str] | None]:
@@ -97,16 +107,19 @@ def share(
 ) -> Share:
     """What a rank keeps that has these parameters of a model."""
     stage, data = 0 if averages_itself(recipe) else zero_stage(recipe), layout.data
+    bnb = in_4_bits(recipe)
     width = FP32 if recipe.run.precision == "fp32" else 2
     summed = FP32 if sums_in_fp32(recipe) else width
     threshold = recipe.parallel.zero.get("stage3_param_persistence_threshold", PERSISTS)
 
     def weights(one: Held) -> int:
-        whole = one.elements * width
+        size, each, beside = one.elements, width, 0
+        if one.packed and bnb:
+            size, each, beside = math.ceil(size / 2), 1, bytes_of_scales(size, bnb)
         if stage < 3 or data == 1:
-            return whole
-        persists = whole if one.elements <= threshold else 0
-        return math.ceil(one.elements / data) * width + persists
+            return size * each + beside
+        persists = size * each if size <= threshold else 0
+        return math.ceil(size / data) * each + persists + beside
 
     own = {name: one for name, one in held.items() if one.trained}
     groups = [group["names"] for group in parameter_groups(recipe, model)]

@@ -8,6 +8,7 @@ from typing import Any
 
 from zoo.recipe import Recipe
 from zoo.recipe.changes import Change
+from zoo.recipe.derived.adapter import in_4_bits
 from zoo.recipe.derived.schedule import spelled_out
 from zoo.recipe.provenance import TYPED
 from zoo.recipe.spec.data import HubData, MixtureData, sections
@@ -51,7 +52,8 @@ def _start(recipe: Recipe) -> str:
     model = recipe.model
     weights = model.weights or model.name
     began = "random weights" if weights in (None, "random") else f"weights of {weights}"
-    return f"a low-rank adapter on {began}" if model.lora else f"from {began}"
+    bits = " in 4 bits" if in_4_bits(recipe) else ""
+    return f"a low-rank adapter on {began}{bits}" if model.lora else f"from {began}"
 
 
 def _source(recipe: Recipe) -> str:

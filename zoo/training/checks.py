@@ -18,6 +18,7 @@ from zoo.errors import ConfigError, Fault, collected
 from zoo.launching.conflicts import launcher_conflicts
 from zoo.layout import Layout
 from zoo.models.adapters.inject import base_faults
+from zoo.models.adapters.quantised import nothing_to_pack
 from zoo.models.balance import trained_positions
 from zoo.models.config import family_config, key_in, usual
 from zoo.models.families import family_of, refusals
@@ -26,6 +27,7 @@ from zoo.models.stage import layer_names
 from zoo.models.tensor import tensor_faults
 from zoo.models.upstream import cpu_computes_fp16, tied_names
 from zoo.recipe import Recipe, origin
+from zoo.recipe.derived.adapter import in_4_bits
 from zoo.recipe.derived.anywhere import anywhere
 from zoo.recipe.derived.deepspeed import deepspeed_config
 from zoo.recipe.derived.exchange import compression_kind
@@ -104,7 +106,7 @@ def ring_two(
         with collected(faults):
             moments = starting_moments(recipe, model)
         weights, notes = starting_weights(recipe, model, task.tokenizer, any_base)
-        faults += base_faults(model, recipe, weights)
+        faults += base_faults(model, recipe, weights) + nothing_to_pack(model, recipe)
     lost, lines = checked_rows(recipe, task, source, layout) if with_train else ([], [])
     if faults := faults + lost:
         raise ConfigError(faults)
@@ -225,5 +227,11 @@ def device_faults(recipe: Recipe, device: str) -> list[Fault]:
             "model.attention",
             "flash_attention_2, which is not installed for this device",
             "sdpa, eager",
+        )
+    if in_4_bits(recipe) and not find_spec("bitsandbytes"):
+        refuse(
+            "model.lora.bnb_4bit",
+            "a base in 4 bits, and bitsandbytes is not installed",
+            "unset, or: pip install 'zoo[quantization]'",
         )
     return faults

@@ -29,6 +29,7 @@ ZERO = "parallel.zero."
 FREEZE, VARIANCE = "optimizer.params.freeze_step", "optimizer.params.var_freeze_step"
 TWO_STAGES = "parallel.pipeline.stages=2"
 KIND = "parallel.compression.kind"
+IN_4_BITS = ["model.name=gpt2", "model.lora.bnb_4bit.quant_type=nf4"]
 POWER = [f"{ZERO}stage=0", f"{KIND}=power-sgd"]
 LR = "optimizer.params.lr=0.1"
 ZERO_ONE = [
@@ -137,6 +138,9 @@ BREAKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "chat template": ({"task": CHATS}, ["model.chat_template=chatlm"]),
     "template of chats": (IMAGES, ["model.chat_template=chatml"]),
     "adapter's base": ({}, ["model.lora.r=4"]),
+    "merged export of 4 bits": ({}, [*IN_4_BITS, "run.export_merged=true"]),
+    "blocks of 4 bits": ({}, [*IN_4_BITS, "parallel.tensor=2"]),
+    "DoRA of 4 bits": ({}, [*IN_4_BITS, "model.lora.use_dora=true", f"{ZERO}stage=3"]),
     "merged export": ({}, ["run.export_merged=true"]),
     "flash attention": ({}, ["model.attention=flash_attention_2"]),
     "Adam's decay": ({}, ["optimizer.params.adam_w_mode=false"]),

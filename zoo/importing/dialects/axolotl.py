@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from zoo.importing.dialects.peft import QUANTISED
+from zoo.importing.dialects.peft import DOUBLE_QUANT, EIGHT, QUANT_TYPE, in_4_bits
 from zoo.importing.dialects.trainer import TRAINER
 from zoo.importing.dialects.values import (
     PACKED,
@@ -103,7 +103,7 @@ AXOLOTL = Dialect(
                idle("how examples share a block is the task's, equal in every layout")),
         "train_on_inputs": derived("task.loss_on", "all or completions",
                                    value=lambda on: "all" if on else "completions"),
-        "adapter": derived("model.lora", "lora; qlora's base is not quantised here", "adapter"),
+        "adapter": derived("model.lora", "lora, or qlora: load_in_4bit says more", "adapter"),
         "lora_model_dir": impossible("an adapter is begun anew"),
         "lora_r": taken("model.lora.r"),
         "lora_alpha": taken("model.lora.alpha"),
@@ -115,7 +115,12 @@ AXOLOTL = Dialect(
         "peft_use_dora": taken("model.lora.use_dora"),
         "peft_use_rslora": taken("model.lora.use_rslora"),
         "lora_fan_in_fan_out": idle("the family says it"),
-        **each("load_in_4bit load_in_8bit gptq bnb_config_kwargs.**", impossible(QUANTISED)),
+        "load_in_4bit": in_4_bits(double=True),
+        "bnb_config_kwargs.bnb_4bit_quant_type": QUANT_TYPE,
+        "bnb_config_kwargs.bnb_4bit_use_double_quant": DOUBLE_QUANT,
+        "bnb_config_kwargs.load_in_4bit": in_4_bits(double=True),
+        "bnb_config_kwargs.bnb_4bit_compute_dtype": idle("run.precision says it"),
+        **each("load_in_8bit gptq bnb_config_kwargs.**", impossible(EIGHT)),
         **each("lora_mlp_kernel lora_qkv_kernel lora_o_kernel", idle(_KERNELS)),
         "unfrozen_parameters": impossible("name the others: model.freeze"),
         "micro_batch_size": derived("run.micro_batch", "as it is", "micro", count),

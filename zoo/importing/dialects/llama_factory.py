@@ -1,6 +1,6 @@
 """LLaMA-Factory's YAML."""
 
-from zoo.importing.dialects.peft import QUANTISED
+from zoo.importing.dialects.peft import DOUBLE_QUANT, EIGHT, QUANT_TYPE, in_4_bits
 from zoo.importing.dialects.scripts import HUB
 from zoo.importing.dialects.trainer import SILENT, TRAINER
 from zoo.importing.dialects.values import PACKED, attention, listed, packed, positive
@@ -49,8 +49,10 @@ LLAMA_FACTORY = Dialect(
         "use_dora": taken("model.lora.use_dora"),
         "loraplus_lr_ratio": impossible("optimizer.groups may give one of two a rate"),
         "pissa_init": impossible("adapters begin as PEFT's do"),
-        **each("quantization_bit quantization_method double_quantization quantization_type",
-               impossible(QUANTISED, "bnb", "bitsandbytes", "nf4")),
+        "quantization_bit": in_4_bits(double=True, when=(4,)),
+        "quantization_method": impossible(EIGHT, "bnb", "bitsandbytes"),
+        "quantization_type": QUANT_TYPE,
+        "double_quantization": DOUBLE_QUANT,
         **each("freeze_trainable_layers freeze_trainable_modules freeze_vision_tower "
                "freeze_multi_modal_projector", impossible("name the others: model.freeze")),
         "pref_loss": derived("task.loss", "sigmoid is dpo", "rl"),

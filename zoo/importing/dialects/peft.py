@@ -1,9 +1,30 @@
 """The words of adapters, as TRL's scripts write them."""
 
-from zoo.importing.dialects.values import listed
-from zoo.importing.word import Words, each, idle, impossible, taken
+from typing import Any
 
-QUANTISED = "the base is kept in run.precision, shared out or offloaded by ZeRO"
+from zoo.importing.dialects.values import listed
+from zoo.importing.word import Word, Words, derived, idle, impossible, taken
+
+EIGHT = "the base is kept in run.precision, or in 4 bits by bitsandbytes: model.lora.bnb_4bit"
+BASE = "model.lora.bnb_4bit"
+
+
+def in_4_bits(double: bool, **values: Any) -> Word:
+    """A switch that keeps an adapter's base in 4 bits, by a tool that would keep the scales in 8
+    bits where nobody says (`double`); `values` may say which values of it mean 4 bits.
+    """
+    of = {"quant_type": "nf4", "use_double_quant": double}
+
+    def read(value: Any) -> dict[str, Any] | None:
+        return of if value in values.get("when", (True,)) else None
+
+    return derived(BASE, "nf4, unless another form is said", "4bit", read)
+
+
+QUANT_TYPE = derived(f"{BASE}.quant_type", "as it is", "4bit.type")
+DOUBLE_QUANT = derived(
+    f"{BASE}.use_double_quant", "as it is", "4bit.double", lambda on: "yes" if on else "no"
+)
 
 PEFT: Words = {
     "use_peft": idle("model.lora says it"),
@@ -15,7 +36,8 @@ PEFT: Words = {
     "use_rslora": taken("model.lora.use_rslora"),
     "use_dora": taken("model.lora.use_dora"),
     "lora_task_type": idle("the kind of task says it"),
-    **each(
-        "load_in_4bit load_in_8bit bnb_4bit_quant_type use_bnb_nested_quant", impossible(QUANTISED)
-    ),
+    "load_in_4bit": in_4_bits(double=False),
+    "load_in_8bit": impossible(EIGHT),
+    "bnb_4bit_quant_type": QUANT_TYPE,
+    "use_bnb_nested_quant": DOUBLE_QUANT,
 }

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 
 from zoo.errors import ConfigError, Fault, near
 from zoo.models.adapters.place import ADAPTER
+from zoo.models.adapters.quantised import without_advice
 from zoo.models.fill import Weights, is_adapted
 from zoo.models.names import parameters_of
 from zoo.models.upstream import tied_names
@@ -36,8 +37,8 @@ def adapt(model: PreTrainedModel, lora: Lora, file: str) -> None:
     Modules keep their names and classes but for those that are adapted. Raises ConfigError, of
     `file`, where patterns match nothing or what is matched cannot be adapted.
     """
-    from peft import LoraConfig, inject_adapter_in_model
-
+    with without_advice():
+        from peft import LoraConfig, inject_adapter_in_model
     targets = lora.target_modules or default_targets(model)
     faults = target_faults(model, targets, file) if not isinstance(targets, str) else []
     faults += saved_faults(model, lora, file)

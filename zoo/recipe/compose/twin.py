@@ -49,6 +49,7 @@ def lay_tiny_model(composition: Composition, roots: tuple[Path, ...]) -> None:
     if isinstance(composition.get(("model", "lora")), dict):
         said = "--tiny (nobody else has the random weights that the adapter stands on)"
         composition.lay(("run", "export_merged"), True, said)
+        composition.drop(("model", "lora", "bnb_4bit"), "--tiny exports the adapter added in")
 
 
 def lay_tiny_task(composition: Composition, roots: tuple[Path, ...]) -> None:

@@ -22,6 +22,15 @@ class TrainedTokenizer(Spec):
     """Lower-case the text first."""
 
 
+class Bnb4bit(Spec):
+    """How an adapter's base is kept in 4 bits (QLoRA), in bitsandbytes' words."""
+
+    quant_type: Literal["nf4", "fp4"] = "nf4"
+    """The sixteen values: quantiles of a normal distribution, or floating-point numbers."""
+    use_double_quant: bool = True
+    """Keep the scales of the blocks in 8 bits too: 0.4 bits a weight less."""
+
+
 class Lora(Spec):
     """A low-rank adapter, in PEFT's words; the base stays as it is and stands in no checkpoint."""
 
@@ -40,6 +49,9 @@ class Lora(Spec):
     """What is added is times `alpha / sqrt(r)`: learning does not fade as ranks grow."""
     use_dora: bool = False
     """Train the lengths of a matrix's rows apart from their directions (arXiv 2402.09353)."""
+    bnb_4bit: Bnb4bit | None = None
+    """Keep the base's linear layers, but for the output layer, in 4 bits (QLoRA); absent: in
+    run.precision. Needs bitsandbytes."""
 
 
 class ModelSpec(Spec):

@@ -14,6 +14,7 @@ from zoo.models.fill import Weights
 from zoo.models.names import of_adapter, plain_state
 from zoo.models.weights import FileWeights
 from zoo.recipe import Recipe
+from zoo.recipe.derived.adapter import in_4_bits
 from zoo.training.checks import Checked
 from zoo.training.reader import Reader
 from zoo.training.starting import Fitting
@@ -68,6 +69,7 @@ def started_from(recipe: Recipe, checked: Checked) -> str:
     wanted = {name for name in plain_state(model) if not of_adapter(name)}
     drawn = wanted - given - set(model.all_tied_weights_keys)
     words = [task.reference, sorted(task.digests().items()), recipe.run.precision, config]
+    words += [bnb.model_dump()] if (bnb := in_4_bits(recipe)) else []
     return digest(*words, content_of(checked.weights), recipe.run.seed if drawn else None)
 
 

@@ -3,7 +3,8 @@
 from zoo.errors import near
 from zoo.recipe.checks.rules.rule import Rule
 from zoo.recipe.compose.json_text import brief
-from zoo.recipe.derived.adapter import exports_adapter
+from zoo.recipe.derived.adapter import exports_adapter, in_4_bits
+from zoo.recipe.derived.exchange import zero_stage
 from zoo.recipe.recipe import Recipe
 from zoo.recipe.spec.model import TEMPLATES
 from zoo.recipe.vocabulary.kinds import KINDS, kind_of
@@ -51,6 +52,24 @@ def merged_nothing(recipe: Recipe) -> str:
     """A merged export without an adapter."""
     alone = recipe.run.export_merged and not recipe.model.lora
     return "true without model.lora" if alone else ""
+
+
+def merged_4_bits(recipe: Recipe) -> str:
+    """A merged export of an adapter that was trained over rounded weights."""
+    return "true with model.lora.bnb_4bit" if recipe.run.export_merged and in_4_bits(recipe) else ""
+
+
+def torn_4_bits(recipe: Recipe) -> str:
+    """Tensor ranks that would share out matrices in 4 bits."""
+    ranks = recipe.parallel.tensor
+    return f"a base in 4 bits on {ranks} tensor ranks" if ranks > 1 and in_4_bits(recipe) else ""
+
+
+def dora_of_shared_4_bits(recipe: Recipe) -> str:
+    """DoRA over a base in 4 bits that ZeRO 3 partitions."""
+    lora = recipe.model.lora
+    dora = lora is not None and lora.use_dora and lora.bnb_4bit is not None
+    return "true with model.lora.bnb_4bit at ZeRO 3" if dora and zero_stage(recipe) == 3 else ""
 
 
 def unknown_template(recipe: Recipe) -> str:
@@ -151,5 +170,33 @@ MODEL_RULES = (
         "there is no adapter to add in",
         "run.export_merged=false",
         beside=("model.lora",),
+    ),
+    Rule(
+        "merged export of 4 bits",
+        "run.export_merged",
+        merged_4_bits,
+        "false, or a base in run.precision (model.lora.bnb_4bit=unset)",
+        "the adapter was trained over rounded weights, and added to others it is another model",
+        "run.export_merged=false",
+        beside=("model.lora.bnb_4bit",),
+    ),
+    Rule(
+        "DoRA of 4 bits",
+        "model.lora.use_dora",
+        dora_of_shared_4_bits,
+        "false, or ZeRO 0 to 2",
+        "PEFT unpacks the matrix beside its layer, where ZeRO 3 has gathered nothing",
+        "parallel.zero.stage=2",
+        source="peft/utils/integrations.py: module.weight = module.weight.to(device)",
+        beside=("parallel.zero.stage", "model.lora.bnb_4bit"),
+    ),
+    Rule(
+        "blocks of 4 bits",
+        "model.lora.bnb_4bit",
+        torn_4_bits,
+        "with parallel.tensor 1; ZeRO and pipeline stages share such a base out",
+        "blocks of weights have a scale together, and slices would have other ones",
+        "parallel.tensor=1",
+        beside=("parallel.tensor",),
     ),
 )
