@@ -110,6 +110,19 @@ def test_a_file_that_another_one_names_is_read_too_and_one_that_is_missing_is_sa
     assert (entry.how, entry.why) == ("not possible", "no such file: give it to zoo import as well")
 
 
+def test_a_base_in_4_bits_is_kept_so_as_each_tool_would() -> None:
+    bits = {"quant_type": "nf4", "use_double_quant": False}
+    assert recipe_of("axolotl_dpo")["model"]["lora"] == {"bnb_4bit": bits}
+    trl = "dpo.py --model_name_or_path gpt2 --use_peft --lora_r 4 --load_in_4bit"
+    assert recipe_of(command=trl)["model"]["lora"]["bnb_4bit"] == bits
+    nested = recipe_of(command=f"{trl} --use_bnb_nested_quant --bnb_4bit_quant_type fp4")
+    other = {"quant_type": "fp4", "use_double_quant": True}
+    assert nested["model"]["lora"]["bnb_4bit"] == other
+    whole = whole_of(command="sft.py --model_name_or_path gpt2 --bnb_4bit_quant_type fp4")
+    (entry,) = [one for one in whole.account.entries if one.key == "bnb_4bit_quant_type"]
+    assert (entry.how, entry.to) == ("no effect", "")
+
+
 def test_contradictions_of_two_files_are_named() -> None:
     command = "run_clm.py --per_device_train_batch_size 4 --learning_rate 1e-3"
     whole = whole_of("ds_onebit", command=command)

@@ -34,5 +34,5 @@ def test_what_is_not_in_the_recipe_stands_above_it_as_a_comment() -> None:
     text = as_text(whole.sections, whole.account.reasons, remarks(whole.account))
     comments = [line for line in text.splitlines() if line.startswith("//")]
     assert "// not possible here:" in comments
-    assert any("load_in_4bit: true: " in line for line in comments)
+    assert any("llm_int8_threshold: 5.0: " in line for line in comments)
     assert parse(text, "my.json") == whole.sections
