@@ -22,6 +22,7 @@ from zoo.training.world import world
 
 TARGETS = ["q_proj", "v_proj", "down_proj"]
 LORA = {"r": 5, "target_modules": TARGETS}  # of a rank that two do not divide
+NF4 = "model.lora.bnb_4bit.quant_type=nf4"
 EVERY = {
     "one": (1, ()),
     "one in bf16": (1, ("run.precision=bf16",)),
@@ -29,6 +30,9 @@ EVERY = {
     "zero-3 of halves": (
         *(2, ("parallel.zero.stage=3", "parallel.zero.stage3_param_persistence_threshold=1000")),
     ),
+    "one in 4 bits": (1, ("run.precision=bf16", NF4)),
+    "zero-3 in 4 bits": (2, ("parallel.zero.stage=3", NF4)),
+    "pipeline-2 in 4 bits": (2, ("parallel.pipeline.stages=2", NF4)),
 } | {name: LAYOUTS[name] for name in ("zero-1", "zero-2", "zero-3", "pipeline-2", "tensor-2")}
 
 
@@ -56,9 +60,12 @@ def measured(path: Path, words: tuple[str, ...]) -> tuple[tuple[int, int], list[
 
 
 def weight(parameter: Any) -> int:
-    """The bytes of a parameter that this rank keeps, its share under ZeRO 3 and the whole."""
-    share = getattr(parameter, "ds_tensor", None)
-    return parameter.data.nbytes + (0 if share is None else share.nbytes)
+    """The bytes of a parameter that this rank keeps, its share under ZeRO 3 and the whole, and the
+    scales of one in 4 bits.
+    """
+    share, packed = getattr(parameter, "ds_tensor", None), getattr(parameter, "quant_state", None)
+    scales = [one.absmax for one in (packed, packed.state2 if packed else None) if one]
+    return sum(one.nbytes for one in (parameter.data, share, *scales) if one is not None)
 
 
 def kept_of(inner: Any) -> list[Any]:

@@ -14,6 +14,7 @@ from zoo.errors import ConfigError, Fault
 from zoo.models.adapters.place import (
     Scale,
     base_at,
+    section_of_run,
 )
 from zoo.models.config import located
 from zoo.models.fill import NoWeights, Weights
@@ -63,12 +64,12 @@ def starting_weights(
     key = "model.weights" if section.weights else "model.name"
     revision = section.revision if key == "model.name" or place == section.name else None
     place = located(place)
-    said: list[str] = []
+    said = said_of_bits(section.lora, place)
     try:
         if section.lora is not None:
             opened = open_adapter(place, revision)
             place, revision = (place, revision) if opened else base_at(place, revision)
-            said = said_of_scale(section.lora, opened)
+            said += said_of_scale(section.lora, opened)
         weights = open_weights(model, place, revision, any_base=any_base)
     except (OSError, HFValidationError) as error:
         found = f"{place} ({str(error).splitlines()[0]})"
@@ -78,6 +79,17 @@ def starting_weights(
     refuse_untaken(model, weights, file, key)
     fit, lines = fitting(model, weights, file, key, lambda: same_tokens(recipe, tokenizer, place))
     return fit, [*said, *lines]
+
+
+def said_of_bits(lora: Lora | None, place: str) -> list[str]:
+    """The line on a run's adapter whose base is kept in other bits than where it was trained."""
+    trained = section_of_run(place).get("lora")
+    if not trained:
+        return []
+    then, now = bool(trained.get("bnb_4bit")), bool(lora and lora.bnb_4bit)
+    bits = {True: "in 4 bits", False: "in full"}
+    line = f"the adapter was trained over its base {bits[then]}, which is kept {bits[now]} here"
+    return [line] if then != now else []
 
 
 def said_of_scale(lora: Lora, opened: Adapter | None) -> list[str]:
