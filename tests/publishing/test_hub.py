@@ -20,6 +20,7 @@ from zoo.errors import ConfigError
 from zoo.publishing import hub
 from zoo.publishing.hub import Push, named, pushed, refused, size
 
+UPLOADED = {"README.md", "recipe.json", "model.safetensors", "onnx/model.onnx"}
 CARD = """---
 tags: [zoo{tags}]
 ---
@@ -39,6 +40,7 @@ def model(tmp_path: Path) -> Path:
     folder = tmp_path / "model"
     (folder / "onnx").mkdir(parents=True)
     (folder / "README.md").write_text(CARD.format(tags=""))
+    (folder / "recipe.json").write_text("{}")
     (folder / "model.safetensors").write_bytes(b"w" * 1234)
     (folder / "onnx" / "model.onnx").write_bytes(b"o")
     (folder / "checkpoint.txt").write_text("step-1")
@@ -85,10 +87,10 @@ def api(free: None, monkeypatch: pytest.MonkeyPatch) -> type[Api]:
 
 def test_it_is_private_unless_said_and_its_card_names_it(api: type[Api], model: Path) -> None:
     said = list(pushed(Push("it"), model))
-    assert "3 files" in said[0] and "(private)" in said[0] and any("1.234 kB" in s for s in said)
+    assert "4 files" in said[0] and "(private)" in said[0] and any("1.234 kB" in s for s in said)
     (_, made), (name, files) = api.calls
     assert made == {"private": True, "exist_ok": True} and name == "me/it"
-    assert set(files) == {"README.md", "model.safetensors", "onnx/model.onnx"}
+    assert set(files) == UPLOADED
     assert 'model="me/it")' in files["README.md"] and '`"."` is the folder' in files["README.md"]
     list(pushed(Push("it", public=True), model))
     assert api.calls[2][1]["private"] is False
@@ -109,7 +111,7 @@ def test_a_public_repository_gets_nothing_by_mistake(
 
 def test_a_dry_run_shows_and_sends_nothing(api: type[Api], model: Path) -> None:
     said = list(pushed(Push("it", dry_run=True), model))
-    assert len(said) == 4 and "would go" in said[0] and api.calls == []
+    assert len(said) == 5 and "would go" in said[0] and api.calls == []
 
 
 def test_what_an_upload_lacks_is_said_at_once(
@@ -219,12 +221,12 @@ def test_the_hubs_own_client_uploads_all_and_takes_away_what_is_no_more(
     done = export(model, endpoint)
     assert done.returncode == 0, done.stderr
     assert Hub.repository["private"] is True and Hub.tokens == {"Bearer hf_mine"}
-    assert set(Hub.files) == {"README.md", "model.safetensors", "onnx/model.onnx"}
+    assert set(Hub.files) == UPLOADED
     assert Hub.files["model.safetensors"] == b"w" * 1234 and b'"me/it"' in Hub.files["README.md"]
     (model / "model.safetensors").rename(model / "model-00001-of-00002.safetensors")
     done = export(model, endpoint)
     assert done.returncode == 0, done.stderr
-    assert "model.safetensors" not in Hub.files and len(Hub.files) == 3
+    assert "model.safetensors" not in Hub.files and len(Hub.files) == len(UPLOADED)
     gone = export(model, "http://127.0.0.1:9")
     assert gone.returncode == 2 and "does not take" in gone.stderr
     assert "Traceback" not in gone.stderr
