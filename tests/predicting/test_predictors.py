@@ -209,6 +209,7 @@ def test_a_chat_is_answered_as_its_template_says(trained):
         "{% if add_generation_prompt %}assistant: {% endif %}"
     )
     ids = predictor.read({"messages": [{"role": "user", "content": "hello"}]})
+    assert predictor.read({"prompt": [{"role": "user", "content": "hello"}]}) == ids
     [found] = predictor.answers([ids])
     assert found["text"] == written(made, "user: hello assistant: ", 4)
 

@@ -3,6 +3,9 @@
 The prompt is the head of a function or class of the standard library, the chosen answer the first
 sentence of its docstring, the rejected one the words of that sentence in another order, drawn from
 the row's index. Where rows are single answers, each of the two is one, with its label.
+
+Not the answer of another row: to know it one must know what words mean, and a model that begins
+with nothing does not in minutes (0.63 of rows that it has not seen, where mixed words give 0.86).
 """
 
 from pathlib import Path
