@@ -3,12 +3,16 @@
 import math
 from collections.abc import Iterable
 
-from zoo.data.rows import Batch, CorruptExample, Rows
+import numpy as np
+
+from zoo.data.rows import Batch, CorruptExample, Rows, spread
 from zoo.errors import ConfigError, Fault
 from zoo.recipe import Recipe, origin
+from zoo.recipe.vocabulary.roles import MEDIA, ROLES
 
 NAMED = 20
 """Files that are named in a message."""
+_LOOKED = 8  # rows that tell whether what is in files can be read at all
 
 
 def placed(rows: Rows, index: int, error: CorruptExample) -> str:
@@ -71,3 +75,30 @@ class CorruptLimit:
             found += f" and {before} found before"
         key, allowed = "data.max_corrupt", f"{self.allowed} at most"
         return ConfigError([Fault(self.file, key, found, allowed, f"{key}={len(self.found)}")])
+
+
+def none_readable(rows: Rows) -> str:
+    """Why nothing can be made of files that hold images, clips or whole texts, as the first of a
+    few says it; nothing where one can be read.
+    """
+    if rows.roles != {"text"} and not any(ROLES[role].how in MEDIA for role in rows.roles):
+        return ""
+    found = ""
+    for place in spread(rows, _LOOKED).tolist():
+        try:
+            _look(rows, place)
+            return ""
+        except CorruptExample as error:
+            found = found or f"{error}, and so in every example that was looked at"
+    return found
+
+
+def _look(rows: Rows, place: int) -> None:
+    """Reads an example as far as is needed to know that it can be; raises CorruptExample."""
+    if rows.roles == {"text"}:  # a file may be larger than memory
+        if not any(piece for piece, _ in zip(rows.pieces(place), range(1), strict=False)):
+            raise CorruptExample("a text without a character")
+        return
+    image = rows[place].get("image")
+    if image is not None:  # decoded when it is asked for
+        np.asarray(image)

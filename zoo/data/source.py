@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from zoo.data.cache import cache_root
-from zoo.data.corrupt import CorruptLimit
+from zoo.data.corrupt import CorruptLimit, none_readable
 from zoo.data.faults import Faults
 from zoo.data.filtering.filter import columns_beside, filtered
 from zoo.data.filtering.values import Tokens
@@ -182,6 +182,10 @@ def _opened(
     if part is not None and not len(part.rows):
         way = built_in_data(faults.recipe)
         faults.add(key, f"{entry} without an example", "at least one example", way=way)
+        return None
+    if part is not None and (why := none_readable(part.rows)):
+        allowed = "an example that can be read; data.format says how"
+        faults.add(key, why, allowed, way=built_in_data(faults.recipe))
         return None
     return part
 

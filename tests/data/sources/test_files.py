@@ -111,9 +111,11 @@ def test_a_text_file_is_one_document_and_a_folder_all_of_them(
 
 
 def test_text_that_is_not_utf_8_is_a_corrupt_example(tmp_path: Path, make_recipe: Any) -> None:
-    (tmp_path / "train.txt").write_bytes(b"\xff\xfe")
-    rows = open_source(make_recipe("causal-lm", source="files", folder=str(tmp_path))).train
-    with pytest.raises(CorruptExample, match=r"train\.txt"):
+    (tmp_path / "a.txt").write_bytes(b"\xff\xfe")
+    (tmp_path / "b.txt").write_text("fine")
+    files = {"source": "files", "folder": str(tmp_path), "train": "."}
+    rows = open_source(make_recipe("causal-lm", **files)).train
+    with pytest.raises(CorruptExample, match=r"a\.txt"):
         rows[0]
 
 

@@ -76,7 +76,8 @@ def kaldi_rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any], str]]:
     for name, where in _pairs(segments) if segments.is_file() else whole:
         clip, fault = _segment(recordings, where)
         values = {"audio": clip, **({"transcript": said[name]} if name in said else {})}
-        yield f"utterance {name}", {} if fault else values, fault
+        place = f"utterance {name}".encode(errors="replace").decode()
+        yield place, {} if fault else values, fault
 
 
 def read_with(path: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from zoo.data.rows import Row, Rows, Wrapped, digest
 
 OUTSIDE, BEGIN, INSIDE = "O", "B-", "I-"
 _WORD = re.compile(r"\w+|[^\w\s]")
+_JSON = re.compile(r'\[?\{".*[}\]],?\s*')
 _DOCUMENT = "-DOCSTART-"  # CoNLL's line between two documents
 
 
@@ -20,19 +21,24 @@ def conll_rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any], str]]:
     """
     words: list[str] = []
     tags: list[str] = []
-    first, fault = 0, ""
+    first, columns, fault = 0, 0, ""
     with open_text(path) as file:
         for number, line in enumerate((*file, ""), 1):
             fields = line.split()
             if fields and fields[0] != _DOCUMENT:
                 first = first or number
+                columns = columns or len(fields)
                 if len(fields) == 1:
                     fault = fault or f"a word without a tag on line {number}"
+                elif _JSON.fullmatch(line):
+                    fault = fault or f"no word with a tag, but JSON on line {number}"
+                elif len(fields) != columns:
+                    fault = fault or f"{len(fields)} columns on line {number}, after {columns}"
                 words.append(fields[0])
                 tags.append(fields[-1])
             elif first:
                 yield first, {} if fault else {"tokens": words, "tags": tags}, fault
-                words, tags, first, fault = [], [], 0, ""
+                words, tags, first, columns, fault = [], [], 0, 0, ""
 
 
 def misfit(row: Row) -> str:

@@ -6,6 +6,7 @@ from zoo.data.faults import Faults
 from zoo.data.sources.opened import Opened
 from zoo.data.tokens.documents import TokenDocuments
 from zoo.data.tokens.indexed import UnreadableTokens, beside
+from zoo.recipe.instead import built_in_data
 
 
 def megatron(folder: Path, key: str, entry: str, faults: Faults) -> Opened | None:
@@ -16,10 +17,12 @@ def megatron(folder: Path, key: str, entry: str, faults: Faults) -> Opened | Non
         inside = sorted(match.rglob("*.idx")) if match.is_dir() else [match]
         places += [path.with_suffix("") for path in inside if path.suffix == ".idx"]
     if not places:
-        faults.add(key, entry, f"a prefix of .idx and .bin in {folder}, or a folder of them")
+        allowed = f"a prefix of .idx and .bin in {folder}, or a folder of them"
+        faults.add(key, entry, allowed, way=built_in_data(faults.recipe))
         return None
     try:
         return Opened(TokenDocuments(places))
     except UnreadableTokens as error:
-        faults.add(key, str(error), "pairs of .idx and .bin as Megatron-LM writes them")
+        allowed = "pairs of .idx and .bin as Megatron-LM writes them"
+        faults.add(key, str(error), allowed, way=built_in_data(faults.recipe))
         return None

@@ -6,9 +6,9 @@ from zoo.data.faults import Faults
 from zoo.data.sources.opened import Wanted
 from zoo.errors import near
 from zoo.recipe.instead import built_in_data, instead
-from zoo.recipe.vocabulary.roles import ROLES
+from zoo.recipe.vocabulary.roles import ROLES, How
 
-_KINDS = {
+_KINDS: dict[How, str] = {
     "text": "a column of text",
     "value": "a column of class names, ids or numbers",
     "messages": "a column of chats",
@@ -16,6 +16,10 @@ _KINDS = {
     "objects": "a column of objects: lists of bbox and category",
     "mask": "a column of masks: bytes or paths of images",
     "audio": "a column of clips: bytes or paths",
+    "words": "a column of words: lists, or texts that are cut at spaces",
+    "tags": "a column of tags: a list of names or ids a row",
+    "spans": "a column of stretches: lists of start, end and label",
+    "answers": "a column of answers: text and answer_start",
 }
 
 OTHER_NAMES = {"conversations": "messages", "conversation": "messages"}

@@ -63,7 +63,7 @@ def _look(walk: Walk, folder: Path, entry: str, kind: str | None) -> Found | Non
     rivals: tuple[str, ...] = ()
     metadata = [path for path in files if _stem(path) == _METADATA and kind_of(path) in TABLES]
     if kind == "metadata" or (kind is None and metadata):
-        kind, files = "metadata", metadata or named
+        kind, files = "metadata", metadata or [path for path in named if kind_of(path) in TABLES]
     elif kind is None:
         kinds = Counter(known for path in files if (known := kind_of(path)) and _tells(path))
         kinds = kinds or Counter(known for path in files if (known := kind_of(path)))

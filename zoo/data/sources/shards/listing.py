@@ -27,6 +27,8 @@ from zoo.data.remote.places import (
 )
 from zoo.data.remote.trying import Denied, Unreachable, tried
 from zoo.data.sources.shards.shard import KINDS, Shard, kind_of
+from zoo.errors import near
+from zoo.recipe.instead import built_in_data, instead
 
 INDEX = "shards.json"
 _AT_ONCE = 16  # servers are asked for so many sizes at a time
@@ -87,10 +89,13 @@ class Listing:
         return sorted(name for name in self.names if is_named(name, entry) and kind_of(name))
 
     def _say_none(self, key: str, entry: str) -> None:
-        known = [name for name in self.names or () if kind_of(name) in (self.kind, kind_of(name))]
+        kinds = [self.kind] if self.kind else list(KINDS)
+        known = [name for name in self.names or () if kind_of(name) in kinds]
         suffixes = ", ".join(suffix for ones in KINDS.values() for suffix in ones)
         allowed = f"shards ({suffixes}) in {shown(self.folder)}"
-        self.faults.add(key, entry, f"{allowed}:" if known else allowed, known)
+        recipe, meant = self.faults.recipe, near(entry, known) or next(iter(known), "")
+        way = instead(recipe, f"{self.faults.at}.{key}", meant) if meant else built_in_data(recipe)
+        self.faults.add(key, entry, f"{allowed}:" if known else allowed, known, way=way)
 
     def _shard(self, name: str) -> Shard:
         place, said = below(self.folder, name), self.index.shards.get(name, {})
