@@ -83,6 +83,22 @@ def server(tmp_path: Path) -> Iterator[str]:
     serving.shutdown()
 
 
+def test_shards_without_room_for_their_windows_are_told_how_much_they_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {"text": ["it was good", "it was bad"] * 2, "label": ["yes", "no"] * 2}
+    for shard in range(8):
+        pyarrow.parquet.write_table(pyarrow.table(rows), tmp_path / f"train-{shard}.parquet")
+    streamed = {"data.streaming": True, "data.cache_limit": 3000, "data.valid": None}
+    written({"recipe": {"data.train": "train", **streamed}}, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    words = ["check", "reviews.json", "--deep"]
+    code, (fault,) = said(words)
+    assert (code, fault.key) == (2, "data.cache_limit")
+    assert fault.found == "3000 for 8 shards that a machine reads or fetches at a time"
+    assert said(pasted(words, fault)) == (0, [])
+
+
 def test_shards_of_a_server_are_named_by_their_folder(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

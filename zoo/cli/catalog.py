@@ -145,10 +145,11 @@ def check(
     with of_world_size(loaded, world_size):
         if deep:
             from zoo.training.checks import look_anew, ring_two
+            from zoo.training.feeding.prepared import check_shards
 
             look_anew(loaded)
             world = world_size or layout_of(loaded).world
-            ring_two(loaded, world, None, any_base=accept_base)
+            check_shards(loaded, ring_two(loaded, world, None, any_base=accept_base))
         else:
             batching(loaded, layout_of(loaded, world_size))
     for note in notes(loaded):

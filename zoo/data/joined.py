@@ -66,10 +66,13 @@ class Concatenation(Rows):
         known = [size for size in sizes if size is not None]
         return np.concatenate(known) if len(known) == len(sizes) else None
 
-    def shard_bytes(self) -> np.ndarray | None:
-        sizes = [part.shard_bytes() for part in self.parts]
-        known = [size for size in sizes if size is not None]
-        return np.concatenate(known) if len(known) == len(sizes) else None
+    def shard_bytes(self) -> tuple[np.ndarray, int] | None:
+        parts = [part.shard_bytes() for part in self.parts]
+        known = [part for part in parts if part is not None]
+        if len(known) < len(parts):
+            return None
+        held, beside = zip(*known, strict=True)
+        return np.concatenate(held), max(beside)
 
     def expect(self, shards: Sequence[int]) -> None:
         start = 0

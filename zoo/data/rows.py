@@ -69,13 +69,14 @@ class Rows(ABC):
         not lie in shards, of which few should be open at a time (zoo.data.ordering.shards)."""
         return None
 
-    def shard_bytes(self) -> np.ndarray | None:
-        """How much of the disk each of these shards takes while it is read, int64 (shards,)."""
+    def shard_bytes(self) -> tuple[np.ndarray, int] | None:
+        """How much of the disk each of these shards takes while it is read, int64 (shards,), and
+        what one may take beside that while it is brought."""
         return None
 
     def expect(self, shards: Sequence[int]) -> None:
-        """Begins to bring these shards near, in this order, for whoever reads their rows; those
-        that were expected before and are not among them no longer are.
+        """Begins to bring these shards near, in this order, for whoever reads their rows, and lets
+        them stay; those that were expected before and are not among them no longer are.
         """
         return
 
@@ -163,7 +164,7 @@ class Wrapped(Rows):
     def shard_sizes(self) -> np.ndarray | None:
         return self.rows.shard_sizes()
 
-    def shard_bytes(self) -> np.ndarray | None:
+    def shard_bytes(self) -> tuple[np.ndarray, int] | None:
         return self.rows.shard_bytes()
 
     def expect(self, shards: Sequence[int]) -> None:

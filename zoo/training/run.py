@@ -68,7 +68,7 @@ def run(
             checked = ring_two(kept, place.world, device_of(place).type, any_base=start.accept_base)
             notes = [] if start.fresh else folder.compare(recipe)
             prepared = prepare(recipe, checked)
-            check_room(recipe, prepared.train, prepared.order, checked.layout, place)
+            check_room(recipe, checked.layout, place, prepared.order, *prepared.every)
             notes += said_left_out(checked.task) + prepared.told_of_parts
             data = learned(checked.source.train, checked.task, base_files(recipe))
         rows = prepared.train, prepared.valid

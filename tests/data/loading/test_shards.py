@@ -1,6 +1,8 @@
 """Batches that are streamed: the same as of shards at hand, within a budget, fetched as needed."""
 
+import re
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.data.remote.server import Server, serving
-from tests.data.sources.shards.making import as_json, images
+from tests.data.sources.shards.making import as_json, images, photograph, tar
 from zoo.data.corrupt import CorruptLimit
 from zoo.data.loading.loader import eval_batches, train_batches
 from zoo.data.loading.shards import check_room
@@ -19,9 +21,10 @@ from zoo.data.rows import Batch, Example, Row
 from zoo.data.source import open_source
 from zoo.errors import ConfigError
 from zoo.layout import Layout, Place
+from zoo.recipe.derived.amounts import bytes_of
 
 SHARDS, ROWS, BATCH, MICRO = 24, 16, 8, 2
-ENTRY = "train-{00000..00023}.tar"
+PIXEL = photograph(0, 2)
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +152,43 @@ def test_a_server_that_is_gone_is_a_fault_that_all_ranks_are_told(
     assert "\n" not in last[-1]["fault"]
 
 
+def test_ranks_that_have_just_the_room_that_is_asked_for_fetch_each_shard_once_an_epoch(
+    recipe: Any, tmp_path: Path
+) -> None:
+    folder, number = tmp_path / "uneven", 0
+    folder.mkdir()
+    rng = np.random.default_rng(3)
+    for shard in range(48):  # of which lanes are cut in the middle
+        named = [f"{number + place:04}" for place in range(rng.integers(5, 12))]
+        number += len(named)
+        tar(folder / f"train-{shard:05}.tar", {n: {"png": PIXEL, "cls": b"0"} for n in named})
+    with serving(folder) as server:
+        words = {"train": "train-{00000..00047}.tar", "shuffle_window": 2, "workers": 1}
+        there = recipe(server.url, cache_limit=1, **words)
+        rows = open_source(there).train
+        order = order_of(there, rows)
+        with pytest.raises(ConfigError) as caught:
+            check_room(there, Layout.of(data=2), Place(0, 2), order, rows)
+        room = re.search(r"at least ([\d.]+ \w+)", str(caught.value))
+        assert room is not None
+        there = recipe(server.url, cache_limit=room[1], **words)
+        total = sum(path.stat().st_size for path in folder.iterdir())
+        assert bytes_of(room[1]) < 0.9 * total
+        server.asked.clear()
+        for path in (tmp_path / "cache" / "shards").glob("*.tar"):
+            path.unlink()
+        ranks = [batches(there, rank=rank, ranks=2, workers=1) for rank in range(2)]
+        for _ in range(order.steps_per_epoch):
+            for one in ranks:
+                next(one)
+        again = server.asked - Counter(path.name for path in folder.iterdir())
+    ahead = order.shards(order.steps_per_epoch, 2 * order.steps_per_epoch, range(4))
+    assert len(server.asked) == 48
+    assert set(again.values()) <= {1}
+    assert again.keys() <= {f"train-{shard:05}.tar" for shard in ahead[:30]}  # of the next epoch
+    assert sum(again.values()) < 10
+
+
 def test_evaluation_goes_through_shards_in_their_order(recipe: Any, server: Server) -> None:
     there = recipe(server.url)
     rows = open_source(there).train
@@ -167,11 +207,11 @@ def test_a_budget_without_room_for_the_windows_is_a_fault_beforehand(
     small = recipe(str(folder), cache_limit=10 * size(folder))
     rows = open_source(small).train
     with pytest.raises(ConfigError, match=r"data\.cache_limit: found .* for 16 shards"):
-        check_room(small, rows, order_of(small, rows), Layout.of(data=2), Place(0, 2))
+        check_room(small, Layout.of(data=2), Place(0, 2), order_of(small, rows), rows)
     here = {"LOCAL_WORLD_SIZE": "1"}
     assert list(Place(1, 2, 0).neighbours(here)) == [1]
     half = recipe(str(folder), cache_limit=16 * size(folder))
-    check_room(half, rows, order_of(half, rows), Layout.of(data=1), Place())
+    check_room(half, Layout.of(data=1), Place(), order_of(half, rows), rows)
 
 
 def test_streamed_parts_of_a_mixture_need_room_for_what_all_hold(
@@ -185,4 +225,4 @@ def test_streamed_parts_of_a_mixture_need_room_for_what_all_hold(
     mixed = mixed.model_copy(update={"run": run})
     rows = open_source(mixed).train
     with pytest.raises(ConfigError, match=r"parts\.a\.data\.cache_limit: found .* for 32 shards"):
-        check_room(mixed, rows, order_of(mixed, rows), Layout.of(data=1), Place())
+        check_room(mixed, Layout.of(data=1), Place(), order_of(mixed, rows), rows)

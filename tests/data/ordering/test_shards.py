@@ -90,6 +90,30 @@ def test_shards_are_told_in_the_order_of_their_need() -> None:
         assert reached <= len(each.shards(0, step + 1, part)) + 2 * 4
 
 
+@pytest.mark.parametrize(("steps", "window"), [(1, 4), (2, 1), (9, 2), (40, 4)])
+def test_no_steps_in_a_row_read_more_shards_than_was_said(steps: int, window: int) -> None:
+    sizes = np.random.default_rng(1).integers(30, 60, 150)
+    each = order(sizes, window=window)
+    for part in (range(16), range(4, 6)):
+        ((count, most),) = each.most_shards(steps, part)
+        told = [len(each.shards(first, first + steps, part)) for first in range(300)]
+        assert count == len(sizes)
+        assert max(told) <= most <= 2 * max(told)
+
+
+def test_a_shard_that_two_lanes_share_is_read_at_one_time_by_both() -> None:
+    sizes = np.full(67, 24)
+    each = order(sizes, batch=8, window=2)
+    windows, in_use = each.steps_per_epoch, set[int]()
+    begun = dict.fromkeys(range(67), 0)
+    for step in range(windows):
+        now = set(each.shards(step, step + 1, range(2)))
+        for shard in now - in_use:
+            begun[shard] += 1
+        in_use = now
+    assert set(begun.values()) == {1}
+
+
 def test_repeated_rows_of_shards_stay_together_in_a_batch() -> None:
     each = order(repeats=4)
     rows = each.batch_of(7)

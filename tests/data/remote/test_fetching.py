@@ -3,6 +3,7 @@
 import hashlib
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.data.remote.server import Server, serving
-from zoo.data.remote.cache import ShardCache
+from zoo.data.remote.cache import NoRoom, ShardCache
 from zoo.data.remote.fetching import fetch
 from zoo.data.remote.trying import Denied, Unreachable
 
@@ -111,9 +112,51 @@ def test_the_cache_holds_its_budget_and_removes_what_was_used_least_lately(
     assert [one.name for one in cache.root.glob("*.tar")] == ["5.tar"] == [path.name]
 
 
-def held(cache: ShardCache, server: Server, number: int) -> Path:
+def test_what_somebody_reads_makes_room_last_and_the_soonest_needed_last_of_all(
+    server: Server, tmp_path: Path
+) -> None:
+    mine, theirs = (ShardCache(tmp_path / "cache", 4 * SIZE) for _ in range(2))
+    for number in range(4):
+        held(mine, server, number)
+    mine.claim(["0.tar", "1.tar", "8.tar"])
+    theirs.claim(["9.tar", "3.tar", "0.tar"])
+    held(theirs, server, 4, patient=True)  # in place of the one that nobody reads
+    assert here(mine) == {"0.tar", "1.tar", "3.tar", "4.tar"}
+    held(mine, server, 5, patient=True)
+    with pytest.raises(NoRoom):
+        theirs.claim(["3.tar", "0.tar", "5.tar"])
+        held(mine, server, 6, patient=True)
+    assert here(mine) == {"0.tar", "1.tar", "3.tar", "5.tar"}
+    assert not list(mine.root.glob("*.part"))
+    held(mine, server, 6)  # is read now: what is needed last has to go
+    assert here(mine) == {"0.tar", "1.tar", "3.tar", "6.tar"}
+    mine.claim([])
+    theirs.claim(["6.tar"])
+    held(theirs, server, 7, patient=True)
+    assert "6.tar" in here(mine)
+
+
+def here(cache: ShardCache) -> set[str]:
+    return {path.name for path in cache.root.glob("*.tar")}
+
+
+def test_a_claim_ends_with_its_process(tmp_path: Path) -> None:
+    def claim() -> None:
+        ShardCache(tmp_path, 1).claim(["0.tar"])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    other = multiprocessing.get_context("fork").Process(target=claim)
+    other.start()
+    other.join()
+    assert len(list((tmp_path / "claims").iterdir())) == 1
+    assert ShardCache(tmp_path, 1).claims.standing() == {}
+    assert not list((tmp_path / "claims").iterdir())
+
+
+def held(cache: ShardCache, server: Server, number: int, patient: bool = False) -> Path:
     name = f"{number}.tar"
-    return cache.path(name, SIZE, lambda part: fetch(f"{server.url}/{name}", part, SIZE, None, 5))
+    make = lambda part: fetch(f"{server.url}/{name}", part, SIZE, None, 5)  # noqa: E731
+    return cache.path(name, SIZE, make, patient)
 
 
 def every(root: Path, server_url: str) -> None:

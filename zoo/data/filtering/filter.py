@@ -16,7 +16,7 @@ from zoo.data.faults import Faults
 from zoo.data.filtering.conditions import Condition, Judged
 from zoo.data.filtering.duplicates import hashed, repeated
 from zoo.data.filtering.values import Tokens, names_of
-from zoo.data.loading.shards import EvalShards
+from zoo.data.loading.shards import in_turn
 from zoo.data.objects import Objects
 from zoo.data.preparing.crew import Crew, crew, prepared_by
 from zoo.data.preparing.measuring import measured
@@ -171,13 +171,11 @@ class _Asking:
     equal: tuple[str, ...]
 
     def __call__(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        near = EvalShards(self.rows)
         first = np.full(stop - start, -1, dtype=np.int16)
         compared = np.zeros(stop - start, dtype=bool)
         hashes = [np.zeros(0, dtype=np.uint64)]
-        for begin in range(start, stop, _STRETCH):
+        for begin in in_turn(self.rows, range(start, stop, _STRETCH)):
             end = min(begin + _STRETCH, stop)
-            near.at(begin)
             broken, unread = self.judged.broken(begin, end)
             here = slice(begin - start, end - start)
             first[here] = broken
@@ -218,11 +216,10 @@ def _classes(one: Opened, kept: np.ndarray) -> list[Any] | None:
     if role is None or not one.label_values:
         return None
     found: set[Any] = set()
-    near = EvalShards(one.rows)
-    for start in range(0, len(kept), _STRETCH):
-        places = kept[start : start + _STRETCH]
-        begin, end = int(places[0]), int(places[-1]) + 1
-        near.at(begin)
+    begins = kept[::_STRETCH].tolist()
+    for number, begin in enumerate(in_turn(one.rows, begins)):
+        places = kept[number * _STRETCH : (number + 1) * _STRETCH]
+        end = int(places[-1]) + 1
         values = one.rows.between(role, begin, end)
         for place in (places - begin).tolist():
             value = values[place]

@@ -9,6 +9,7 @@ import errno
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -136,25 +137,28 @@ def train_batches(
     `workers`: how many make them, or those that there are, for these rows.
     """
     first = layout_data_rank * accumulation
-    shards = TrainShards(rows, order, range(first, first + accumulation))
+    micro_batches = range(first, first + accumulation)
+    shards = TrainShards(rows, order, micro_batches, workers, start_step)
 
     def cells() -> Iterator[_Cell]:
         step = start_step
         while True:
-            shards.at(step)
-            micro_batches = order.micro_batches(step)
-            for micro in range(first, first + accumulation):
-                yield _Cell(step, micro, micro_batches[micro], micro_batches[micro].examples)
+            shards.ask(step)
+            of_step = order.micro_batches(step)
+            for micro in micro_batches:
+                yield _Cell(step, micro, of_step[micro], of_step[micro].examples)
             step += 1
 
     made = MicroBatches(rows, example, collate, seed, True, corrupt.allowed)
-    share: list[Batch] = []
-    for batch in _made(made, cells(), workers, corrupt):
-        share.append(batch)
-        if len(share) == accumulation:
+    with shards:
+        for share in _in_shares(_made(made, cells(), workers, corrupt), accumulation):
+            shards.take()
             yield share
-            share = []
-    if share:  # a fault cut it short
+
+
+def _in_shares(batches: Iterator[Batch], size: int) -> Iterator[list[Batch]]:
+    """So many at a time; the last are fewer where a fault cut them short."""
+    while share := list(islice(batches, size)):
         yield share
 
 
@@ -187,14 +191,17 @@ def eval_batches(
                 places = cuts[micro] if micro < count else np.array([len(rows)])
             real = int((places < len(rows)).sum())
             chosen = np.minimum(places, len(rows) - 1)
-            shards.at(int(chosen[0]))
+            shards.ask(int(chosen[0]))
             zeros = np.zeros_like(chosen)
             yield _Cell(0, micro, MicroRows(chosen, zeros, zeros), real)
 
     made = MicroBatches(rows, example, collate, seed, False, corrupt.allowed)
     if isinstance(workers, int):
         workers = min(workers, total // data_ranks)
-    yield from _made(made, cells(), workers, corrupt)
+    with shards:
+        for batch in _made(made, cells(), workers, corrupt):
+            shards.take()
+            yield batch
 
 
 def _made(

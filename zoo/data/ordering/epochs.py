@@ -78,10 +78,7 @@ class Epochs:
         found: dict[int, None] = {}
         if self.lanes is None:
             return []
-        whole = self.repeats > 1 or self.lengths is not None  # rows change places in their batch
-        part = range(self.batch) if whole else micro_batches
-        if not whole:
-            part = range(part.start * self.micro_batch, part.stop * self.micro_batch)
+        part = self._places_of(micro_batches)
         for epoch in range(self.epoch_of(first), self.epoch_of(last - 1) + 1):
             begin = epoch * self.steps_per_epoch
             start, stop = max(first - begin, 0), min(last - begin, self.steps_per_epoch)
@@ -90,6 +87,22 @@ class Epochs:
             once = range(start * self.batch // self.repeats, -(-stop * self.batch // self.repeats))
             found |= dict.fromkeys(self.lanes.shards(epoch, once, part))
         return list(found)
+
+    def most_shards(self, steps: int, micro_batches: range) -> list[tuple[int, int]]:
+        """See Order."""
+        if self.lanes is None:
+            return []
+        batches = -(-steps // self.repeats) + (self.repeats > 1)
+        if self.lengths is not None:
+            batches += 2 * WINDOW
+        most = self.lanes.most_shards(batches, self._places_of(micro_batches))
+        return [(len(self.lanes.sizes), most)]
+
+    def _places_of(self, micro_batches: range) -> range:
+        """The places of a batch as it is drawn that some micro-batches may be made of."""
+        if self.repeats > 1 or self.lengths is not None:  # rows change places in their batch
+            return range(self.batch)
+        return range(micro_batches.start * self.micro_batch, micro_batches.stop * self.micro_batch)
 
     def batch_of(self, step: int) -> np.ndarray:
         """Row indices of the global batch of optimizer step `step`, int64 (batch,)."""

@@ -34,6 +34,7 @@ class Part:
     ) -> None:
         self.count, self.words, self.sampling = count, (seed, _PARTS, place), sampling
         self.lanes: Lanes | None = None
+        self.in_shards = 0 if sizes is None else len(sizes)
         self.length = count
         if sizes is not None and sampling != "sequential" and count >= LANES:
             self.lanes = Lanes(sizes, LANES, seed, window)
@@ -61,6 +62,10 @@ class Part:
             inside = range(max(first - begin, 0), min(last - begin, self.length))
             found |= dict.fromkeys(self.lanes.shards(epoch, inside, range(LANES)))
         return list(found)
+
+    def most_shards(self, count: int) -> int:
+        """The most shards that `shards` may name for so many rows in a row."""
+        return self.lanes.most_shards(-(-count // LANES) + 1, range(LANES)) if self.lanes else 0
 
     def _at(self, epoch: int, places: np.ndarray) -> np.ndarray:
         """The rows at ascending places of an epoch."""
@@ -163,8 +168,17 @@ class Mixture:
         ends = zip(self._counts(first), self._counts(last), strict=True)
         for one, numbers in zip(self.parts, ends, strict=True):
             found += [before + shard for shard in one.part.shards(*numbers)]
-            before += len(one.part.lanes.sizes) if one.part.lanes else 0
+            before += one.part.in_shards
         return found
+
+    def most_shards(self, steps: int, micro_batches: range) -> list[tuple[int, int]]:
+        """See Order."""
+        counts = self._counts(steps)  # those of other steps differ by less than a row a level
+        return [
+            (one.part.in_shards, one.part.most_shards(count + len(self.parts)))
+            for one, count in zip(self.parts, counts, strict=True)
+            if one.part.in_shards
+        ]
 
     def _counts(self, step: int) -> list[int]:
         """How many rows of each part stand in the batches before `step`."""

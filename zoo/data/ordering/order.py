@@ -51,6 +51,11 @@ class Order(Protocol):
         A data rank asks for its own: [rank * accumulation, (rank + 1) * accumulation).
         """
 
+    def most_shards(self, steps: int, micro_batches: range) -> list[tuple[int, int]]:
+        """Of each source in shards, in the order of their numbers: how many it has, and the most of
+        them that `shards` may name for so many steps in a row (0: it names none).
+        """
+
     def examples(self, step: int) -> dict[str, int]:
         """How many examples of each part of a mixture the steps before `step` have; of one source
         none is told apart.
@@ -75,6 +80,10 @@ class First:
     def shards(self, first: int, last: int, micro_batches: range) -> list[int]:
         """See Order."""
         return self.order.shards(first, last, micro_batches)
+
+    def most_shards(self, steps: int, micro_batches: range) -> list[tuple[int, int]]:
+        """See Order."""
+        return self.order.most_shards(steps, micro_batches)
 
     def examples(self, step: int) -> dict[str, int]:
         """See Order; one source."""

@@ -66,6 +66,10 @@ class Plan:
         """See Order; such rows lie in no shards."""
         return []
 
+    def most_shards(self, steps: int, micro_batches: range) -> list[tuple[int, int]]:
+        """See Order."""
+        return []
+
     def examples(self, step: int) -> dict[str, int]:
         """See Order; one source."""
         return {}

@@ -13,6 +13,7 @@ WINDOW = 16
 """How many shards of a lane are mixed at a time, where `data.shuffle_window` says nothing else."""
 _SHARDS, _ROWS = 21, 22  # streams of random numbers
 _TABLE = 1 << 14  # rows of a window whose order is a table
+_EPOCHS = 4  # that tell how many shards windows have
 
 
 class Lanes:
@@ -21,11 +22,12 @@ class Lanes:
     `sizes` are the rows that each shard holds, int (shards,); shard s has the row indices
     [sum(sizes[:s]), sum(sizes[:s + 1])). In an epoch the shards stand in a shuffled order, and
     their rows one after the other are cut into `lanes` lanes of equal length (their greatest common
-    divisor with the batch; at most lanes - 1 rows an epoch are left out). In a lane, stretches of
-    at most `window` shards are windows, and the rows of a window are shuffled. Place q of a batch
-    reads lane q * lanes // batch: a data rank whose micro-batches are [a, b) of a batch reads the
-    lanes of those alone, and at most 2 * window shards of each are open at a time. Nothing depends
-    on ranks. What is held is of the size of `sizes`.
+    divisor with the batch; at most lanes - 1 rows an epoch are left out). Every other lane is read
+    from its end, so that a shard that is cut in two is read at one time by both. In a lane,
+    stretches of at most `window` shards are windows, and the rows of a window are shuffled. Place q
+    of a batch reads lane q * lanes // batch: a data rank whose micro-batches are [a, b) of a batch
+    reads the lanes of those alone, and at most 2 * window shards of each are open at a time.
+    Nothing depends on ranks. What is held is of the size of `sizes`.
     """
 
     def __init__(
@@ -64,20 +66,51 @@ class Lanes:
         self._plan(epoch)
         first, last = places.start // self.batch, -(-places.stop // self.batch)
         windows: list[tuple[int, int, int]] = []
-        for lane in range(part.start // self.each, -(-part.stop // self.each)):
-            cuts, begin = self.cuts[lane], lane * self.length
-            from_, to = begin + first * self.each, begin + last * self.each
-            windows += [
-                (max(int(cuts[number]) - from_, 0), lane, number)
-                for number in range(len(cuts) - 1)
-                if cuts[number] < to and cuts[number + 1] > from_
-            ]
+        for lane in self._lanes_of(part):
+            cuts = self.cuts[lane]
+            from_, to = self._turned(lane, np.array([first, last]) * self.each).tolist()
+            if lane % 2:
+                from_, to = to + 1, from_ + 1
+            one = max(int(np.searchsorted(cuts, from_, side="right")) - 1, 0)
+            end = min(int(np.searchsorted(cuts, to)), len(cuts) - 1)
+            needs = to - cuts[1:] if lane % 2 else cuts[:-1] - from_
+            windows += [(max(int(needs[number]), 0), lane, number) for number in range(one, end)]
         found: dict[int, None] = {}
         for _, lane, number in sorted(windows):
             low, high = self.cuts[lane][number : number + 2]
             one, end = np.searchsorted(self.ends, [low, high - 1], side="right")
             found |= dict.fromkeys(self.order[one : end + 1].tolist())
         return [shard for shard in found if self.sizes[shard]]
+
+    def most_shards(self, batches: int, part: range) -> int:
+        """The most shards in the windows that any so many batches in a row read, two windows of a
+        lane at least; of each batch the places of `part` alone. The first epochs tell.
+        """
+        found = dict.fromkeys(self._lanes_of(part), 0)
+        for epoch in range(_EPOCHS):
+            self._plan(epoch)
+            for lane, most in found.items():
+                found[lane] = max(most, self._most(self.cuts[lane], batches * self.each))
+        return min(sum(found.values()), int((self.sizes > 0).sum()))
+
+    def _most(self, cuts: np.ndarray, rows: int) -> int:
+        """See most_shards, of one lane, whose last window is followed by the next epoch's first."""
+        first, last = (
+            np.searchsorted(self.ends, at, side="right") for at in (cuts[:-1], cuts[1:] - 1)
+        )
+        count, ends = len(first), np.cumsum(np.tile(np.diff(cuts), 2))
+        shards = np.concatenate([[0], np.cumsum(np.tile(last + 1 - first, 2))])
+        reached = np.searchsorted(ends, ends[:count] + max(rows - 2, 0), side="right") + 1
+        return int((shards[np.minimum(reached, 2 * count)] - shards[:count]).max())
+
+    def _lanes_of(self, part: range) -> range:
+        """The lanes that some places of a batch read."""
+        return range(part.start // self.each, -(-part.stop // self.each))
+
+    def _turned(self, lane: int, places: np.ndarray) -> np.ndarray:
+        """Where places of a lane lie in the row of all shards."""
+        begin = lane * self.length
+        return begin + self.length - 1 - places if lane % 2 else begin + places
 
     def _plan(self, epoch: int) -> None:
         """The shards of an epoch in their order, where each ends, and the windows of each lane."""
@@ -101,7 +134,7 @@ class Lanes:
 
     def _in_lane(self, lane: int, places: np.ndarray) -> np.ndarray:
         """The rows at places of a lane, int64 (n,)."""
-        cuts, found = self.cuts[lane], places + lane * self.length
+        cuts, found = self.cuts[lane], self._turned(lane, places)
         numbers = np.searchsorted(cuts, found, side="right") - 1
         for number in np.unique(numbers).tolist():
             here, begin = numbers == number, cuts[number]

@@ -7,12 +7,13 @@ import socket
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock
 
+from zoo.data.remote.claims import Claims
 from zoo.data.remote.trying import Unreachable
 
 _DAY = 86_400  # seconds
@@ -20,24 +21,38 @@ _ROOM = re.compile(r"\.room(\d+)\.part$")
 _LOCKS = 1 << 16  # files; two shards that share one are fetched, and given up, one after the other
 
 
+class NoRoom(Exception):
+    """Others read, or are about to, what would have to be removed."""
+
+
 class ShardCache:
     """Files by name in one folder; `limit` is the bytes that they may take, None: no end.
 
-    A file that is removed stays readable for who has it open or mapped. Processes may share a
-    folder, also with different limits: each removes down to its own.
+    What nobody has claimed is removed first. A file that is removed stays readable for who has it
+    open or mapped. Processes may share a folder, also with different limits: each removes down to
+    its own.
     """
 
     def __init__(self, root: Path, limit: int | None) -> None:
         self.root, self.limit = root, limit
         (root / "locks").mkdir(parents=True, exist_ok=True)
+        self.claims = Claims(root / "claims")
         self._clear()
 
-    def path(self, name: str, size: int, make: Callable[[Path], None]) -> Path:
+    def claim(self, names: Sequence[str]) -> None:
+        """These are read or about to be, the soonest first; what was claimed before no longer."""
+        with self._sizes():
+            self.claims.say(names)
+
+    def path(
+        self, name: str, size: int, make: Callable[[Path], None], patient: bool = False
+    ) -> Path:
         """The file, made first if it is not there: `make` writes about `size` bytes into a path.
 
         Of several processes one makes it and the others wait: where it cannot be had, all of them
         are told the one verdict. Between this call and an `open` it may be removed: ask again on
-        FileNotFoundError. Raises what `make` does.
+        FileNotFoundError. Raises what `make` does, and NoRoom where it is `patient` and only what
+        is claimed could make room.
         """
         target = self.root / name
         with suppress(FileNotFoundError):
@@ -51,7 +66,7 @@ class ShardCache:
                 if _written(lost) not in (None, before):  # while this process waited for it
                     raise Unreachable(lost.read_text(encoding="utf-8"))
                 try:
-                    self._make(target, size, make)
+                    self._make(target, size, make, patient)
                 except Unreachable as error:
                     lost.write_text(str(error), encoding="utf-8")
                     raise
@@ -63,11 +78,11 @@ class ShardCache:
         with suppress(FileNotFoundError):
             os.utime(self.root / name)
 
-    def _make(self, target: Path, size: int, make: Callable[[Path], None]) -> None:
+    def _make(self, target: Path, size: int, make: Callable[[Path], None], patient: bool) -> None:
         who = f"{socket.gethostname()}.{os.getpid()}.{threading.get_ident()}"
         part = target.with_name(f"{target.name}.{who}.room{size}.part")
         try:
-            self._shrink(target, part)
+            self._shrink(target, part, patient)
             make(part)
             with self._sizes():  # else who adds sizes up may miss it under both names
                 part.replace(target)
@@ -80,30 +95,35 @@ class ShardCache:
             part.unlink(missing_ok=True)
         self._shrink(target)
 
-    def _shrink(self, kept: Path, part: Path | None = None) -> None:
-        """Removes the least lately used but for `kept`, until what is there has room, and what is
-        being made: of that a `part` tells by its name, from now on this one too.
+    def _shrink(self, kept: Path, part: Path | None = None, patient: bool = False) -> None:
+        """Removes the least lately used but for `kept`, and of what is claimed the latest to be
+        read, until what is there has room, and what is being made: of that a `part` tells by its
+        name, from now on this one too. Raises NoRoom where it is `patient`, see `path`.
         """
         if self.limit is None:
             return
         with self._sizes():
             if part is not None:
                 part.touch()
-            found, held = [], 0
+            claimed, found, held = self.claims.standing(), [], 0
             for path in self.root.iterdir():
                 with suppress(FileNotFoundError):
                     stat, room = path.stat(), _ROOM.search(path.name)
                     if room is not None:
                         held += int(room[1])
                     elif path.is_file() and path.suffix != ".part":
-                        found.append((stat.st_mtime_ns, stat.st_size, path))
+                        place = claimed.get(path.name)
+                        late = (1, -place, 0) if place is not None else (0, 0, stat.st_mtime_ns)
+                        found.append((late, stat.st_size, path))
                         held += stat.st_size
-            for _, size, path in sorted(found):
-                if held <= self.limit:
-                    return
+            for late, size, path in sorted(found):
+                if held <= self.limit or (patient and late[0]):
+                    break
                 if path != kept:
                     path.unlink(missing_ok=True)
                     held -= size
+            if patient and held > self.limit:
+                raise NoRoom
 
     def _sizes(self) -> FileLock:
         """Held while names in the folder mean something to who adds up its sizes."""

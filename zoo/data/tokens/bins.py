@@ -46,7 +46,7 @@ class Bins(Rows):
     def shard_sizes(self) -> np.ndarray | None:
         return self.shards
 
-    def shard_bytes(self) -> np.ndarray | None:
+    def shard_bytes(self) -> tuple[np.ndarray, int] | None:
         return self.rows.shard_bytes()
 
     def expect(self, shards: Sequence[int]) -> None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from zoo.data.joined import each_part
+from zoo.data.joined import Mixed, each_part
+from zoo.data.loading.shards import check_room
 from zoo.data.ordering.build import order_of, said_of_parts
 from zoo.data.ordering.order import Order
 from zoo.data.ordering.plan import cut_by_amount
@@ -13,6 +14,7 @@ from zoo.data.rows import Rows
 from zoo.data.samples import drawn
 from zoo.data.source import Source
 from zoo.errors import ConfigError
+from zoo.layout import Place
 from zoo.recipe import Recipe
 from zoo.recipe.load import faults_at_length
 from zoo.tasks.amounts import amounts_of
@@ -65,6 +67,19 @@ def prepare(recipe: Recipe, checked: Checked) -> Prepared:
         raise ConfigError(faults)
     valid = {name: referred(recipe, checked, rows) for name, rows in valid.items()}
     return Prepared(referred(recipe, checked, train), valid, order, steps)
+
+
+def check_shards(recipe: Recipe, checked: Checked) -> None:
+    """Raises ConfigError where shards that are streamed may not have room, if all processes are on
+    one machine; of rows that a task makes first, the run tells.
+    """
+    train, world = checked.source.train, checked.layout.world
+    parts = train.parts if isinstance(train, Mixed) else (train,)
+    if checked.task.makes_rows or all(part.shard_sizes() is None for part in parts):
+        return
+    order = order_of(recipe, train, checked.task.repeats)
+    sets = train, *checked.source.valid.values()
+    check_room(recipe, checked.layout, Place(0, world), order, *sets)
 
 
 def cuts_of(recipe: Recipe, task: Task, rows: Rows) -> list[np.ndarray] | None:

@@ -22,6 +22,7 @@ from zoo.data.sources.shards.shard import Facts, Shard
 from zoo.data.sources.shards.store import Store
 from zoo.data.sources.values import Odd
 from zoo.recipe.derived.amounts import bytes_of
+from zoo.recipe.instead import built_in_data
 from zoo.recipe.spec.data import FilesData
 from zoo.recipe.spec.words import is_url
 from zoo.recipe.vocabulary.roles import ROLES, role_of_classes
@@ -65,7 +66,8 @@ class ShardReader:
         try:
             return self._read(shards, entry, wanted)
         except Unreachable as error:
-            self.faults.add(key, str(error), "shards that can be read")
+            way = built_in_data(self.faults.recipe)
+            self.faults.add(key, str(error), "shards that can be read", way=way)
             return None
 
     def _read(self, shards: Sequence[Shard], entry: str, wanted: Wanted) -> Opened | None:
@@ -140,7 +142,9 @@ class ShardReader:
         def facts(shard: Shard) -> Facts:
             return store.facts(shard, partial(looked, columns), what)
 
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        largest = max([store.room(shard) for shard in shards])
+        room = _AT_ONCE if store.cache.limit is None else store.cache.limit // max(largest, 1)
+        with ThreadPoolExecutor(min(max(room, 1), _AT_ONCE)) as pool:
             return list(pool.map(facts, shards))
 
 

@@ -111,21 +111,22 @@ class ShardRows(Rows):
     def shard_sizes(self) -> np.ndarray | None:
         return self.sizes if self.streaming else None
 
-    def shard_bytes(self) -> np.ndarray | None:
+    def shard_bytes(self) -> tuple[np.ndarray, int] | None:
         if not self.streaming:
             return None
         held = [facts.held for facts in self.facts] or [shard.size or 0 for shard in self.shards]
-        return np.array(held, dtype=np.int64)
+        return np.array(held, dtype=np.int64), max(map(self.store.beside, self.shards))
 
     def expect(self, shards: Sequence[int]) -> None:
         if not self.streaming:
             return
-        for number in shards:  # none of them is to make room for one that is still to come
-            self.store.used(self.shards[number])
+        if not shards and self.ahead.idle:
+            return
+        self.store.claim([self.shards[number] for number in shards])
         self.ahead.want(shards)
 
     def _bring(self, number: int) -> None:
-        self.store.file(self.shards[number])
+        self.store.file(self.shards[number], patient=True)
 
     def _row(self, index: int, roles: Sequence[str]) -> Row:
         """The roles of a row as they are read, media as bytes or a path."""

@@ -41,18 +41,30 @@ class Store:
         self, root: Path, limit: int | None, seconds: float, columns: Sequence[str] = ()
     ) -> None:
         self.root, self.seconds, self.columns = root, seconds, tuple(sorted(columns))
-        self.cache, self.by_columns = ShardCache(root / "shards", limit), True
+        self.cache = ShardCache(root / "shards", limit)
 
-    def file(self, shard: Shard) -> Path:
+    def file(self, shard: Shard, patient: bool = False) -> Path:
         """The file that rows are read from, brought here first.
 
-        It may be gone a moment later, for others that need the room.
+        It may be gone a moment later, for others that need the room. Raises NoRoom where it is
+        `patient` and there is none beside what is claimed.
         """
         if self._stays(shard):
             return Path(shard.place)
-        # A parquet file that comes whole lies here beside the Arrow that is made of it.
-        size = (shard.size or 0) * (2 if shard.kind == "parquet" and is_url(shard.place) else 1)
-        return self.cache.path(self.name(shard), size, lambda part: self._make(shard, part))
+        make = lambda part: self._make(shard, part)  # noqa: E731
+        return self.cache.path(self.name(shard), self.room(shard), make, patient)
+
+    def room(self, shard: Shard) -> int:
+        """The bytes that it may take while it is brought, as far as they are known."""
+        return (shard.size or 0) + self.beside(shard)
+
+    def beside(self, shard: Shard) -> int:
+        """The bytes of a parquet file that comes whole: it lies beside the Arrow made of it."""
+        return (shard.size or 0) if shard.kind == "parquet" and is_url(shard.place) else 0
+
+    def claim(self, shards: Sequence[Shard]) -> None:
+        """These are read or about to be, the soonest first; see ShardCache."""
+        self.cache.claim([self.name(shard) for shard in shards if not self._stays(shard)])
 
     def used(self, shard: Shard) -> None:
         """Notes that a file is in use, if it is still there."""
@@ -135,13 +147,18 @@ class Store:
 
     def _by_columns(self, shard: Shard, part: Path) -> bool:
         """Whether the columns of a shard were written without the rest of it. One whose sha256 is
-        known comes whole, to be proved; and so do all once one had to.
+        known comes whole, to be proved; and so do all of a folder once one had to, whichever
+        process asked for it.
         """
-        if self.by_columns and shard.size and shard.sha256 is None:
-            of = (shard.place, shard.size, self.columns, part, self.seconds)
-            self.by_columns = bring_columns(*of)
-            return self.by_columns
-        return False
+        folder = shard.place.removesuffix(shard.name)
+        whole = self.root / "shard-facts" / digest("whole", folder, self.columns)
+        if not shard.size or shard.sha256 is not None or whole.exists():
+            return False
+        found = bring_columns(shard.place, shard.size, self.columns, part, self.seconds)
+        if not found:
+            whole.parent.mkdir(parents=True, exist_ok=True)
+            whole.touch()
+        return found
 
     def _index(self, shard: Shard, path: Path) -> tuple[list[str], np.ndarray]:
         """Where the members of a tar's rows lie, found once; mapped."""

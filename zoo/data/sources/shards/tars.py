@@ -43,6 +43,8 @@ def indexed(path: Path) -> tuple[list[str], np.ndarray]:
             if column in rows[-1]:
                 raise UnreadableFile(f"{name} stands in it twice")
             rows[-1][column] = (offset, size)
+    except FileNotFoundError:
+        raise
     except (OSError, tarfile.TarError, ValueError) as error:
         raise UnreadableFile(f"no whole tar: {error}") from None
     extents = np.zeros((len(rows), max(1, len(columns)), 2), dtype=np.uint64)
