@@ -5,12 +5,14 @@ from zoo.predicting.against import Stretch
 from zoo.reporting.examples import LINE, LINES, asked_of, shortened
 
 
-def test_rows_are_asked_of_every_set_alike() -> None:
-    sets = {name: ListRows([{"text": "x"}] * count, name) for name, count in (("a", 9), ("b", 90))}
-    asked = [(name, index) for name, _, index in asked_of(sets, 5)]
-    assert [name for name, _ in asked] == ["a", "a", "a", "b", "b"]
-    assert len({*asked}) == 5 and ("b", 89) in asked
-    assert [name for name, *_ in asked_of(sets, 1)] == ["a"]
+def test_rows_are_asked_of_every_set_alike_as_far_as_there_are_so_many() -> None:
+    sizes = (("a", 90), ("b", 9), ("c", 1))
+    sets = {name: ListRows([{"text": "x"}] * count, name) for name, count in sizes}
+    asked = [(name, index) for name, _, index in asked_of(sets, 8)]
+    assert "".join(name for name, _ in asked) == "aaabbbbc"
+    assert len({*asked}) == 8 and ("a", 89) in asked
+    assert len([*asked_of(sets, 1)]) == 1
+    assert len([*asked_of(sets, 200)]) == 100
 
 
 def test_a_text_of_many_lines_or_characters_is_cut_and_says_so() -> None:

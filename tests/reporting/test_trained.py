@@ -5,7 +5,7 @@ from typing import Any
 
 from zoo.reporting import recipes, sets
 from zoo.reporting.charts import MOST_CLASSES, charts_of
-from zoo.reporting.facts import headline, scores_of, winners
+from zoo.reporting.facts import headline, scores_of
 from zoo.reporting.page import page_of
 from zoo.reporting.reading import Curve, Run
 
@@ -53,11 +53,6 @@ def test_data_are_told_with_classes_and_what_was_lost() -> None:
     assert told["examples learned from"] == "70"
     assert told["padding, on average"] == "25.0% of the positions"
     assert sets.sets_of(run)[1] == [["train", "70"], ["valid", "3"]]
-
-
-def test_the_best_of_several_runs_is_the_largest_or_the_smallest_as_the_score_says() -> None:
-    runs = [run_of({"valid/miou": one, "valid/loss": one}) for one in (0.25, 0.5)]
-    assert winners(runs) == {"valid/miou": 0.5, "valid/loss": 0.25}
 
 
 def test_scores_are_those_of_the_problem_that_the_task_has() -> None:

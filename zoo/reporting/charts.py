@@ -123,9 +123,10 @@ def _scores(runs: list[Run]) -> dict[str, Score]:
 
 
 def _unit(runs: list[Run], name: str) -> str:
-    """What the axis of a score is called."""
-    score = _scores(runs).get(name)
-    return (score.unit if score else "") or name
+    """What the axis of a score is called; of runs whose scores of that name are not alike by it."""
+    kinds = [kind for run in runs if (kind := kind_in(run)) and name in kind.scores]
+    units = {kind.scores[name].unit for kind in kinds}
+    return (units.pop() if len(units) == 1 else "") or name
 
 
 def _last(runs: list[Run], key: str) -> float:

@@ -55,15 +55,20 @@ def write_examples(root: Path, source: Source, count: int) -> None:
             break
         if one := example_of(predictor, rows, index, MEDIA // count):
             found.append(one | ({"set": name} if len(source.valid) > 1 else {}))
-    sets = [*source.valid][:count]
-    write_json(root / EXAMPLES, {"set": ", ".join(sets), "examples": found})
+    sets = dict.fromkeys(one.get("set", name) for one in found)
+    write_json(root / EXAMPLES, {"set": " and ".join(sets), "examples": found})
 
 
 def asked_of(sets: Mapping[str, Rows], count: int) -> Iterator[tuple[str, Rows, int]]:
-    """So many rows, of each set alike and evenly spread: the set's name, its rows, an index."""
-    for place, (name, rows) in enumerate(sets.items()):
-        own = count // len(sets) + (place < count % len(sets))
-        for index in spread(rows, own).tolist() if own else ():
+    """So many rows, evenly spread, of each set alike, as far as the smaller ones have as many: the
+    set's name, its rows, an index.
+    """
+    shares: dict[str, int] = {}
+    for done, name in enumerate(sorted(sets, key=lambda name: len(sets[name]))):
+        left = count - sum(shares.values())
+        shares[name] = min(len(sets[name]), -(-left // (len(sets) - done)))
+    for name, rows in sets.items():
+        for index in spread(rows, shares[name]).tolist() if shares[name] else ():
             yield name, rows, index
 
 

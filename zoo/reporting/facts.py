@@ -104,17 +104,6 @@ def scores_of(run: Run) -> dict[str, Scored]:
     return dict(sorted(found.items(), key=lambda item: item[0] != first))
 
 
-def winners(runs: list[Run]) -> dict[str, float]:
-    """Of several runs' scores whose direction is known the best of all."""
-    found: dict[str, float] = {}
-    for run in runs:
-        for key, one in scores_of(run).items():
-            if one.best is not None and one.larger is not None:
-                order = max if one.larger else min
-                found[key] = order(found.get(key, one.best), one.best)
-    return found
-
-
 def kind_name(run: Run) -> str:
     """The kind of its task."""
     return str(run.recipe.get("task", {}).get("kind", "unknown"))

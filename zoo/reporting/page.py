@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from zoo.reporting import facts, recipes, sets, standing
+from zoo.reporting import comparing, facts, recipes, sets, standing
 from zoo.reporting.charts import (
     LOSS,
     SMOOTHED,
@@ -28,6 +28,8 @@ REPORT = "report.html"
 """Where a run's own lies in its folder."""
 COMPARED = "compared.html"
 """Where one of several lies, in the working directory."""
+ROOMS = (facts, standing, comparing, recipes, sets, facts.number, facts.span)
+"""What the template asks, by name."""
 LOGARITHMIC = (LOSS, "lr", "grad_norm")
 MOST_EXAMPLES = 600_000
 """Characters of examples on one page, which is to stay below 2 MB."""
@@ -67,14 +69,7 @@ def page_of(runs: list[Run], script: str, renew: int = 0) -> str:
         loader=PackageLoader("zoo.reporting", "."), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.globals |= {
-        "facts": facts,
-        "standing": standing,
-        "recipes": recipes,
-        "sets": sets,
-        "number": facts.number,
-        "span": facts.span,
-    }
+    environment.globals |= {one.__name__.rpartition(".")[2]: one for one in ROOMS}
     environment.filters["of_class"] = lambda key: of_class(runs, key)
     charts = charts_of(runs)
     with_examples, elsewhere = that_fit(runs)
@@ -88,7 +83,7 @@ def page_of(runs: list[Run], script: str, renew: int = 0) -> str:
         scores=dict.fromkeys(
             key for run in runs for key in facts.scores_of(run) if not of_class(runs, key)
         ),
-        winners=facts.winners(runs),
+        winners=comparing.winners(runs),
         of_class=lambda key: of_class(runs, key),
         content=content,
         script=script,

@@ -45,7 +45,7 @@ def card(
 
 {about(recipe, made)}
 
-{parameters:,} parameters.{several if mean_of else ""}
+{counted(recipe, parameters)}.{several if mean_of else ""}
 
 ## Usage
 
@@ -70,6 +70,11 @@ this folder with `zoo eval FOLDER`.
 {json.dumps(content, indent=2)}
 ```
 """
+
+
+def counted(recipe: Recipe, parameters: int) -> str:
+    """How many parameters the model has, which of an adapter's folder are the base's mostly."""
+    return f"{parameters:,} parameters" + (", with the base's" if exports_adapter(recipe) else "")
 
 
 def usage(recipe: Recipe) -> str:

@@ -169,7 +169,7 @@ class Fit:
             f"step {self.progress.step}: " + ", ".join(f"{k} {v:.4f}" for k, v in row.items())
         )
         metric = self.best_metric(row)
-        self.log.scores = {metric.rpartition("/")[2]: row[metric]}
+        self.log.scored({metric: row[metric]})
         if self.better(metric, row[metric]):
             self.progress.best, self.progress.best_step = row[metric], self.progress.step
             self.progress.waited = 0

@@ -37,7 +37,8 @@ class Log:
         self.folder, self.first = folder, first
         self.file: TextIO | None = None
         self.screen: Screen | None = None
-        self.scores: dict[str, float] = {}
+        self.scores: Mapping[str, float] = {}
+        self.last: tuple[dict[str, Any], str] | None = None
         self.rows, self.waited = 0, False
         if first:
             self.file = (folder.root / METRICS).open("a", encoding="utf-8")
@@ -104,10 +105,17 @@ class Log:
 
     def progress(self, row: dict[str, Any], steps: int, unit: str) -> None:
         """A row for people: on a terminal in the place of the one before, else a line."""
+        self.last = row, unit
         if self.screen is not None:
             self.screen.take(row, facts_of(row, unit, self.scores))
         else:
             self.line(people_line(row, steps, unit, self.scores))
+
+    def scored(self, scores: Mapping[str, float]) -> None:
+        """Takes up what is told of an evaluation behind the loss, from now on."""
+        self.scores = scores
+        if self.screen is not None and self.last is not None:
+            self.screen.tell(facts_of(*self.last, scores))
 
     def waiting(self, row: Mapping[str, Any], workers: int) -> None:
         """Says once that steps wait for data, after the first row, whose workers were starting."""

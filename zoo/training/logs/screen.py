@@ -46,7 +46,12 @@ class Screen:
         loss = float(row["loss"])
         before = loss if self.loss is None else self.loss
         self.loss = SMOOTH * before + (1 - SMOOTH) * loss
-        self.facts = [f"loss {self.loss:.4f}", *facts]
+        self.facts = [f"loss {self.loss:.4f}"]
+        self.tell(facts)
+
+    def tell(self, facts: Sequence[str]) -> None:
+        """What stands behind the loss."""
+        self.facts = [*self.facts[:1], *facts]
         self.draw()
 
     def at(self, step: int) -> None:
