@@ -48,8 +48,9 @@ def spelled(chosen: str, names: list[str]) -> str:
 
 
 def near_score(recipe: Recipe) -> str:
-    """The score that was meant."""
-    meant = spelled(str(recipe.run.best_metric), list(scores_of(recipe)))
+    """The score that was meant, or the task's first."""
+    given = list(scores_of(recipe))
+    meant = spelled(str(recipe.run.best_metric), given) or next(iter(given), "")
     return f"run.best_metric={meant}" if meant else ""
 
 
