@@ -5,12 +5,19 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    BitsAndBytesConfig,
+    PreTrainedModel,
+)
 
+from zoo.errors import ConfigError
 from zoo.models.build import on_meta
 from zoo.models.fill import fill
 from zoo.models.weights import FileWeights, weight_files
-from zoo.training.starting import fitting
+from zoo.training.starting import fitting, refuse_quantised
 
 SIZES = {
     "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16,
@@ -82,3 +89,16 @@ def test_other_tokens_are_drawn_anew(checkpoint: Any) -> None:
     rows = new.get_input_embeddings().weight
     assert not torch.isclose(rows[1:OLD], old.get_input_embeddings().weight[1:]).any(1).any()
     assert all(line.endswith("filled anew") for line in lines)
+
+
+@pytest.mark.parametrize("kept", [{"quant_method": "gptq"}, BitsAndBytesConfig(load_in_4bit=True)])
+def test_weights_in_fewer_bits_are_refused_by_what_they_are(kept: Any) -> None:
+    quantised = config("llama", OLD)
+    model = on_meta(AutoModelForCausalLM, quantised, "eager")
+    refuse_quantised(model, "a/base", "recipe.json", "model.name")
+    model.config.quantization_config = kept
+    with pytest.raises(ConfigError) as told:
+        refuse_quantised(model, "a/base", "recipe.json", "model.name")
+    (fault,) = told.value.faults
+    assert "quantised already (" in fault.found
+    assert "model.lora.bnb_4bit" in fault.allowed

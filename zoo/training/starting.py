@@ -76,6 +76,7 @@ def starting_weights(
         allowed = "a hub id, a folder with safetensors, or a run's folder"
         raise ConfigError([Fault(origin(recipe, key), key, found, allowed)]) from None
     file = origin(recipe, key)
+    refuse_quantised(model, place, file, key)
     refuse_untaken(model, weights, file, key)
     fit, lines = fitting(model, weights, file, key, lambda: same_tokens(recipe, tokenizer, place))
     return fit, [*said, *lines]
@@ -99,6 +100,15 @@ def said_of_scale(lora: Lora, opened: Adapter | None) -> list[str]:
         return []
     theirs = opened.scale.factor
     return [f"model.lora adds {ours:g} times the product, it was trained with {theirs:g} times"]
+
+
+def refuse_quantised(model: PreTrainedModel, place: str, file: str, key: str) -> None:
+    """Raises ConfigError for weights that are kept in fewer bits already, as their config says."""
+    if kept := getattr(model.config, "quantization_config", None):
+        how = kept if isinstance(kept, dict) else kept.to_dict()
+        found = f"{place}, whose weights are quantised already ({how.get('quant_method')})"
+        allowed = "the model that they were made from; model.lora.bnb_4bit keeps its base in 4 bits"
+        raise ConfigError([Fault(file, key, found, allowed)])
 
 
 def refuse_untaken(model: PreTrainedModel, weights: Weights, file: str, key: str) -> None:
