@@ -12,10 +12,11 @@ from zoo.telling.expected import verdicts
 from zoo.telling.hub_head import Head, base_of, head, on_hub, said, score_of, sources, title
 
 ADAPTER = """
-from peft import PeftModel
+from peft import PeftConfig, PeftModel
 from transformers import AutoConfig, {head}
 
-base = {head}.from_pretrained("{base}", config=AutoConfig.from_pretrained("./adapted"))
+adapter, adapted = PeftConfig.from_pretrained("."), AutoConfig.from_pretrained("./adapted")
+base = {head}.from_pretrained("{base}", revision=adapter.revision, config=adapted)
 model = PeftModel.from_pretrained(base, ".")
 """
 INTENDED = """## Intended use and limits
