@@ -23,7 +23,7 @@ from zoo.models.upstream import (
     walkable,
 )
 from zoo.recipe import Recipe, origin
-from zoo.recipe.instead import instead
+from zoo.recipe.instead import instead, left_out
 
 
 def on_meta(model_class: Any, config: Any, attention: str, trust: bool = False) -> PreTrainedModel:
@@ -76,13 +76,29 @@ def pattern_meant(pattern: str, names: Sequence[str]) -> str:
 
 
 def freeze(model: nn.Module, recipe: Recipe) -> None:
-    """Takes the gradient from the parameters that the patterns of `model.freeze` name."""
+    """Takes the gradient from the parameters that the patterns of `model.freeze` name.
+
+    Raises ConfigError where a pattern matches none, or nothing is left to train; of an adapted
+    model, where one matches what is trained beside the base, which is frozen anyway.
+    """
     key, parameters = "model.freeze", dict(parameters_of(model))
 
     def way(pattern: str, names: Sequence[str]) -> str:
         return instead(recipe, key, pattern_meant(pattern, names), pattern)
 
-    for name in matched(recipe.model.freeze, list(parameters), origin(recipe, key), key, way):
+    named = matched(recipe.model.freeze, list(parameters), origin(recipe, key), key, way)
+    trained = [name for name, one in parameters.items() if one.requires_grad]
+    hit = [name for name in trained if name in set(named)]
+    found = allowed = ""
+    if hit and recipe.model.lora is not None:
+        found = f"a pattern of {', '.join(hit[:3])}, which model.lora trains"
+        allowed = "patterns of its base, which is frozen anyway: model.lora says what is trained"
+    elif len(hit) == len(trained):
+        found, allowed = f"patterns of all {len(hit)} parameters", "some that are trained"
+    if hit and found:
+        fault = Fault(origin(recipe, key), key, found, allowed, left_out(recipe, key))
+        raise ConfigError([fault])
+    for name in named:
         parameters[name].requires_grad_(False)
 
 
