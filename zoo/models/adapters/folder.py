@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 from transformers import AutoConfig, PreTrainedModel
 
 from zoo.models.adapters.base import refuse_other_base
+from zoo.models.adapters.inject import trained_ties
 from zoo.models.adapters.place import ADAPTER, BASE, WEIGHTS, FileAdapter, base_at, base_of, keyed
 from zoo.models.config import ADAPTED
 from zoo.models.weights import commit_of, weight_files
@@ -19,18 +20,22 @@ def save_adapter(model: PreTrainedModel, recipe: Recipe, folder: Path, base: str
     model's config, which says what sizes heads have, in a folder of its own: with one beside the
     adapter transformers would look for the base's weights there.
 
-    `base` is the digest of what it stands on; of a hub id the commit is written too.
+    `base` is the digest of what it stands on; of a hub id the commit is written too. Of tied
+    modules that were trained both are written: PEFT ties nothing that it loads.
     """
     lora = recipe.model.lora
     assert lora is not None
     folder.mkdir(parents=True)
     trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    tensors = {keyed(name): p.detach().cpu().contiguous() for name, p in trained.items()}
+    ties = trained_ties(model)
+    trained |= {name: model.get_parameter(name) for pair in ties.items() for name in pair}
+    tensors = {keyed(name): p.detach().cpu().clone() for name, p in trained.items()}
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt", BASE: base})
     config: Any = copy.copy(model.peft_config[ADAPTER])
     if not isinstance(config.target_modules, str):
         config.target_modules = sorted(config.target_modules)  # a set has no order
-    config.modules_to_save = list(lora.modules_to_save) or None
+    owners = {name.rpartition(".")[0] for pair in ties.items() for name in pair}
+    config.modules_to_save = [*lora.modules_to_save, *sorted(owners)] or None
     name, revision = base_of(recipe)
     config.base_model_name_or_path = name
     config.revision = commit_of(name, revision)

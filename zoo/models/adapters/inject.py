@@ -21,6 +21,7 @@ from zoo.models.upstream import tied_names
 from zoo.recipe import Recipe, origin
 from zoo.recipe.checks.ways_out import word_of
 from zoo.recipe.compose.merge import UNSET
+from zoo.recipe.derived.adapter import exports_adapter
 from zoo.recipe.spec.model import Lora
 
 KEY = "model.lora"
@@ -133,6 +134,27 @@ def saved(model: nn.Module, lora: Lora) -> Iterator[nn.Parameter]:
             yield from module.parameters()
 
 
+def trained_ties(model: PreTrainedModel) -> dict[str, str]:
+    """Tied parameters that are trained whole, each with the one that it takes its values from."""
+    ties = tied_names(model)
+    return {name: one for name, one in ties.items() if model.get_parameter(one).requires_grad}
+
+
+def tie_faults(model: PreTrainedModel, recipe: Recipe) -> list[Fault]:
+    """Tied modules to save that hold other modules: PEFT, which keeps both of a pair by themselves,
+    would have to keep these with all that is in them.
+    """
+    key, faults = f"{KEY}.modules_to_save", []
+    for pair in trained_ties(model).items() if exports_adapter(recipe) else ():
+        owners = [name.rpartition(".")[0] for name in pair]
+        if any(any(model.get_submodule(one).children()) for one in owners):
+            found = f"{pair[0]}, which is tied to {pair[1]}"
+            allowed = "modules whose parameters are their own, or run.export_merged"
+            way = "run.export_merged=true"
+            faults.append(Fault(origin(recipe, key), key, found, allowed, way))
+    return faults
+
+
 def base_faults(model: PreTrainedModel, recipe: Recipe, weights: Weights) -> list[Fault]:
     """Frozen tensors of an adapted model that its base lacks, or has in another shape: nobody who
     loads the adapter would have their values. A base that is drawn whole is exported merged.
@@ -143,7 +165,7 @@ def base_faults(model: PreTrainedModel, recipe: Recipe, weights: Weights) -> lis
     given, ties = weights.names(), tied_names(model)
     frozen = {name: p for name, p in parameters_of(model) if not p.requires_grad}
     fresh = [name for name in frozen if given and name not in given and name not in ties]
-    faults = []
+    faults = tie_faults(model, recipe)
     if fresh:
         heads = sorted({name.rpartition(".")[0] for name in fresh})
         found = f"{', '.join(fresh[:5])} drawn anew and frozen: {lora.modules_to_save or 'nothing'}"
