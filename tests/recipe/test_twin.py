@@ -154,3 +154,53 @@ def test_a_fragment_that_is_no_text_has_no_twin(catalog: Catalog) -> None:
     (catalog.root / "model" / "broken.json").write_bytes(b"\xff")
     with pytest.raises(ConfigError, match=r"that has a `tiny` object: .*small"):
         load_recipe(catalog.recipe(model="plain"), tiny=True)
+
+
+def test_data_that_a_word_names_beside_tiny_are_cut_as_those_of_a_file(catalog: Catalog) -> None:
+    mine = {"source": "files", "folder": "texts", "train": "*.txt", "valid": 0.1, "workers": 3}
+    catalog.write("data/mine", {**mine, "max_train_examples": 9000})
+    path = catalog.recipe(run={"epochs": 3, "batch": 16, "micro_batch": 4})
+    there = json.dumps(mine)
+    for word in ("data=mine", f"data={there}", 'data={"base": "mine"}'):
+        recipe = load_recipe(path, [word], tiny=True)
+        assert (recipe.data.max_train_examples, recipe.data.max_valid_examples) == (256, 64)
+        assert (recipe.run.steps, recipe.run.epochs, recipe.data.workers) == (50, None, 3)
+    built_in = '{"source": "built-in", "name": "stdlib-text"}'
+    assert load_recipe(path, [f"data={built_in}"], tiny=True).data.max_train_examples is None
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_single_keys_that_were_typed_win_over_what_tiny_cuts_of_named_data(
+    first: bool, catalog: Catalog
+) -> None:
+    mine = {"source": "files", "folder": "texts", "train": "*.txt", "max_train_examples": 700}
+    catalog.write("data/mine", mine)
+    runs = ["run.epochs=2", "run.log_every=7", "run.folder=here"]
+    words = [*runs, "data=mine"] if first else ["data=mine", *runs]
+    recipe = load_recipe(catalog.recipe(), [*words, "data.max_train_examples=500"], tiny=True)
+    assert (recipe.run.steps, recipe.run.epochs, recipe.run.log_every) == (None, 2, 7)
+    assert Path(str(recipe.run.folder)).name == "here"
+    assert recipe.data.max_train_examples == 500
+    said = json.dumps({**mine, "max_valid_examples": 100})
+    recipe = load_recipe(catalog.recipe(), [f"data={said}"], tiny=True)
+    assert (recipe.data.max_train_examples, recipe.data.max_valid_examples) == (700, 100)
+    based = json.dumps({"base": "mine", "max_train_examples": 300})
+    recipe = load_recipe(catalog.recipe(), [f"data={based}"], tiny=True)
+    assert recipe.data.max_train_examples == 300
+
+
+def test_rows_of_data_that_a_word_names_are_read_as_the_recipe_says(tmp_path: Path) -> None:
+    recipe = {
+        "task": {"kind": "object-detection", "image_size": 96, "box_format": "yolo"},
+        "model": "rt-detr-mini",
+        "data": {"source": "built-in", "name": "shapes"},
+        "optimizer": "adamw-small",
+        "run": {"steps": 9, "batch": 8, "micro_batch": 4},
+    }
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(recipe))
+    files = '{"source": "files", "folder": ".", "train": "a.jsonl", "valid": "b.jsonl"}'
+    for words, form in (([], "coco"), ([f"data={files}"], "yolo")):
+        task = load_recipe(path, words, tiny=True).task
+        assert isinstance(task, ObjectDetectionSpec)
+        assert (task.box_format, task.image_size) == (form, 64)

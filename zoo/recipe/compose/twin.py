@@ -8,7 +8,7 @@ from zoo.recipe.compose.catalog import fragment, fragments, is_shipped, shown
 from zoo.recipe.compose.fragments import PARTS, lay_section
 from zoo.recipe.compose.json_text import brief, read_object
 from zoo.recipe.compose.merge import Composition
-from zoo.recipe.provenance import Key
+from zoo.recipe.provenance import TYPED, Key
 from zoo.recipe.vocabulary.optimizers import OPTIMIZERS, canonical
 from zoo.recipe.vocabulary.parameters import counts
 
@@ -59,6 +59,22 @@ def lay_tiny_task(composition: Composition, roots: tuple[Path, ...]) -> None:
     if composition.get(_SOURCE) != "built-in":
         sizes = _without(sizes, OF_DATA)
     lay_section(composition, "task", sizes, (shown(file), file.parent), roots)
+
+
+def lay_tiny_data(composition: Composition, roots: tuple[Path, ...]) -> None:
+    """Cuts data that a word named in the place of the twin's; their rows are read as the recipe
+    says, and single keys that were typed stay.
+    """
+    if all(source in (None, "built-in") for source in _sources(composition).values()):
+        return
+    of_twin = shown(_kinds_file(composition, roots))
+    for key in (("task", name) for name in OF_DATA):
+        if composition.origins.get(key) == of_twin:
+            said = [one for one in composition.before.get(key, ()) if one.origin != of_twin]
+            composition.take(key)
+            if said:
+                composition.lay(key, said[-1].value, said[-1].origin)
+    _cut(composition)
 
 
 def _kinds_file(composition: Composition, roots: tuple[Path, ...]) -> Path:
@@ -123,10 +139,15 @@ def lay_tiny_kind(composition: Composition, roots: tuple[Path, ...]) -> None:
 
 def _is_own(composition: Composition) -> bool:
     """Whether the data are the user's: no shipped file says where any of them come from."""
-    keys = [(*PARTS, name, *_SOURCE) for name in _parts(composition)] or [_SOURCE]
-    found = {key: composition.get(key) for key in keys}
-    shipped = any(is_shipped(Path(composition.origin(key))) for key in keys)
+    found = _sources(composition)
+    shipped = any(is_shipped(Path(composition.origin(key))) for key in found)
     return not shipped and any(source not in (None, "built-in") for source in found.values())
+
+
+def _sources(composition: Composition) -> dict[Key, Any]:
+    """What each section of data says of where its rows come from, by its key."""
+    keys = [(*PARTS, name, *_SOURCE) for name in _parts(composition)] or [_SOURCE]
+    return {key: composition.get(key) for key in keys}
 
 
 def _parts(composition: Composition) -> list[str]:
@@ -138,25 +159,38 @@ def _cut(composition: Composition) -> None:
     """Less of the user's own data, fewer steps, and a folder beside that of the whole run."""
     parts: list[Key] = [(*PARTS, name, "data") for name in _parts(composition)]
     if parts:  # of a small part more than a few epochs are read
-        composition.lay(("data", "max_epochs"), False, _CUTS)
+        _lay_untyped(composition, ("data", "max_epochs"), False)
     sets: list[Key] = parts or [("data",)]
     for at in sets:
         _lay_less(composition, at, "max_train_examples")
     _lay_less(composition, ("data",), "max_valid_examples")
-    composition.lay(("run",), SHORT, _CUTS)
+    for key, value in SHORT.items():
+        if key != "steps" or not _is_typed(composition, ("run", "epochs")):
+            _lay_untyped(composition, ("run", key), value)
     if not any(composition.get((*at, "valid")) for at in sets):
         for key in ("eval_every", "eval_micro_batch", "best_metric"):
-            composition.drop(("run", key), "there is no set to score")
+            if not _is_typed(composition, ("run", key)):
+                composition.drop(("run", key), "there is no set to score")
     folder = composition.get(("run", "folder"))
-    if isinstance(folder, str):
-        composition.lay(("run", "folder"), f"{folder}-tiny", _CUTS)
+    if isinstance(folder, str) and composition.origin(("run", "folder")) != _CUTS:
+        _lay_untyped(composition, ("run", "folder"), f"{folder}-tiny")
 
 
 def _lay_less(composition: Composition, at: Key, key: str) -> None:
     """At most so many examples; fewer where the user reads fewer himself."""
     said = composition.get((*at, key))
     if isinstance(composition.get(at), dict) and (not isinstance(said, int) or said > CUT[key]):
-        composition.lay((*at, key), CUT[key], _CUTS)
+        _lay_untyped(composition, (*at, key), CUT[key])
+
+
+def _lay_untyped(composition: Composition, path: Key, value: Any) -> None:
+    """Lays a cut, but not over what was typed for this key."""
+    if not _is_typed(composition, path):
+        composition.lay(path, value, _CUTS)
+
+
+def _is_typed(composition: Composition, path: Key) -> bool:
+    return composition.origins.get(path, "").startswith(TYPED)
 
 
 def _without(section: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from zoo.recipe.compose.fragments import PARTS, absolute, lay_section, schema_pl
 from zoo.recipe.compose.json_text import brief, parse, read_object
 from zoo.recipe.compose.merge import UNSET, Composition
 from zoo.recipe.compose.nearby import find_recipe
-from zoo.recipe.compose.twin import lay_tiny_kind, lay_tiny_model, lay_tiny_task
+from zoo.recipe.compose.twin import lay_tiny_data, lay_tiny_kind, lay_tiny_model, lay_tiny_task
 from zoo.recipe.compose.typed import WORD, Typed, by_sign, malformed
 from zoo.recipe.provenance import TYPED, Key, Made, located, split_key
 from zoo.recipe.spec.sections import SCORED, SECTIONS
@@ -176,6 +176,8 @@ def _lay_section_word(composed: Composed, section: str, value: Any, origin: str)
         lay_tiny_model(composition, roots)
     if composed.asked.tiny and section == "task" and isinstance(value, str):
         lay_tiny_task(composition, roots)
+    if composed.asked.tiny and section == "data":
+        lay_tiny_data(composition, roots)
     if rest:
         lay_section(composition, section, rest, place, roots)
     composition.take(("model", "tiny"))
@@ -210,6 +212,8 @@ def _lay_parts_word(composed: Composed, names: Key, value: Any, origin: str) -> 
     lay_section(composition, names[0], said, place, composed.roots)
     if composition.get(names) is not None:
         composition.origins[names] = origin
+    if composed.asked.tiny and names[3:] in ((), ("data",)):
+        lay_tiny_data(composition, composed.roots)
 
 
 def word_value(text: str, origin: str) -> Any:
