@@ -6,7 +6,7 @@ import pytest
 
 from tests.data.conftest import MakeRecipe
 from zoo.data.faults import Faults
-from zoo.data.labels import label_ids, sorted_names
+from zoo.data.labels import label_ids, labelled, sorted_names
 from zoo.data.rows import ListRows
 from zoo.data.sources.opened import Opened
 
@@ -26,6 +26,20 @@ from zoo.data.sources.opened import Opened
 def test_classes_stand_in_their_natural_order(names: list[str]) -> None:
     mixed = random.Random(0).sample(names, len(names))
     assert sorted_names(mixed) == tuple(names)
+
+
+@pytest.mark.parametrize("alike", [["x", "x "], [" x", "x"], ["a  b", "a b"], ["é", "e\u0301"]])
+def test_classes_that_look_alike_are_a_fault_unless_they_are_listed(
+    alike: list[str], make_recipe: MakeRecipe
+) -> None:
+    for listed in (False, True):
+        words = {"labels": [*alike, "X"]} if listed else {}
+        made = make_recipe("sequence-classification", source="files", folder=".", **words)
+        faults = Faults(made)
+        part = Opened(ListRows([{"label": "X"}], "none"), frozenset([*alike, "X"]))
+        labelled([("train", "train", part)], faults)
+        assert [fault.key for fault in faults.found] == ([] if listed else ["data.labels"])
+        assert all("which look alike" in fault.found for fault in faults.found)
 
 
 @pytest.mark.parametrize(

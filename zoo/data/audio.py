@@ -5,6 +5,7 @@ of the clip. libsndfile reads most of such files to their end without an error.
 """
 
 import io
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -113,7 +114,9 @@ class _Disk(_Patient, io.BufferedReader): ...
 def _opened(source: bytes | Path | str) -> Iterator[tuple[soundfile.SoundFile, BinaryIO]]:
     """The sound and its file, if the header can be true; all that fails is a CorruptExample."""
     try:
-        stream = _Memory(source) if isinstance(source, bytes) else _Disk(io.FileIO(source))
+        stream = (
+            _Memory(source) if isinstance(source, bytes) else _Disk(io.FileIO(os.fspath(source)))
+        )
         with stream as file, soundfile.SoundFile(file) as sound:
             where = file.tell()
             if wrong := _wrong_header(sound) or _cut_off(sound, file):
@@ -122,7 +125,8 @@ def _opened(source: bytes | Path | str) -> Iterator[tuple[soundfile.SoundFile, B
             yield sound, file
     except Exception as error:  # a damaged header makes readers raise nearly anything
         named = f"{len(source)} bytes" if isinstance(source, bytes) else source
-        raise CorruptExample(f"{named} ({error or type(error).__name__})") from error
+        why = getattr(error, "error_string", "") or error or type(error).__name__
+        raise CorruptExample(f"{named} ({why})") from error
 
 
 def _wrong_header(sound: soundfile.SoundFile) -> str:

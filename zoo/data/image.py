@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 import simplejpeg
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from zoo.data.rows import CorruptExample
 
@@ -131,8 +131,7 @@ def size_of(source: bytes | Path) -> tuple[int, int]:
             turned = image.getexif().get(ExifTags.Base.Orientation, 1) in _ON_THEIR_SIDE
             return (image.height, image.width) if turned else (image.width, image.height)
     except Exception as error:  # damaged bytes make Pillow's readers raise nearly anything
-        named = f"{len(source)} bytes" if isinstance(source, bytes) else source
-        raise CorruptExample(f"{named} ({error or type(error).__name__})") from error
+        raise CorruptExample(_said(source, error)) from error
 
 
 def cut(image: Image.Image, box: tuple[int, int, int, int], least: int) -> np.ndarray:
@@ -174,8 +173,15 @@ def _decoded(
             image.load()
             return change(_upright(image))
     except Exception as error:  # damaged bytes make Pillow's readers raise nearly anything
-        named = f"{len(source)} bytes" if isinstance(source, bytes) else source
-        raise CorruptExample(f"{named} ({error or type(error).__name__})") from error
+        raise CorruptExample(_said(source, error)) from error
+
+
+def _said(source: bytes | Path, error: Exception) -> str:
+    """Which file it is and what is wrong with it, alike in every process."""
+    named = f"{len(source)} bytes" if isinstance(source, bytes) else source
+    unknown = isinstance(error, UnidentifiedImageError)  # which says where in memory it is
+    why = "cannot identify image file" if unknown else error or type(error).__name__
+    return f"{named} ({why})"
 
 
 def as_rgb(image: Image.Image) -> Image.Image:

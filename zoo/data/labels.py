@@ -1,6 +1,7 @@
 """Class names and ids: which classes there are, in which order, and the id of each label."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -76,6 +77,7 @@ def _agreed(trains: Sequence[Split], faults: Faults) -> tuple[str, ...]:
     """The class names of the first train rows, which those of all parts must have."""
     names = {name: part.label_names or sorted_names(part.label_values) for _, name, part in trains}
     every = sorted_names(set().union(*names.values()))
+    _say_alike(every, faults)
     for part, own in names.items():
         if strays := [name for name in every if name not in own]:
             found = f"{part} without {', '.join(strays[:_SHOWN])}"
@@ -84,6 +86,19 @@ def _agreed(trains: Sequence[Split], faults: Faults) -> tuple[str, ...]:
             way = instead(faults.recipe, f"{faults.at}.labels", list(every))
             faults.add("labels", found, allowed, way=way)
     return next(iter(names.values())) if not faults.found else every
+
+
+def _say_alike(names: tuple[str, ...], faults: Faults) -> None:
+    """Notes class names that nobody can tell apart: by their blanks, or how accents are written."""
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        seen = " ".join(unicodedata.normalize("NFC", name).split())
+        alike.setdefault(seen, []).append(name)
+    way = instead(faults.recipe, f"{faults.at}.labels", list(names))
+    for several in [found for found in alike.values() if len(found) > 1][:_SHOWN]:
+        found = f"{', '.join(map(ascii, several))}, which look alike"
+        allowed = "one spelling for each class; or all of them, if they differ, in data.labels"
+        faults.add("labels", found, allowed, way=way)
 
 
 def _as_tags(part: Opened) -> Opened:

@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 import pytest
 import soundfile
 from PIL import Image
 
+from zoo.data.audio import decode_audio
+from zoo.data.image import decode_image
 from zoo.data.rows import CorruptExample, Rows
 from zoo.data.source import open_source
 
@@ -100,3 +103,53 @@ def test_metadata_beside_images_gives_images(tmp_path: Path, make_recipe: Any) -
     )
     assert source.train.roles == {"image", "label"}
     assert source.train[0]["image"].getpixel((1, 1)) == (7, 7, 7)
+
+
+@pytest.mark.parametrize("suffix", ["gz", "zst", "bz2"])
+def test_a_text_may_be_packed(suffix: str, tmp_path: Path, make_recipe: Any) -> None:
+    packing = {"gz": "gzip", "zst": "zstd", "bz2": "bz2"}[suffix]
+    with pyarrow.CompressedOutputStream(str(tmp_path / f"a.txt.{suffix}"), packing) as file:
+        file.write("\ufeffé text\r\nwithout an end".encode())
+    (tmp_path / f"b.txt.{suffix}").write_bytes(b"not packed")
+    files = {"source": "files", "folder": str(tmp_path), "train": "."}
+    rows = open_source(make_recipe("causal-lm", **files)).train
+    assert rows[0] == {"text": "é text\r\nwithout an end"}
+    with pytest.raises(CorruptExample, match=r"b\.txt"):
+        rows[1]
+
+
+def test_text_in_two_bytes_a_letter_is_no_text(tmp_path: Path, make_recipe: Any) -> None:
+    (tmp_path / "a.txt").write_text("hello there", encoding="utf-16-le")
+    (tmp_path / "b.txt").write_text("a NUL\0 alone is a character")
+    files = {"source": "files", "folder": str(tmp_path), "train": "."}
+    rows = open_source(make_recipe("causal-lm", **files)).train
+    with pytest.raises(CorruptExample, match="NUL in place of letters; save it as UTF-8"):
+        rows[0]
+    assert rows[1]["text"].startswith("a NUL\0")
+
+
+def test_links_in_a_circle_end_and_those_that_lead_nowhere_are_corrupt_rows(
+    tmp_path: Path, make_recipe: Any
+) -> None:
+    for name in "ab":
+        image(tmp_path / name / "0.png", 9)
+        (tmp_path / name / ".DS_Store").write_bytes(b"\0")
+        (tmp_path / name / "Thumbs.db").write_bytes(b"\0")
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    (tmp_path / "b" / "1.png").symlink_to(tmp_path / "gone.png")
+    (tmp_path / "b" / "2.png").symlink_to("2.png")
+    files = {"source": "files", "folder": str(tmp_path), "train": "."}
+    rows = open_source(make_recipe("image-classification", **files)).train
+    assert [rows.value(index, "label") for index in range(len(rows))] == [0, 1, 1, 1]
+    for index in (2, 3):
+        with pytest.raises(CorruptExample, match=rf"{index - 1}\.png"):
+            rows[index]
+
+
+def test_what_is_said_of_a_file_is_the_same_in_every_process(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"")
+    (tmp_path / "a.wav").write_bytes(b"no sound")
+    with pytest.raises(CorruptExample, match=r"a\.png \(cannot identify image file\)$"):
+        decode_image(tmp_path / "a.png")
+    with pytest.raises(CorruptExample, match=r"a\.wav \(Format not recognised\.\)$"):
+        decode_audio(tmp_path / "a.wav")

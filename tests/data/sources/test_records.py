@@ -20,6 +20,15 @@ def test_a_tsv_knows_no_quotes_and_a_csv_does(opened: Any) -> None:
     )
 
 
+@pytest.mark.parametrize(("name", "mark"), [("train.csv", ","), ("train.tsv", "\t")])
+def test_a_header_may_name_twice_what_nobody_reads(name: str, mark: str, opened: Any) -> None:
+    file = "text,note,label,note\na,1,x,2\n".replace(",", mark)
+    assert rows_of(opened(CLASSIFY, name, file).train) == [{"text": "a", "label": 0}]
+    assert "a header that names label twice" in said(
+        opened, CLASSIFY, name, file.replace("note", "label", 1)
+    )
+
+
 @pytest.mark.parametrize("mark", [";", "\t", "|"])
 def test_a_csv_whose_header_has_no_comma_is_split_where_it_is(mark: str, opened: Any) -> None:
     file = "\ufefftext;label\nx, y;a\nz;b\n".replace(";", mark)

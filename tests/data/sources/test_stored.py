@@ -13,6 +13,7 @@ import soundfile
 from PIL import Image
 
 from tests.data.sources.reading import rows_of, said
+from tests.data.sources.shards.making import clip
 from zoo.data.rows import CorruptExample
 from zoo.data.source import open_source
 from zoo.errors import ConfigError
@@ -208,8 +209,10 @@ def test_a_table_is_known_by_what_it_holds_wherever_it_lies(opened: Any, tmp_pat
     assert first.fingerprint == again.fingerprint != other.fingerprint
 
 
-def test_a_transcript_is_read_without_its_clip(opened: Any) -> None:
-    rows = opened(HEAR, "train.csv", "audio,transcript\ngone.wav,a b\n").train
+def test_a_transcript_is_read_without_its_clip(opened: Any, tmp_path: Path) -> None:
+    (tmp_path / "here.flac").write_bytes(clip(0))
+    lines = "audio,transcript\ngone.wav,a b\nhere.flac,c\n"
+    rows = opened(HEAR, "train.csv", lines).train
     assert list(rows.pieces(0, "transcript")) == ["a b"]
     with pytest.raises(CorruptExample, match=r"gone\.wav"):
         rows[0]

@@ -1,6 +1,7 @@
 """Files that are examples themselves: texts, and images in the folder of their class."""
 
 import hashlib
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,16 +9,20 @@ from typing import Any
 import numpy as np
 
 from zoo.data.image import decode_image, decode_mask, open_image
+from zoo.data.reading.packed import open_bytes
 from zoo.data.rows import PIECE, UNREADABLE, CorruptExample, Row, Rows, digest
 from zoo.data.sources.listing.paths import Classes, Paths
-from zoo.data.sources.listing.stats import files_digest
+from zoo.data.sources.listing.stats import files_digest, stat_of
 
+_NULS = 4  # of so many characters one: UTF-16 reads as UTF-8 with every other one
 _NO_MASK = "{} (no mask of that name in the folder beside its own)"
 _NO_CLASS = "{} (no class: it lies beside the folders of the classes)"
 
 
 class TextFiles(Rows):
-    """One row a file, role text, read as UTF-8 when asked for; line ends stay what they are."""
+    """One row a file, role text, read as UTF-8 when asked for, unpacked where its suffix says so;
+    line ends stay what they are.
+    """
 
     roles = frozenset({"text"})
 
@@ -37,15 +42,18 @@ class TextFiles(Rows):
     def pieces(self, index: int, role: str = "text") -> Iterator[str]:
         path = self.paths[index]
         try:
-            with path.open(encoding="utf-8-sig", newline="\n") as file:
+            with io.TextIOWrapper(open_bytes(path), "utf-8-sig", newline="\n") as file:
                 while piece := file.read(PIECE):
+                    if piece.count("\0") > len(piece) // _NULS:
+                        raise CorruptExample(f"{path} (NUL in place of letters; save it as UTF-8)")
                     # A line without an end must not bring the whole file into memory.
                     yield piece if piece.endswith("\n") else piece + file.readline(PIECE)
         except (OSError, UnicodeDecodeError) as error:
             raise CorruptExample(f"{path} ({error})") from error
 
     def lengths(self) -> np.ndarray:
-        return np.array([path.stat().st_size for path in self.paths], dtype=np.float64)
+        sizes = (stat_of(path).st_size for path in self.paths)
+        return np.fromiter(sizes, dtype=np.float64, count=len(self.paths))
 
 
 class ClassFolders(Rows):

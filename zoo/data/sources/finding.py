@@ -10,7 +10,7 @@ from zoo.data.reading.packed import unpacked
 from zoo.data.rows import digest
 from zoo.data.sources.listing.kept import Found, kept
 from zoo.data.sources.listing.paths import Classes, Paths
-from zoo.data.sources.listing.walk import Walk, matching
+from zoo.data.sources.listing.walk import Walk, is_file, matching
 from zoo.data.sources.records import READERS
 
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm")
@@ -55,7 +55,7 @@ def _look(walk: Walk, folder: Path, entry: str, kind: str | None) -> Found | Non
     base, matches = matching(folder, entry, walk)
     if not matches:
         return None
-    named = list(dict.fromkeys(path for path in matches if os.path.isfile(path)))
+    named = list(dict.fromkeys(path for path in matches if is_file(path)))
     outright = set(named)
     folders = [path for path in matches if path not in outright and os.path.isdir(path)]
     below = (path for folder in folders for path in walk.files(folder))
@@ -94,7 +94,7 @@ def kind_of(path: str) -> str:
     """The format that a file's suffix stands for, or nothing."""
     name = unpacked(os.path.basename(path))
     kind = _KALDI.get(name) or _KIND.get(os.path.splitext(name)[1].lower(), "")
-    return kind if kind in READERS or path.endswith(name) else ""
+    return kind if kind in (*READERS, "text") or path.endswith(name) else ""
 
 
 def read_as(path: Path, kind: str) -> str:

@@ -53,7 +53,7 @@ def csv_lines(file: BinaryIO, wanted: Collection[str], skipped: int = 0) -> Iter
         reader = csv.reader(
             chain([header], text), delimiter=_delimiter(header, wanted), strict=True
         )
-        yield from _tabular(_quoted(reader, skipped))
+        yield from _tabular(_quoted(reader, skipped), wanted)
     finally:
         csv.field_size_limit(before)
 
@@ -62,7 +62,7 @@ def tsv_lines(file: BinaryIO, wanted: Collection[str], skipped: int = 0) -> Iter
     """Records of tab-separated values: a quote is a character like any other."""
     lines = (line.rstrip("\r\n") for line in as_characters(file, newline="\n"))
     numbered = enumerate(lines, 1 + skipped)
-    yield from _tabular((number, line.split("\t")) for number, line in numbered if line)
+    yield from _tabular(((n, line.split("\t")) for n, line in numbered if line), wanted)
 
 
 def jsonl_lines(
@@ -181,14 +181,14 @@ def _quoted(reader: Any, skipped: int) -> Iterator[tuple[int, list[str] | str]]:
                 yield line, fields
 
 
-def _tabular(lines: Iterator[tuple[int, list[str] | str]]) -> Iterator[Record]:
-    """Records of rows of fields under a header."""
-    _, header = next(lines, (0, []))
+def _tabular(lines: Iterator[tuple[int, Any]], wanted: Collection[str]) -> Iterator[Record]:
+    """Records of rows of fields under a header; what nobody reads may stand there twice."""
+    header: Any = next(lines, (0, []))[1]
     if isinstance(header, str):
         raise UnreadableFile(f"a header that cannot be read: {header}")
     if not all(map(is_text, header)):
         raise UnreadableFile("not UTF-8; save it as UTF-8")
-    if twice := sorted({name for name in header if name and header.count(name) > 1}):
+    if twice := sorted({name for name in wanted if header.count(name) > 1}):
         raise UnreadableFile(f"a header that names {', '.join(twice)} twice")
     for number, fields in lines:
         place = f"line {number}"

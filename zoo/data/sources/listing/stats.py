@@ -36,6 +36,14 @@ class _Said:
 
 
 def _of(paths: Iterable[Path | str]) -> bytes:
-    stats = ((os.fspath(path), os.stat(path)) for path in paths)
+    stats = ((os.fspath(path), stat_of(path)) for path in paths)
     said = ((path, stat.st_size, stat.st_mtime_ns) for path, stat in stats)
     return b", ".join(repr(one).encode() for one in said)
+
+
+def stat_of(path: Path | str) -> os.stat_result:
+    """What a file says of itself; of a link that leads nowhere what the link does."""
+    try:
+        return os.stat(path)
+    except OSError:
+        return os.lstat(path)

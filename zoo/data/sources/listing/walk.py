@@ -38,16 +38,17 @@ class Walk:
     def files(self, folder: str, above: frozenset[tuple[int, int]] = frozenset()) -> Iterator[str]:
         """Every file below a folder, sorted folder by folder, nothing hidden; raises OSError for a
         closed folder. Links to folders are followed, none of them in a circle, and a folder that
-        was walked through already has no more files.
+        was walked through already has no more files. A link that leads nowhere is a file, which
+        cannot be read.
         """
         here = _identity(folder)
         if here in above or folder in self._walked:
             return
         self._walked.add(folder)
         for entry in self.shown(folder):
-            if entry.is_dir():
+            if _leads_on(entry):
                 yield from self.files(entry.path, above | {here})
-            elif entry.is_file():
+            elif is_file(entry.path) if entry.is_symlink() else entry.is_file():
                 yield entry.path
 
     def below(self, folder: str, above: frozenset[tuple[int, int]] = frozenset()) -> Iterator[str]:
@@ -57,8 +58,13 @@ class Walk:
             return
         yield folder
         for entry in self.shown(folder):
-            if entry.is_dir():
+            if _leads_on(entry):
                 yield from self.below(entry.path, above | {here})
+
+
+def is_file(path: str) -> bool:
+    """Whether what is there is a file, or a link that leads nowhere."""
+    return os.path.isfile(path) or not os.path.exists(path)
 
 
 def stamp(folder: str) -> list[int]:
@@ -87,7 +93,7 @@ def matching(folder: Path, entry: str, walk: Walk) -> tuple[str, list[str]]:
         for place in places:
             walk.note(place)
         inside = [os.path.join(place, part) for place in places]
-        literal = [place for place in inside if os.path.exists(place)]
+        literal = [place for place in inside if os.path.lexists(place)]
         if literal:
             base = literal[0] if [base] == places else base
             places = literal
@@ -113,6 +119,14 @@ def _suffixed(places: Sequence[str], name: str, walk: Walk) -> list[str]:
     folders = [place for place in places if os.path.isdir(place)]
     inside = [one for folder in folders for one in walk.shown(folder, hidden=True)]
     return [one.path for one in inside if one.name.startswith(f"{name}.")]
+
+
+def _leads_on(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, or a link to one; a link to itself is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _identity(folder: str) -> tuple[int, int]:
