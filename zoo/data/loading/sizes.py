@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from zoo.data.cache import cached
 from zoo.data.loading.loader import MakeExample
+from zoo.data.loading.shards import in_turn
 from zoo.data.loading.workers import worked
 from zoo.data.preparing.crew import crew
 from zoo.data.preparing.telling import told
@@ -67,7 +68,7 @@ def counted_sizes(
             return float("nan")
 
     def sizes(places: range) -> torch.Tensor:
-        return torch.tensor(list(map(size_of, places)), dtype=torch.float64)
+        return torch.tensor(list(map(size_of, in_turn(rows, places))), dtype=torch.float64)
 
     name = digest("sizes", _VERSION, rows.fingerprint, made_of)
     found: np.ndarray = np.load(cached(root, f"sizes-{name}", build) / "sizes.npy", mmap_mode="r")
