@@ -89,7 +89,8 @@ def fill(
                 module.to_empty(device="cpu", recurse=False)
                 spoil(module)
             for name, module, owner in unit.members:
-                torch.manual_seed(zlib.crc32(f"{seed}:{drawn_as(name, module)}".encode()))
+                number = zlib.crc32(f"{seed}:{drawn_as(name, module)}".encode())
+                torch.default_generator.manual_seed(number)  # torch.manual_seed walks the stack
                 initialise(module, owner)
             for name, tensor in own_tensors(unit):
                 if plain(name) in given:
