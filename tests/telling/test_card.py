@@ -2,7 +2,7 @@
 
 from zoo.recipe import expanded, load_recipe
 from zoo.recipe.provenance import Made
-from zoo.telling.card import card
+from zoo.telling.card import card, usage
 
 
 def test_the_card_of_a_twin_or_a_changed_run_does_not_claim_what_was_published() -> None:
@@ -19,3 +19,11 @@ def test_the_card_of_a_twin_or_a_changed_run_does_not_claim_what_was_published()
     text = card(plain, expanded(plain), plain.provenance.made, 12_345, {"step": 3, "valid/x": None})
     assert "unchanged" not in text and "twin" not in text.split("## How")[0]
     assert "| valid/x | not finite |" in text
+
+
+def test_a_model_of_chats_is_used_by_a_chat_and_a_reward_model_by_prompt_and_answer() -> None:
+    recipe = load_recipe("gpt2-small-openwebtext", tiny=True)
+    assert "Once upon a time" in usage(recipe) and '"role": "user"' in usage(recipe, chats=True)
+    pairs = ["task.problem=pairs", "data.name=docstring-preferences"]
+    judge = load_recipe("bert-base-mrpc-finetune", pairs, tiny=True)
+    assert "an answer to it" in usage(judge, chats=True)

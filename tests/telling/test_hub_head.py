@@ -7,7 +7,8 @@ import pytest
 from huggingface_hub import ModelCard
 
 from zoo.recipe import expanded, load_recipe
-from zoo.recipe.vocabulary.kinds import KINDS
+from zoo.recipe.vocabulary.kinds import KINDS, kind_named
+from zoo.recipe.vocabulary.kinds.problems import PROBLEMS
 from zoo.telling.card import card
 
 ROW = {"step": 9, "valid/accuracy": 0.5, "valid/loss": None, "valid/macro_f1": 0.4}
@@ -66,8 +67,10 @@ def test_weights_of_a_folder_are_no_base_on_the_hub(tmp_path: Path) -> None:
 def test_every_kind_says_its_task_and_how_it_is_used(kind: str) -> None:
     entry = KINDS[kind]
     assert entry.pipeline
-    compile(entry.usage, kind, "exec")
-    assert all(len(line) <= 100 for line in entry.usage.splitlines())
+    others = [kind_named(kind, problem).usage for problem in PROBLEMS]
+    for usage in {entry.usage, entry.usage_of_chats, *others}:
+        compile(usage, kind, "exec")
+        assert all(len(line) <= 100 for line in usage.splitlines())
 
 
 def test_an_adapter_is_of_peft_and_names_the_base_that_it_is_loaded_on() -> None:

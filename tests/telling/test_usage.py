@@ -15,12 +15,14 @@ from transformers import AutoTokenizer
 from tests.runs import twin
 from zoo.recipe import load_recipe
 from zoo.recipe.vocabulary.kinds import KINDS
+from zoo.telling.card import usage
 from zoo.training.checks import ring_two
+from zoo.training.described import TEMPLATE
 
 
-def exported(name: str | Path, folder: Path) -> Path:
+def exported(name: str | Path, folder: Path, *words: str) -> Path:
     """What the twin of a recipe exports, with random weights, and an image and a clip beside it."""
-    recipe = load_recipe(name, ["data.workers=0"], tiny=True)
+    recipe = load_recipe(name, ["data.workers=0", *words], tiny=True)
     task = ring_two(recipe, 1, None).task
     head = getattr(transformers, KINDS[recipe.task.kind].head)
     head.from_config(task.config).save_pretrained(folder)
@@ -42,6 +44,27 @@ def test_the_snippet_of_a_card_runs(kind: str, tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("tinyllama-ultrachat-sft", []),
+        ("bert-base-mrpc-finetune", ["task.problem=pairs", "data.name=docstring-preferences"]),
+    ],
+    ids=["chats", "rewards"],
+)
+def test_the_snippet_of_what_a_task_may_also_be_runs(
+    name: str, words: list[str], tmp_path: Path
+) -> None:
+    folder = exported(name, tmp_path, *words)
+    chats = (folder / TEMPLATE).is_file()
+    code = usage(load_recipe(name, words, tiny=True), chats).removeprefix("```python")
+    command = [sys.executable, "-c", code.removesuffix("```")]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() and chats == ("chat" in code)
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta"])

@@ -1,6 +1,8 @@
 """The command line: verbs only; every user error leaves through one door, with exit code 2."""
 
+import inspect
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -45,6 +47,13 @@ def root(
     )  # the deepspeed launcher puts it before the verb; LOCAL_RANK says the same
 
 
+def flowing(verb: Callable[..., None]) -> str:
+    """A verb's docstring whose paragraphs are broken where the terminal ends, not where its source
+    does.
+    """
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.getdoc(verb) or "")
+
+
 VERBS: dict[str, dict[str, Callable[..., None]]] = {
     "Recipes": {
         "new": new.new,
@@ -70,7 +79,7 @@ VERBS: dict[str, dict[str, Callable[..., None]]] = {
 """What can be asked for, by the subject under which `--help` lists it."""
 for _group, _verbs in VERBS.items():
     for _name, _verb in _verbs.items():
-        app.command(_name, rich_help_panel=_group, epilog=epilog(_name))(_verb)
+        app.command(_name, help=flowing(_verb), rich_help_panel=_group, epilog=epilog(_name))(_verb)
 app.command("train-encoded", hidden=True)(launch.train_encoded)
 
 

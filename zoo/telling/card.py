@@ -28,13 +28,13 @@ Not described yet."""
 
 def card(
     recipe: Recipe, content: dict[str, Any], made: Made, parameters: int, scores: dict[str, Any],
-    mean_of: Sequence[int] = (), base: Head | None = None,
+    mean_of: Sequence[int] = (), base: Head | None = None, chats: bool = False,
 ) -> str:  # fmt: skip
     """Markdown under the hub's head: what it is, how it is used, how it was trained and scores.
 
     `content` is the expanded recipe as the folder holds it, `made` what it was made from,
     `parameters` the exported model's, `scores` the evaluation row of the checkpoint, `mean_of` the
-    steps of the checkpoints where it is a mean of several, `base` the head of its base's card.
+    steps where it is a mean of several, `base` the head of its base's card, `chats` see `usage`.
     """
     several = f"\n\nThe mean of the weights after steps {', '.join(map(str, mean_of))}."
     where = f"after {scores['step']} steps" if scores else "(not evaluated)"
@@ -50,7 +50,7 @@ def card(
 
 ## Usage
 
-{usage(recipe)}
+{usage(recipe, chats)}
 
 {INTENDED}
 
@@ -78,13 +78,16 @@ def counted(recipe: Recipe, parameters: int) -> str:
     return f"{parameters:,} parameters" + (", with the base's" if exports_adapter(recipe) else "")
 
 
-def usage(recipe: Recipe) -> str:
-    """The kind's snippet, or of a kind without one the class that loads the folder."""
+def usage(recipe: Recipe, chats: bool = False) -> str:
+    """The kind's snippet, with `chats` that of a tokenizer with a chat template; of a kind without
+    one the class that loads the folder.
+    """
     kind = kind_of(recipe.task)
     if exports_adapter(recipe):
         base = quiet(base_of(recipe)) if on_hub(base_of(recipe)) else "FOLDER OF THE BASE"
         return f"```python\n{ADAPTER.format(head=kind.head, base=base).strip()}\n```"
-    code = kind.usage.strip() or f'transformers.{kind.head}.from_pretrained(".")'
+    own = (kind.usage_of_chats if chats else "") or kind.usage
+    code = own.strip() or f'transformers.{kind.head}.from_pretrained(".")'
     return f"```python\n{code}\n```"
 
 

@@ -20,6 +20,8 @@ from zoo.training.folder import RunFolder
 from zoo.training.logs.metrics import METRICS
 
 SOURCE, CARD = "checkpoint.txt", "README.md"
+TEMPLATE = "chat_template.jinja"
+"""Where transformers writes a tokenizer's chat template."""
 
 
 def describe(
@@ -32,9 +34,9 @@ def describe(
     if "parameters" in content["model"]:
         content["model"]["parameters"] = count  # and not what the recipe says of the unchanged one
     several = list(map(step_of, reversed(found))) if len(found) > 1 else []
-    text = card(
-        recipe, content, folder.made(), count, scores_at(folder, found), several, base_head(recipe)
-    )
+    made, scores, base = folder.made(), scores_at(folder, found), base_head(recipe)
+    chats = (part / TEMPLATE).is_file()
+    text = card(recipe, content, made, count, scores, several, base, chats)
     (part / RECIPE).write_text(json.dumps(content, indent=1), encoding="utf-8")
     (part / CARD).write_text(text, encoding="utf-8")
 

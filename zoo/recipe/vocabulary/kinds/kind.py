@@ -58,6 +58,9 @@ class Kind:
     """Python that answers once with the exported folder `.`, as its card shows it; what it reads
     is called `text`, `image.jpg` or `speech.wav`."""
 
+    usage_of_chats: str = ""
+    """The same where its tokenizer has a chat template; empty: no other."""
+
     @property
     def headline(self) -> str:
         """The score that tells the best checkpoint."""

@@ -18,6 +18,7 @@ from zoo.recipe.vocabulary.kinds.usage import (
     FILLS,
     REWRITES,
     TAGS,
+    TALKS,
 )
 from zoo.recipe.vocabulary.scores import (
     ACCURACY,
@@ -56,6 +57,7 @@ TEXT: dict[str, Kind] = {
         predictor="zoo.predicting.generation:Continuation",
         pipeline="text-generation",
         usage=CONTINUES,
+        usage_of_chats=TALKS,
     ),
     "preference": Kind(
         spec=PreferenceSpec,
@@ -73,6 +75,7 @@ TEXT: dict[str, Kind] = {
         predictor="zoo.predicting.judging.preferred:Judging",
         pipeline="text-generation",
         usage=CONTINUES,
+        usage_of_chats=TALKS,
     ),
     "masked-lm": Kind(
         spec=MaskedLMSpec,

@@ -9,6 +9,13 @@ from transformers import pipeline
 write = pipeline("text-generation", model=".")
 print(write("Once upon a time", max_new_tokens=20)[0]["generated_text"])
 """
+TALKS = """
+from transformers import pipeline
+
+write = pipeline("text-generation", model=".")
+chat = [{"role": "user", "content": "Who are you?"}]
+print(write(chat, max_new_tokens=20)[0]["generated_text"][-1]["content"])
+"""
 FILLS = """
 from transformers import pipeline
 
