@@ -76,7 +76,7 @@ class RunSpec(Spec):
     the run says whether they do. A word for a whole `task`, `model` or `data` takes it away."""
     export: Literal["last", "best"] | MeanOf = "last"
     """Which checkpoint becomes the exported folder; `average-5`: the mean weights of the newest
-    five that are kept."""
+    five that are kept (of an adapter the means of its two factors)."""
     export_merged: bool = False
     """With `model.lora`: export the base with the adapter added in, as a plain model."""
     examples: Annotated[NotNegative, Of("examples")] = 8
