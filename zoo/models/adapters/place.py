@@ -84,8 +84,10 @@ def base_at(place: str, revision: str | None = None) -> tuple[str, str | None]:
 
 
 def base_in(section: dict[str, Any]) -> tuple[str, str | None]:
-    """`base_at` of what a section `model` starts from."""
+    """`base_at` of what a section `model` starts from; OSError where that is drawn."""
     name, weights = section.get("name"), section.get("weights")
+    if (weights or name or "random") == "random":
+        raise OSError("an adapter on weights that were drawn: start from its merged export")
     revision = section.get("revision") if weights in (None, name) else None
     return base_at(str(weights or name), revision)
 
