@@ -1,6 +1,7 @@
 """An adapter as a folder that PEFT loads."""
 
 import copy
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from transformers import AutoConfig, PreTrainedModel
 from zoo.models.adapters.base import refuse_other_base
 from zoo.models.adapters.inject import trained_ties
 from zoo.models.adapters.place import ADAPTER, BASE, WEIGHTS, FileAdapter, base_at, base_of, keyed
+from zoo.models.adapters.quantised import without_advice
 from zoo.models.config import ADAPTED
 from zoo.models.weights import commit_of, weight_files
 from zoo.recipe import Recipe
@@ -53,6 +55,8 @@ def loaded_by(folder: Path, any_base: bool = False) -> dict[str, Any]:
     own = folder / ADAPTED
     if not own.is_dir():
         return {}
+    with without_advice():
+        import_module("peft")  # as transformers is about to
     name, revision = base_at(str(folder))
     trained_on = FileAdapter(str(folder), None).base
     if trained_on and not any_base:
