@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.data.remote.server import Server, serving
 from zoo.data.remote.cache import NoRoom, ShardCache
@@ -223,3 +224,25 @@ def test_who_waits_for_a_shard_that_cannot_be_had_is_told_with_who_asked_for_it(
     assert len(asked) == 2
     assert cache.path("0.tar", SIZE, Path.touch).exists()
     assert not list(cache.root.glob("locks/*.lost"))
+
+
+def test_who_waits_is_told_though_another_who_came_later_tries_anew(tmp_path: Path) -> None:
+    cache, told = ShardCache(tmp_path / "cache", None), list[str]()
+
+    def make(part: Path) -> None:
+        time.sleep(0.3)  # the other waits by then
+        raise Unreachable("gone")
+
+    def wait() -> None:
+        with pytest.raises(Unreachable, match="gone"):
+            cache.path("0.tar", SIZE, make)
+        told.append("gone")
+
+    waiting = [threading.Thread(target=wait) for _ in range(2)]
+    for one in waiting:
+        one.start()
+        time.sleep(0.1)
+    later = FileLock(next((cache.root / "locks").iterdir()))
+    with later.acquire(poll_interval=0.001):  # before the one that waits looks again
+        waiting[1].join(3)
+        assert told == ["gone", "gone"]

@@ -7,16 +7,17 @@ import socket
 import threading
 import time
 import zlib
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from zoo.data.remote.claims import Claims
 from zoo.data.remote.trying import Unreachable
 
 _DAY = 86_400  # seconds
+_LOOK = 0.5  # seconds between two looks at what others found, while they hold a lock
 _ROOM = re.compile(r"\.room(\d+)\.part$")
 _LOCKS = 1 << 16  # files; two shards that share one are fetched, and given up, one after the other
 
@@ -59,19 +60,21 @@ class ShardCache:
             os.utime(target)  # its last use
             return target
         locks, lock = self.root / "locks", f"{zlib.crc32(name.encode()) % _LOCKS:04x}"
-        lost = locks / f"{name}.lost"
-        before = _written(lost)
-        with FileLock(locks / lock):
+        with _in_turn(FileLock(locks / lock), lost := locks / f"{name}.lost"):
             if not target.exists():
-                if _written(lost) not in (None, before):  # while this process waited for it
-                    raise Unreachable(lost.read_text(encoding="utf-8"))
                 try:
                     self._make(target, size, make, patient)
                 except Unreachable as error:
-                    lost.write_text(str(error), encoding="utf-8")
+                    self._lose(lost, str(error))
                     raise
                 lost.unlink(missing_ok=True)
         return target
+
+    def _lose(self, lost: Path, verdict: str) -> None:
+        """Tells those who wait; they read it whole or not at all."""
+        part = lost.with_name(f"{lost.name}.{os.getpid()}.{threading.get_ident()}.part")
+        part.write_text(verdict, encoding="utf-8")
+        part.replace(lost)
 
     def used(self, name: str) -> None:
         """Notes that a file is in use, if it is still there."""
@@ -140,6 +143,28 @@ class ShardCache:
                 old = part.stat().st_mtime < time.time() - _DAY
                 if old or (found is not None and not _lives(int(found[1]))):
                     part.unlink()
+
+
+@contextmanager
+def _in_turn(lock: FileLock, lost: Path) -> Iterator[None]:
+    """Holds the lock once it is free; raises Unreachable if meanwhile others wrote a verdict into
+    `lost`, though the lock went to yet others, who came later and try anew.
+    """
+    before = _written(lost)
+    while True:
+        with suppress(Timeout):
+            lock.acquire(timeout=_LOOK)
+        with suppress(FileNotFoundError):  # it came after all
+            if _written(lost) not in (None, before):
+                verdict = lost.read_text(encoding="utf-8")
+                lock.release()
+                raise Unreachable(verdict)
+        if lock.is_locked:
+            break
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _written(file: Path) -> int | None:
