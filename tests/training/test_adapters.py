@@ -20,7 +20,7 @@ from transformers import AutoModelForCausalLM
 from tests.ranks import run_ranks
 from tests.runs import losses
 from zoo.errors import ConfigError, ResumeError
-from zoo.models.adapters.base import base_digest
+from zoo.models.adapters.digest import base_digest
 from zoo.predicting.exported import exported
 from zoo.recipe import load_recipe
 from zoo.training.checks import ring_two

@@ -75,8 +75,8 @@ def fill(
 
     Values are drawn on the CPU: a GPU's generator gives other numbers on another GPU.
     Every rank must call it with the same seed and weights. Each unit is filled whole and handed to
-    `pack`, which may keep its values in fewer bits, and to
-    `settle`, which may cut or partition it: no rank holds more than its share and one unit. Units
+    `pack`, which may keep its values in fewer bits, and to `settle`, which may cut or partition it:
+    no rank holds more than its share and one unit. Units
     without a tensor that is `wanted` stay on meta. Tied tensors take the values of the module that
     they are tied to. A given tensor may have another number of rows (see `put`).
     """

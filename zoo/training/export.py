@@ -17,7 +17,7 @@ from zoo.data.source import Source
 from zoo.engines.engine import DTYPES, moved
 from zoo.engines.transforms import meta_model
 from zoo.errors import ConfigError, Fault, ResumeError
-from zoo.models.adapters.base import base_digest, refuse_other_base
+from zoo.models.adapters.digest import base_digest, refuse_other_base
 from zoo.models.adapters.folder import loaded_by, save_adapter
 from zoo.models.adapters.inject import merged
 from zoo.models.adapters.place import OnBase

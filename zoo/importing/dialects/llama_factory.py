@@ -49,7 +49,7 @@ LLAMA_FACTORY = Dialect(
         "use_dora": taken("model.lora.use_dora"),
         "loraplus_lr_ratio": impossible("optimizer.groups may give one of two a rate"),
         "pissa_init": impossible("adapters begin as PEFT's do"),
-        "quantization_bit": in_4_bits(double=True, when=(4,)),
+        "quantization_bit": in_4_bits(double=True, when=4),
         "quantization_method": impossible(EIGHT, "bnb", "bitsandbytes"),
         "quantization_type": QUANT_TYPE,
         "double_quantization": DOUBLE_QUANT,

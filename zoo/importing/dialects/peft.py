@@ -9,14 +9,14 @@ EIGHT = "the base is kept in run.precision, or in 4 bits by bitsandbytes: model.
 BASE = "model.lora.bnb_4bit"
 
 
-def in_4_bits(double: bool, **values: Any) -> Word:
-    """A switch that keeps an adapter's base in 4 bits, by a tool that would keep the scales in 8
-    bits where nobody says (`double`); `values` may say which values of it mean 4 bits.
+def in_4_bits(double: bool, when: Any = True) -> Word:
+    """A word that keeps an adapter's base in 4 bits `when` it has that value, of a tool that keeps
+    the scales in 8 bits where nobody says otherwise, or does not (`double`).
     """
     of = {"quant_type": "nf4", "use_double_quant": double}
 
     def read(value: Any) -> dict[str, Any] | None:
-        return of if value in values.get("when", (True,)) else None
+        return of if value == when else None
 
     return derived(BASE, "nf4, unless another form is said", "4bit", read)
 

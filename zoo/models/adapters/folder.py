@@ -8,7 +8,7 @@ from typing import Any
 from safetensors.torch import save_file
 from transformers import AutoConfig, PreTrainedModel
 
-from zoo.models.adapters.base import refuse_other_base
+from zoo.models.adapters.digest import refuse_other_base
 from zoo.models.adapters.inject import trained_ties
 from zoo.models.adapters.place import ADAPTER, BASE, WEIGHTS, FileAdapter, base_at, base_of, keyed
 from zoo.models.adapters.quantised import without_advice

@@ -14,7 +14,7 @@ import numpy as np
 from zoo.data.filtering.duplicates import content
 from zoo.data.rows import CorruptExample, Rows, spread
 from zoo.errors import ResumeError
-from zoo.models.adapters.base import ACCEPT, base_digest
+from zoo.models.adapters.digest import ACCEPT, base_digest
 from zoo.tasks.task import Task
 
 FEW, MANY = 64, 4096
@@ -96,16 +96,18 @@ def refuse_others(
     any_base: bool = False,
 ) -> None:  # fmt: skip
     """Raises a ResumeError that says what changed and is not accepted, and the ways out."""
-    base: list[str] = []
-    data: list[str] = []
-    for line in differences(old, new):
-        (base if line.startswith(f"{BASE}:") else data).append(line)
-    base, data = [] if any_base else base, [] if any_data else data
-    if lines := data + base:
-        others = " and ".join(["data"] * bool(data) + ["weights of its base"] * bool(base))
-        ways = " ".join(["--accept-data"] * bool(data) + [ACCEPT] * bool(base))
-        ways += " goes on, --fresh starts over beside it"
-        raise ResumeError(f"{where} was trained on other {others} ({ways}):\n" + "\n".join(lines))
+    lines = differences(old, new)
+    base = [line for line in lines if line.startswith(f"{BASE}:") and not any_base]
+    data = [line for line in lines if not line.startswith(f"{BASE}:") and not any_data]
+    others: dict[str, str] = {}
+    if data:
+        others["data"] = "--accept-data"
+    if base:
+        others["weights of its base"] = ACCEPT
+    if others:
+        ways = f"{' '.join(others.values())} goes on, --fresh starts over beside it"
+        told = f"{where} was trained on other {' and '.join(others)} ({ways}):"
+        raise ResumeError("\n".join([told, *data, *base]))
 
 
 def equal_everywhere(data: Learned) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from transformers import PreTrainedModel
 
 from zoo.layout import Place
-from zoo.models.adapters.base import refuse_other_base
+from zoo.models.adapters.digest import refuse_other_base
 from zoo.models.adapters.place import (
     FileAdapter,
     Merged,

@@ -8,8 +8,8 @@ import torch
 from huggingface_hub import constants
 from safetensors.torch import save_file
 
-from zoo.models.adapters import base as module
-from zoo.models.adapters.base import base_digest
+from zoo.models.adapters import digest as module
+from zoo.models.adapters.digest import base_digest
 from zoo.models.weights import commit_of, weight_files
 
 
